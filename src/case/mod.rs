@@ -1,0 +1,1 @@
+//! What will be done: operations and faults, all decided before anything runs.

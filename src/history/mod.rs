@@ -1,0 +1,1 @@
+//! What was seen: the ordered record of one run of one case.

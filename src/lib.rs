@@ -1,0 +1,10 @@
+//! steadfast: property-based consistency tests for event-driven services.
+//!
+//! The modules stand in the order of the story: what is said, what will be done, what was seen,
+//! where it happens, how it is seen and disturbed, and what it meant.
+
+pub mod case;
+pub mod history;
+pub mod seam;
+pub mod spec;
+pub mod world;

@@ -1,0 +1,1 @@
+//! What the user says: the spec file, read, checked and resolved.

@@ -1,0 +1,1 @@
+//! Where it happens: Kafka, Postgres and the played dependencies of a case.
