@@ -1,1 +1,338 @@
-//! What the user says: the spec file, read, checked and resolved.
+//! What the user says: one YAML file, read, checked and resolved.
+//!
+//! [`Spec`] is the *meant* form: every name in it exists, every range is sane, every default is filled in.
+//! `raw` mirrors what is typed, `resolve` turns it into this and reports all problems at once. This module
+//! knows nothing of cases, worlds or checkers.
+
+mod template;
+
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use serde_json::Value;
+use std::time::Duration;
+
+pub use template::{Part, Template};
+
+/// One spec file, resolved: nothing in it is left to look up.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// Its name, also the folder under `.steadfast/`.
+    pub name: String,
+    /// One or two sentences for reports; may be empty.
+    pub about: String,
+    /// The file as it was named on the command line.
+    pub file: PathBuf,
+    /// Kafka topics by name.
+    pub topics: IndexMap<String, Topic>,
+    /// Postgres databases by name.
+    pub databases: IndexMap<String, Database>,
+    /// Played HTTP dependencies by name.
+    pub dependencies: IndexMap<String, Dependency>,
+    /// The system under test, by name, in the order in which it is started.
+    pub services: IndexMap<String, Service>,
+    /// The kinds of operation that a workload is made of, by name.
+    pub operations: IndexMap<String, OperationKind>,
+    /// What may go wrong.
+    pub faults: Vec<FaultRule>,
+    /// What must hold all the same, by name.
+    pub invariants: IndexMap<String, Invariant>,
+    /// Settings of the same spec with what to expect of each. Empty: the spec is run once, as it is.
+    pub variants: IndexMap<String, Variant>,
+    /// Bounds and pauses.
+    pub settings: Settings,
+}
+
+impl Spec {
+    /// The folder that relative files of the spec start from.
+    pub fn folder(&self) -> &Path {
+        self.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+}
+
+/// A Kafka topic and what it promises to its consumers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Topic {
+    /// Number of partitions, 1 to 64.
+    pub partitions: i32,
+    /// Whether a record may be delivered more than once.
+    pub delivery: Delivery,
+    /// The order that consumers may rely on.
+    pub order: Order,
+}
+
+/// How often a record may be delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Once or more: duplicates are legal.
+    AtLeastOnce,
+    /// Never twice: no fault may duplicate a record of this topic.
+    ExactlyOnce,
+}
+
+/// The order in which a consumer may expect the records of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Records of one partition arrive in the order of their offsets, as Kafka promises.
+    PerPartition,
+    /// Records of one key arrive in order.
+    PerKey,
+    /// Nothing is promised.
+    None,
+}
+
+/// A Postgres database that services share or own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Database {
+    /// The schema file, relative to the working directory; its inserts are the seed rows of every case.
+    pub schema: Option<PathBuf>,
+}
+
+/// An outside HTTP service that the harness plays and records.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dependency {
+    /// What it answers to; the first route that matches wins, any other request gets 404.
+    pub routes: Vec<Route>,
+}
+
+/// One call that a played dependency understands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// Upper-case HTTP method.
+    pub method: String,
+    /// Path; a segment in braces (`/charges/{id}`) matches anything.
+    pub path: String,
+    /// The name under which an accepted call is recorded; `None`: it has no consequence.
+    pub effect: Option<String>,
+    /// What the effect is about.
+    pub key: Option<Pointer>,
+    /// A call that repeats this value is answered as the first one was, and has no second effect.
+    pub once_per: Option<Pointer>,
+    /// Status of the reply, 100 to 599.
+    pub status: u16,
+    /// Body of the reply; `None`: an empty JSON object.
+    pub body: Option<Value>,
+}
+
+/// Where in a request or record a value stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pointer {
+    /// `body.order_id`: members of a JSON body, outermost first.
+    Body(Vec<String>),
+    /// `header Idempotency-Key`.
+    Header(String),
+    /// `path.2`: a segment of the path, counted from 1.
+    Path(usize),
+}
+
+/// One process of the system under test.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Service {
+    /// Command that builds it, run once before the first start.
+    pub build: Option<String>,
+    /// Command that runs it.
+    pub run: String,
+    /// Working directory of both, relative to that of steadfast.
+    pub directory: PathBuf,
+    /// Its environment, with addresses still to be filled in.
+    pub env: IndexMap<String, Template>,
+    /// How it says that it can serve; `None`: it is ready when its partitions are fetched.
+    pub ready: Option<HttpCall>,
+    /// How long a start may take.
+    pub start_within: Duration,
+}
+
+impl Service {
+    /// Whether its environment names the Kafka address.
+    pub fn uses_kafka(&self) -> bool {
+        self.env.values().any(|value| value.references().any(|name| name == "kafka"))
+    }
+
+    /// Whether its environment asks for a port of its own.
+    pub fn uses_port(&self) -> bool {
+        self.env.values().any(|value| value.references().any(|name| name == "port"))
+    }
+}
+
+/// A request as the spec writes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpCall {
+    /// Upper-case HTTP method.
+    pub method: String,
+    /// For `ready`: a path at the service itself. For an operation: an address such as `${orders}/orders`.
+    pub target: Template,
+}
+
+/// One kind of operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OperationKind {
+    /// How often it is drawn, relative to the others.
+    pub weight: u32,
+    /// Its arguments and where their values come from.
+    pub given: IndexMap<String, Given>,
+    /// What it does.
+    pub action: Action,
+}
+
+/// Where the value of an argument comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Given {
+    /// A fresh id (`new`).
+    New,
+    /// An id that an earlier operation of the case made for the argument of this name (`existing`).
+    Existing,
+    /// One of a list.
+    OneOf(Vec<Value>),
+    /// A whole number, both ends included.
+    Range(i64, i64),
+}
+
+/// What an operation does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// `call`: an HTTP request to a service.
+    Call {
+        /// Method and address.
+        call: HttpCall,
+        /// JSON body; strings in it are templates.
+        body: Option<BodyTemplate>,
+        /// Extra headers.
+        headers: IndexMap<String, Template>,
+    },
+    /// `produce`: a record to a topic.
+    Produce {
+        /// Topic of the spec.
+        topic: String,
+        /// Record key.
+        key: Option<Template>,
+        /// JSON value.
+        value: BodyTemplate,
+        /// Extra headers.
+        headers: IndexMap<String, Template>,
+    },
+}
+
+/// JSON with templates at its leaves. A leaf that is exactly one reference keeps the type of its argument.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BodyTemplate {
+    /// Any scalar without a reference.
+    Plain(Value),
+    /// A string with references.
+    Text(Template),
+    /// An array.
+    List(Vec<BodyTemplate>),
+    /// An object.
+    Object(IndexMap<String, BodyTemplate>),
+}
+
+/// A kind of fault that the spec allows; steadfast decides when, and how often.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum FaultRule {
+    /// A record of the topic is delivered again, to everyone.
+    Duplicate {
+        /// Topic of the spec.
+        topic: String,
+    },
+    /// A record of the topic, and all behind it in its partition, waits.
+    Hold {
+        /// Topic of the spec.
+        topic: String,
+        /// Only for this service; `None`: for everyone.
+        to: Option<String>,
+    },
+    /// A service is killed and started again.
+    Crash {
+        /// Service of the spec.
+        service: String,
+    },
+}
+
+/// What must hold.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Invariant {
+    /// At most one effect of this name per key.
+    AtMostOne {
+        /// Name of an effect.
+        effect: String,
+        /// The argument whose ids the effect is about; for messages.
+        per: String,
+    },
+    /// A predicate on every committed version of every row of a table.
+    Always {
+        /// Database of the spec.
+        database: String,
+        /// Table in it.
+        table: String,
+        /// CEL over the columns of the row.
+        holds: String,
+    },
+    /// All sources show the same rows once the world is quiet.
+    Agree {
+        /// Two or more sources by name.
+        sources: IndexMap<String, Source>,
+    },
+}
+
+/// Where a final state is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Database of the spec.
+    pub database: String,
+    /// A query; its rows are compared as a set.
+    pub sql: String,
+}
+
+/// What can be said of an invariant after a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expected {
+    /// It must hold.
+    Held,
+    /// A violation must be found; finding it is a pass.
+    Violated,
+}
+
+/// One setting of the spec.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Variant {
+    /// Environment by service, over what the service says itself.
+    pub env: IndexMap<String, IndexMap<String, Template>>,
+    /// What to expect by invariant; what is not named must hold.
+    pub expect: IndexMap<String, Expected>,
+}
+
+/// Bounds and pauses of a spec.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Cases to run unless the command line says otherwise.
+    pub cases: u32,
+    /// Concurrent clients of a case, 1 to 16.
+    pub clients: u32,
+    /// Most operations of one case, 1 to 1000.
+    pub operations: u32,
+    /// Most faults of one case, 0 to 64.
+    pub faults: u32,
+    /// How long no fact may change state before the world counts as quiet.
+    pub quiet_for: Duration,
+    /// How long one case may take from its first operation until it is quiet.
+    pub deadline: Duration,
+    /// SQL that returns one true when nothing is left to do (an empty outbox); `None`: the seams alone decide.
+    pub settled_when: Option<Source>,
+    /// How long a client waits for the answer to one operation.
+    pub operation_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            cases: 200,
+            clients: 3,
+            operations: 30,
+            faults: 8,
+            quiet_for: Duration::from_millis(50),
+            deadline: Duration::from_secs(10),
+            settled_when: None,
+            operation_timeout: Duration::from_secs(5),
+        }
+    }
+}
