@@ -32,6 +32,7 @@ pub enum Order {
 
 /// What a seam does with a frame. The default passes it on.
 #[derive(Debug, Default)]
+#[must_use]
 pub struct Ruling {
     /// Publish the record this many times more, right behind itself.
     pub copies: u32,
@@ -76,14 +77,6 @@ struct Playing {
 
 /// What a trigger counts within: service, kind, subject.
 type Scope = (Option<String>, FactKind, String);
-
-/// A fact on its way through a seam, between its two edges.
-#[derive(Debug)]
-#[must_use]
-pub struct Passage {
-    /// What to do with it now.
-    pub ruling: Ruling,
-}
 
 /// Something is in flight while this exists; the world is not quiet.
 #[derive(Debug)]
@@ -192,10 +185,10 @@ impl Conductor {
     }
 
     /// A seam has this fact and has not passed it on.
-    pub fn arrive(&self, fact: &Fact) -> Passage {
+    pub fn arrive(&self, fact: &Fact) -> Ruling {
         let mut live = lock(&self.live);
         let ruling = live.case.as_mut().map(|playing| playing.rule(fact, Edge::Before, 1, &self.orders));
-        Passage { ruling: ruling.unwrap_or_default() }
+        ruling.unwrap_or_default()
     }
 
     /// The fact has passed: it counts, it is recorded, and what is due after it is ruled.

@@ -5,4 +5,4 @@
 
 mod conductor;
 
-pub use conductor::{Busy, Conductor, Order, Passage, Ruling};
+pub use conductor::{Busy, Conductor, Order, Ruling};
