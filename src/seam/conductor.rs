@@ -193,6 +193,12 @@ impl Conductor {
 
     /// The fact has passed: it counts, it is recorded, and what is due after it is ruled.
     pub fn passed(&self, fact: Fact) -> Ruling {
+        self.passed_with(fact, Vec::new())
+    }
+
+    /// As [`passed`](Self::passed), with the facts that came of it at once: they stand before anything that
+    /// is ruled after it.
+    pub fn passed_with(&self, fact: Fact, consequences: Vec<Fact>) -> Ruling {
         let mut live = lock(&self.live);
         if fact.changes_state() {
             live.last_change = clock::now();
@@ -200,6 +206,10 @@ impl Conductor {
         let Some(playing) = &mut live.case else { return Ruling::default() };
         playing.count(&fact);
         playing.recorder.record(What::Fact(fact.clone()));
+        for consequence in consequences {
+            playing.count(&consequence);
+            playing.recorder.record(What::Fact(consequence));
+        }
         playing.rule(&fact, Edge::After, 0, &self.orders)
     }
 
