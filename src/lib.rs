@@ -4,6 +4,7 @@
 //! where it happens, how it is seen and disturbed, and what it meant.
 
 pub mod case;
+pub mod check;
 pub mod history;
 pub mod seam;
 pub mod spec;
