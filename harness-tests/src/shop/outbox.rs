@@ -17,6 +17,8 @@ use super::event::Event;
 
 /// The relay looks for itself this often, for rows that nobody told it of: those of before a crash, for example.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The wait after a failure of the database or of Kafka.
+const TRY_AGAIN: Duration = Duration::from_millis(50);
 /// How many events are published before they are marked.
 const BATCH: i32 = 100;
 
@@ -62,17 +64,20 @@ impl Outbox {
     pub async fn relay(&self, database: &PgPool, kafka: &Kafka) -> anyhow::Result<()> {
         let mut producer = producer(kafka)?;
         loop {
-            match self.publish_unsent(database, &producer).await {
-                Ok(0) => {}
+            let wait = match self.publish_unsent(database, &producer).await {
+                Ok(0) => LOOK_AGAIN,
                 Ok(_) => continue,
-                Err(error) => tracing::warn!("{}: {error:#}", self.table),
-            }
+                Err(error) => {
+                    tracing::warn!("{}: {error:#}", self.table);
+                    TRY_AGAIN
+                }
+            };
             // An idempotent producer that lost its place in the sequence never sends again.
             if let Some((_, reason)) = producer.client().fatal_error() {
                 tracing::warn!("{}: a new producer, because of {reason}", self.table);
                 producer = self::producer(kafka)?;
             }
-            let _ = tokio::time::timeout(LOOK_AGAIN, self.written.notified()).await;
+            let _ = tokio::time::timeout(wait, self.written.notified()).await;
         }
     }
 
