@@ -13,7 +13,7 @@ use super::settings::Settings;
 
 /// Waits between attempts: short at first, then bounded, so that a service goes on soon after what it needs is back.
 const FIRST_WAIT: Duration = Duration::from_millis(10);
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_millis(200);
 
 /// Where Kafka is.
 #[derive(Clone)]
