@@ -6,5 +6,6 @@
 pub mod case;
 pub mod history;
 pub mod seam;
+pub mod shrink;
 pub mod spec;
 pub mod world;
