@@ -3,6 +3,7 @@
 //! The modules stand in the order of the story: what is said, what will be done, what was seen,
 //! where it happens, how it is seen and disturbed, and what it meant.
 
+pub mod adapter;
 pub mod case;
 pub mod history;
 pub mod seam;

@@ -1,1 +1,4 @@
 //! Where it happens: Kafka, Postgres and the played dependencies of a case.
+
+pub mod postgres;
+pub mod supervisor;
