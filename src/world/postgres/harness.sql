@@ -84,7 +84,7 @@ begin
         execute format('delete from only %s', entry.name);
     end loop;
     for entry in select * from steadfast.kept_tables k where exists (select from pg_class where oid = k.name) loop
-        execute format('insert into %s (%s) %s select %2$s from %s',
+        execute format('insert into %s (%s) %s select %2$s from %4$s',
                        entry.name, entry.columns, entry.overriding, entry.copy);
     end loop;
     for entry in
