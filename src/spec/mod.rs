@@ -1,9 +1,16 @@
 //! What the user says: one YAML file, read, checked and resolved.
 //!
 //! [`Spec`] is the *meant* form: every name in it exists, every range is sane, every default is filled in.
-//! `raw` mirrors what is typed, `resolve` turns it into this and reports all problems at once. This module
-//! knows nothing of cases, worlds or checkers.
+//! `raw` keeps what is typed, with the place of every value; `resolve` turns it into this and reports all
+//! problems at once, guided by the table in `keys`. This module knows nothing of cases, worlds or checkers.
 
+pub mod keys;
+mod load;
+mod names;
+mod problem;
+mod raw;
+mod reader;
+mod resolve;
 mod template;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +19,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 use std::time::Duration;
 
+pub use problem::{Problem, Problems};
 pub use template::{Part, Template};
 
 /// One spec file, resolved: nothing in it is left to look up.
@@ -336,3 +344,6 @@ impl Default for Settings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

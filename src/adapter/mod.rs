@@ -1,0 +1,3 @@
+//! How the system is driven and observed: its services, and the operations on them.
+
+pub mod process;
