@@ -204,11 +204,7 @@ pub fn allowed(spec: &Spec, fault: &Fault) -> String {
 /// # Errors
 /// What the spec does not allow, in words.
 pub fn is_legal(spec: &Spec, fault: &Fault) -> Result<(), String> {
-    let rule = match fault.action.clone() {
-        FaultAction::Duplicate { topic } => FaultRule::Duplicate { topic },
-        FaultAction::Hold { topic, to, .. } => FaultRule::Hold { topic, to },
-        FaultAction::Crash { service } => FaultRule::Crash { service },
-    };
+    let rule = fault.action.rule();
     if !spec.faults.contains(&rule) {
         return Err(format!("the spec does not allow `{}`", fault.action));
     }

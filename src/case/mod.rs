@@ -15,6 +15,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::spec::FaultRule;
+
 pub use faults::{Seen, allowed, is_legal};
 pub use file::{CaseFile, CaseFileError};
 pub use generate::Generator;
@@ -167,6 +169,17 @@ pub enum FaultAction {
         /// The service.
         service: String,
     },
+}
+
+impl FaultAction {
+    /// The line of the spec that allows it.
+    pub fn rule(&self) -> FaultRule {
+        match self.clone() {
+            FaultAction::Duplicate { topic } => FaultRule::Duplicate { topic },
+            FaultAction::Hold { topic, to, .. } => FaultRule::Hold { topic, to },
+            FaultAction::Crash { service } => FaultRule::Crash { service },
+        }
+    }
 }
 
 /// How long a fault lasts.

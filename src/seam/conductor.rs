@@ -120,12 +120,28 @@ impl Conductor {
 
     /// No further fault fires, and whatever is held is released.
     pub fn heal(&self) {
-        let mut live = lock(&self.live);
-        if let Some(playing) = &mut live.case {
+        self.release_holds();
+        if let Some(playing) = &mut lock(&self.live).case {
             playing.healed = true;
-            playing.holds.drain(..).for_each(|(_, token)| token.cancel());
             playing.recorder.record(What::Healed);
         }
+    }
+
+    /// How many frames are held now.
+    pub fn holds(&self) -> usize {
+        lock(&self.live).case.as_ref().map_or(0, |playing| playing.holds.len())
+    }
+
+    /// Releases whatever is held, and says how many that were; faults that are yet to come may still fire.
+    pub fn release_holds(&self) -> usize {
+        let mut live = lock(&self.live);
+        let Some(playing) = &mut live.case else { return 0 };
+        let released = playing.holds.len();
+        playing.holds.drain(..).for_each(|(_, token)| token.cancel());
+        if released > 0 {
+            live.last_change = clock::now();
+        }
+        released
     }
 
     /// Ends the case; gives back its recorder.
