@@ -4,5 +4,6 @@
 //! knows its protocol and nothing of cases, checkers or other seams; the conductor knows no protocol.
 
 mod conductor;
+pub mod kafka;
 
 pub use conductor::{Busy, Conductor, Order, Ruling};
