@@ -1,1 +1,3 @@
 //! Where it happens: Kafka, Postgres and the played dependencies of a case.
+
+pub mod broker;
