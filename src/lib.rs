@@ -3,11 +3,24 @@
 //! The modules stand in the order of the story: what is said, what will be done, what was seen,
 //! where it happens, how it is seen and disturbed, and what it meant.
 
-pub mod adapter;
-pub mod case;
-pub mod check;
-pub mod history;
-pub mod seam;
-pub mod shrink;
 pub mod spec;
+
+pub mod case;
+
+pub mod history;
+
 pub mod world;
+
+pub mod seam;
+
+pub mod adapter;
+
+pub mod run;
+
+pub mod check;
+
+pub mod shrink;
+
+pub mod report;
+
+pub mod campaign;

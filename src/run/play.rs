@@ -175,7 +175,7 @@ impl System {
         });
         let (conductor, client, timeout) =
             (self.conductor.clone(), self.client.clone(), self.spec.settings.operation_timeout);
-        let kafka = self.kafka.as_ref().map(crate::seam::kafka::KafkaSeam::producer);
+        let kafka = self.kafka.clone();
         running.spawn(async move {
             let (outcome, detail) = match &request {
                 Request::Http { method, url, headers, body } => {
@@ -184,8 +184,10 @@ impl System {
                 }
                 Request::Record { topic, key, value, headers } => {
                     let (key, value) = (key.as_ref().map(String::as_bytes), value.to_string());
+                    let headers: Vec<(&str, &[u8])> =
+                        headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
                     let sent = match &kafka {
-                        Some(kafka) => kafka.send(topic, key, Some(value.as_bytes()), headers).await,
+                        Some(kafka) => kafka.produce(topic, key, Some(value.as_bytes()), &headers).await,
                         None => return index,
                     };
                     match sent {

@@ -29,8 +29,8 @@ impl System {
         }
         if let Some(kafka) = &self.kafka {
             let unsettled = kafka.unsettled();
-            if unsettled.unpublished > 0 {
-                moving.push(format!("{} records wait to be published", unsettled.unpublished));
+            if unsettled.relay > 0 {
+                moving.push(format!("{} records wait to be published", unsettled.relay));
             }
             for lag in &unsettled.lags {
                 if lag.undelivered > 0 {

@@ -32,7 +32,7 @@ pub struct System {
     pub(super) variant: Option<String>,
     pub(super) conductor: Conductor,
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
-    pub(super) kafka: Option<KafkaSeam>,
+    pub(super) kafka: Option<Arc<KafkaSeam>>,
     pub(super) databases: IndexMap<String, Database>,
     pub(super) dependencies: IndexMap<String, PlayedDependency>,
     pub(super) services: IndexMap<String, RunningService>,
@@ -64,7 +64,8 @@ impl System {
         let (broker, postgres) = tokio::try_join!(start_broker(&spec), start_postgres(&spec, &supervisor))?;
         let kafka = match &broker {
             Some(broker) => {
-                Some(KafkaSeam::start(broker.address(), &mediated(&spec), conductor.clone()).await?)
+                let seam = KafkaSeam::start(broker.address(), &mediated(&spec), conductor.clone());
+                Some(Arc::new(seam.await?))
             }
             None => None,
         };
@@ -158,7 +159,7 @@ impl System {
         for service in self.services.values_mut() {
             service.start(&self.supervisor)?;
         }
-        let (kafka, client) = (self.kafka.as_ref(), &self.client);
+        let (kafka, client) = (self.kafka.as_deref(), &self.client);
         try_join_all(self.services.values_mut().map(|service| service.until_ready(kafka, client))).await?;
         Ok(())
     }

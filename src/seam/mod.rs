@@ -5,5 +5,6 @@
 
 mod conductor;
 pub mod http;
+pub mod kafka;
 
 pub use conductor::{Busy, Conductor, Order, Ruling};
