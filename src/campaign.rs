@@ -24,7 +24,7 @@ use crate::shrink::Budget;
 use crate::spec::{Expected, Spec};
 use crate::world::supervisor::Supervisor;
 
-pub use replay::{Replayed, replay};
+pub use replay::{Replayed, keep, replay};
 use tally::Tally;
 
 /// Cases without faults that run before the search; large ones, so that they see much.
@@ -77,11 +77,11 @@ pub enum Progress<'a> {
         /// The number of the case.
         number: u32,
     },
-    /// A simpler case was found.
-    Simpler {
-        /// How large it is.
+    /// The shrinker tries a simpler case.
+    Trying {
+        /// The case.
         case: &'a Case,
-        /// Runs so far.
+        /// Runs so far, this one included.
         runs: u32,
     },
     /// The minimal case is being run again, or without one of its faults.
@@ -156,7 +156,8 @@ pub async fn run(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Summary, Stopped> {
     let began = clock::now();
-    let starting = System::start(Arc::clone(&spec), variant, supervisor, |what| progress(Progress::Doing(what)));
+    let starting =
+        System::start(Arc::clone(&spec), variant, supervisor, |what| progress(Progress::Doing(what)));
     let system = tokio::select! {
         () = cancel.cancelled() => return Err(Stopped::Interrupted),
         started = starting => started?,

@@ -24,3 +24,5 @@ pub mod shrink;
 pub mod report;
 
 pub mod campaign;
+
+pub mod cli;

@@ -54,7 +54,9 @@ pub fn request(
         }
     };
     let text = |template: &Template| {
-        template.fill(|name| value(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        template.fill(|name| {
+            value(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        })
     };
     let headers = |headers: &IndexMap<String, Template>| -> Result<Vec<_>, String> {
         headers.iter().map(|(name, value)| Ok((name.clone(), text(value)?))).collect()
@@ -99,7 +101,11 @@ fn fill(body: &BodyTemplate, value: &impl Fn(&str) -> Option<Value>) -> Result<V
 ///
 /// 2xx is `ok`, 4xx is `fail`; a server error, a time-out or a cut connection leaves it open (`info`). A
 /// connection that was refused never carried the request: `fail`.
-pub async fn send(client: &reqwest::Client, request: HttpRequest<'_>, timeout: Duration) -> (Outcome, String) {
+pub async fn send(
+    client: &reqwest::Client,
+    request: HttpRequest<'_>,
+    timeout: Duration,
+) -> (Outcome, String) {
     let Ok(method) = request.method.parse::<reqwest::Method>() else {
         return (Outcome::Fail, format!("`{}` is not an HTTP method", request.method));
     };
@@ -120,7 +126,11 @@ pub async fn send(client: &reqwest::Client, request: HttpRequest<'_>, timeout: D
             };
             // A body that breaks off does not change what the status said.
             let body = response.text().await.unwrap_or_default();
-            let detail = if outcome == Outcome::Ok { status.as_u16().to_string() } else { format!("{} {body}", status.as_u16()) };
+            let detail = if outcome == Outcome::Ok {
+                status.as_u16().to_string()
+            } else {
+                format!("{} {body}", status.as_u16())
+            };
             (outcome, detail.trim().chars().take(200).collect())
         }
         Err(error) if error.is_connect() => (Outcome::Fail, "connection refused".to_owned()),

@@ -78,10 +78,8 @@ impl Campaign<'_> {
         let budget = self.options.shrink;
         let unsaved = self.file(invariant);
         let (spec, variant) = (self.spec.file.clone(), self.variant.map(str::to_owned));
-        let mut best: Option<(Case, u32)> = None;
-        let mut runner = Runner { campaign: self, invariant };
+        let mut runner = Runner { campaign: self, invariant, runs: 0 };
         let mut remember = |step: crate::shrink::Step<'_>| {
-            best = Some((step.case.clone(), step.runs));
             let file = CaseFile {
                 spec: spec.clone(),
                 variant: variant.clone(),
@@ -173,12 +171,15 @@ struct Measured {
 struct Runner<'a, 'b> {
     campaign: &'a mut Campaign<'b>,
     invariant: &'a str,
+    runs: u32,
 }
 
 impl Predicate for Runner<'_, '_> {
     type Error = Stopped;
 
     async fn run(&mut self, case: &Case) -> Result<Attempt, Stopped> {
+        self.runs += 1;
+        (self.campaign.progress)(Progress::Trying { case, runs: self.runs });
         let (history, verdicts) = self.campaign.play(case, Between::Restart).await?;
         Ok(attempt(verdicts.get(self.invariant).and_then(crate::check::Verdict::evidence), &history))
     }
@@ -194,7 +195,9 @@ fn attempt(evidence: Option<&Evidence>, history: &History) -> Attempt {
 
 /// A name as a file name: `no double charge` is `no-double-charge`.
 pub(super) fn slug(name: &str) -> String {
-    let plain = name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' });
+    let plain = name
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' });
     plain.collect::<String>().trim_matches('-').to_owned()
 }
 

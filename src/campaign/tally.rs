@@ -107,7 +107,8 @@ impl Tally {
     /// be violated was.
     pub(super) fn is_decided(&self) -> bool {
         let violated = |seen: &Seen| matches!(seen.found, Some(Found::Violated(_)));
-        let mut expected = self.invariants.values().filter(|seen| seen.expected == Expected::Violated).peekable();
+        let mut expected =
+            self.invariants.values().filter(|seen| seen.expected == Expected::Violated).peekable();
         let broken = self.invariants.values().any(|seen| seen.expected == Expected::Held && violated(seen));
         broken || (expected.peek().is_some() && expected.all(violated))
     }

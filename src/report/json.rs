@@ -81,7 +81,15 @@ pub fn replay(spec: &str, variant: Option<&str>, invariant: &str, case_file: &st
         case_file: &'a str,
         violated: [u32; 2],
     }
-    line(&ReplayLine { r#type: "replay", format: 1, spec, variant, invariant, case_file, violated: [rate.k, rate.n] })
+    line(&ReplayLine {
+        r#type: "replay",
+        format: 1,
+        spec,
+        variant,
+        invariant,
+        case_file,
+        violated: [rate.k, rate.n],
+    })
 }
 
 /// The line for a run that could not tell anything.
@@ -117,7 +125,10 @@ fn invariant(summary: &InvariantSummary) -> InvariantLine<'_> {
             InvariantLine { reason: Some(reason.clone()), ..empty }
         }
         Found::NotReproduced(once) => InvariantLine {
-            reason: Some(format!("violated once and not again on fresh services: {}", once.evidence.sentence)),
+            reason: Some(format!(
+                "violated once and not again on fresh services: {}",
+                once.evidence.sentence
+            )),
             case: Some(once.case),
             reproduced: Some([once.reproduced.k, once.reproduced.n]),
             ..empty

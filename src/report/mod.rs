@@ -199,7 +199,8 @@ impl InvariantSummary {
 impl Summary {
     /// How it ended, over all invariants.
     pub fn ending(&self) -> Ending {
-        let of = |wanted: Option<bool>| self.invariants.iter().any(|invariant| invariant.is_expected() == wanted);
+        let of =
+            |wanted: Option<bool>| self.invariants.iter().any(|invariant| invariant.is_expected() == wanted);
         if of(Some(false)) {
             Ending::Violated
         } else if of(None) {

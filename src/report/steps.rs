@@ -27,7 +27,8 @@ impl Step {
 
 /// Tells the history of a minimal case up to its violation.
 pub fn steps(case: &Case, history: &History, evidence: &Evidence) -> Vec<Step> {
-    let mut teller = Teller { case, history, evidence, told: Vec::new(), pending: Vec::new(), given: Vec::new() };
+    let mut teller =
+        Teller { case, history, evidence, told: Vec::new(), pending: Vec::new(), given: Vec::new() };
     let last = evidence.events.iter().max().copied().unwrap_or(u64::MAX);
     for event in history.events.iter().filter(|event| event.seq <= last) {
         teller.tell(event);
@@ -49,7 +50,9 @@ struct Teller<'a> {
 impl<'a> Teller<'a> {
     fn tell(&mut self, event: &'a Event) {
         let step = match &event.what {
-            What::Invoked { operation, client, name, given } => Some(self.operation(*operation, *client, name, given)),
+            What::Invoked { operation, client, name, given } => {
+                Some(self.operation(*operation, *client, name, given))
+            }
             What::Fact(fact) => self.fact(event, fact),
             What::Fired { fault, action, allowed } => self.fault(*fault, action, allowed),
             What::Exited { service, .. } => Some(Step::new(service, "is killed", "")),
@@ -64,7 +67,9 @@ impl<'a> Teller<'a> {
             // Everything before the last culprit is as it should be; its note says what is wrong.
             let is_last = culprit.is_some_and(|index| index + 1 == self.evidence.events.len());
             let is_view = matches!(event.what, What::Observed(_));
-            step.note = culprit.filter(|_| is_last || is_view).and_then(|index| self.evidence.notes.get(index).cloned());
+            step.note = culprit
+                .filter(|_| is_last || is_view)
+                .and_then(|index| self.evidence.notes.get(index).cloned());
             self.told.push(step);
         }
     }
@@ -85,7 +90,11 @@ impl<'a> Teller<'a> {
             _ => None,
         });
         let arguments: Vec<String> = given.values().map(ToString::to_string).collect();
-        Step::new(format!("client {client}"), format!("{name} {}", arguments.join(" ")), outcome.unwrap_or_default())
+        Step::new(
+            format!("client {client}"),
+            format!("{name} {}", arguments.join(" ")),
+            outcome.unwrap_or_default(),
+        )
     }
 
     fn fact(&mut self, event: &Event, fact: &'a Fact) -> Option<Step> {
@@ -108,7 +117,8 @@ impl<'a> Teller<'a> {
             }
             Seen::Row { database, table, new, old, .. } if self.evidence.events.contains(&event.seq) => {
                 let row = new.as_ref().or(old.as_ref())?;
-                let cells: Vec<String> = row.iter().map(|(column, value)| format!("{column} = {value}")).collect();
+                let cells: Vec<String> =
+                    row.iter().map(|(column, value)| format!("{column} = {value}")).collect();
                 Some(Step::new(database, format!("commits {table}: {}", cells.join(", ")), ""))
             }
             _ => None,
@@ -120,8 +130,10 @@ impl<'a> Teller<'a> {
         let culprits = self.history.facts().filter(|(event, _)| self.evidence.events.contains(&event.seq));
         let mut services = culprits.filter_map(|(_, culprit)| culprit.service.as_ref()).peekable();
         let about = &self.evidence.about;
-        let is_about = about.is_empty() || fact.about.is_empty() || fact.about.iter().any(|id| about.contains(id));
-        is_about && (services.peek().is_none() || services.any(|service| Some(service) == fact.service.as_ref()))
+        let is_about =
+            about.is_empty() || fact.about.is_empty() || fact.about.iter().any(|id| about.contains(id));
+        is_about
+            && (services.peek().is_none() || services.any(|service| Some(service) == fact.service.as_ref()))
     }
 
     fn fault(&mut self, index: usize, action: &str, allowed: &str) -> Option<Step> {
@@ -147,7 +159,9 @@ impl<'a> Teller<'a> {
 
     fn published(&self, topic: &str, about: &str) -> Option<String> {
         self.history.facts().find_map(|(_, fact)| match &fact.seen {
-            Seen::Published { topic: to, record, .. } if to == topic && fact.about.iter().any(|id| id == about) => {
+            Seen::Published { topic: to, record, .. }
+                if to == topic && fact.about.iter().any(|id| id == about) =>
+            {
                 Some(named(topic, record, fact))
             }
             _ => None,
@@ -156,16 +170,20 @@ impl<'a> Teller<'a> {
 
     fn producer(&self, topic: &str, record: &Content) -> Option<&'a str> {
         self.history.facts().find_map(|(_, fact)| match &fact.seen {
-            Seen::Produced { topic: to, record: sent, .. } if to == topic && sent == record => fact.service.as_deref(),
+            Seen::Produced { topic: to, record: sent, .. } if to == topic && sent == record => {
+                fact.service.as_deref()
+            }
             _ => None,
         })
     }
 
     fn status_after(&self, effect: &Event, service: Option<&str>) -> String {
         let later = self.history.facts().filter(|(event, _)| event.seq > effect.seq);
-        let status = later.filter(|(_, fact)| fact.service.as_deref() == service).find_map(|(_, fact)| match fact.seen {
-            Seen::Replied { status, .. } => Some(status.to_string()),
-            _ => None,
+        let status = later.filter(|(_, fact)| fact.service.as_deref() == service).find_map(|(_, fact)| {
+            match fact.seen {
+                Seen::Replied { status, .. } => Some(status.to_string()),
+                _ => None,
+            }
         });
         status.unwrap_or_else(|| "no reply".to_owned())
     }

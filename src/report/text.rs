@@ -75,14 +75,17 @@ fn rates(violation: &Violation) -> String {
 
 /// The steps in columns, as wide as the terminal allows.
 pub fn story(steps: &[Step], width: usize) -> String {
-    let columns = |of: fn(&Step) -> &str| steps.iter().map(|step| of(step).chars().count()).max().unwrap_or(0);
+    let columns =
+        |of: fn(&Step) -> &str| steps.iter().map(|step| of(step).chars().count()).max().unwrap_or(0);
     let actor = columns(|step| &step.actor);
     let detail = columns(|step| &step.detail).min(48);
     let room = width.saturating_sub(actor + detail + 10).max(24);
     let text = columns(|step| &step.text).min(room);
     let mut story = String::new();
     for (number, step) in steps.iter().enumerate() {
-        let pad = |text: &str, wide: usize| format!("{text}{}", " ".repeat(wide.saturating_sub(text.chars().count())));
+        let pad = |text: &str, wide: usize| {
+            format!("{text}{}", " ".repeat(wide.saturating_sub(text.chars().count())))
+        };
         let (who, what) = (pad(&step.actor, actor), pad(&step.text, text));
         let line = format!("{who}   {what}   {}", step.detail);
         let line = if step.is_fault { painted(YELLOW, line.trim_end()) } else { line.trim_end().to_owned() };

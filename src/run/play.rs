@@ -74,7 +74,9 @@ impl System {
             }
             if clock::now() >= deadline {
                 running.abort_all();
-                (0..ended.len()).filter(|&index| !ended[index]).for_each(|index| self.conductor.record(cut_off(index)));
+                (0..ended.len())
+                    .filter(|&index| !ended[index])
+                    .for_each(|index| self.conductor.record(cut_off(index)));
                 return self.give_up(vec!["operations were still in flight".to_owned()]);
             }
         }
@@ -98,7 +100,8 @@ impl System {
         if disagree(&observed) {
             // Before a final state is judged, it is looked at again after one more quiet period.
             self.conductor.stir();
-            let moving = self.until_quiet(deadline.max(clock::now() + self.spec.settings.quiet_for * 4)).await?;
+            let moving =
+                self.until_quiet(deadline.max(clock::now() + self.spec.settings.quiet_for * 4)).await?;
             if !moving.is_empty() {
                 return self.give_up(moving);
             }
@@ -115,7 +118,8 @@ impl System {
             }
             self.fail_if_ended()?;
             let moving = self.moving().await?;
-            let only_held = self.conductor.holds() > 0 && self.conductor.idle_for() >= self.spec.settings.quiet_for;
+            let only_held =
+                self.conductor.holds() > 0 && self.conductor.idle_for() >= self.spec.settings.quiet_for;
             if moving.is_empty() || only_held {
                 return Ok(Vec::new());
             }

@@ -34,9 +34,15 @@ impl System {
             }
             for lag in &unsettled.lags {
                 if lag.undelivered > 0 {
-                    moving.push(format!("{} has not been given {} records of {}", lag.service, lag.undelivered, lag.topic));
+                    moving.push(format!(
+                        "{} has not been given {} records of {}",
+                        lag.service, lag.undelivered, lag.topic
+                    ));
                 } else if lag.behind > 0 && idle < quiet_for.max(LATE_COMMIT) {
-                    moving.push(format!("{} has not committed {} records of {}", lag.service, lag.behind, lag.topic));
+                    moving.push(format!(
+                        "{} has not committed {} records of {}",
+                        lag.service, lag.behind, lag.topic
+                    ));
                 }
             }
             for service in self.services.values_mut() {
@@ -113,7 +119,8 @@ impl System {
             reason,
         };
         let database = self.databases.get(&source.database);
-        let database = database.ok_or_else(|| failed(format!("there is no database `{}`", source.database)))?;
+        let database =
+            database.ok_or_else(|| failed(format!("there is no database `{}`", source.database)))?;
         let read = database.query(&source.sql).await.map_err(|error| failed(error.to_string()))?;
         let shown = |value: serde_json::Value| match value {
             serde_json::Value::String(text) => self.conductor.shown(text.as_bytes()).into(),
@@ -135,7 +142,9 @@ pub(super) fn disagree(observed: &[Observation]) -> bool {
         rows.sort_unstable();
         rows
     };
-    observed.windows(2).any(|pair| pair[0].invariant == pair[1].invariant && sorted(&pair[0]) != sorted(&pair[1]))
+    observed
+        .windows(2)
+        .any(|pair| pair[0].invariant == pair[1].invariant && sorted(&pair[0]) != sorted(&pair[1]))
 }
 
 /// How an operation ended that was cut off by the end of its case.

@@ -147,7 +147,8 @@ impl RunningService {
 
     async fn serves(&self, client: &reqwest::Client) -> bool {
         let (Some(ready), Some(http)) = (&self.service.ready, self.http) else { return true };
-        let (Ok(path), Ok(method)) = (ready.target.fill(|_| None), ready.method.parse::<reqwest::Method>()) else {
+        let (Ok(path), Ok(method)) = (ready.target.fill(|_| None), ready.method.parse::<reqwest::Method>())
+        else {
             return true;
         };
         let call = client.request(method, format!("http://{http}{path}")).timeout(Duration::from_secs(1));
@@ -162,7 +163,8 @@ impl RunningService {
 
     fn not_ready(&self, waiting_for: String, serves: bool, kafka: Option<&KafkaSeam>) -> RunError {
         let connected = kafka.is_none_or(|kafka| kafka.readiness(&self.name).connected);
-        let variable = self.service.env.iter().find(|(_, value)| value.references().any(|name| name == "kafka"));
+        let variable =
+            self.service.env.iter().find(|(_, value)| value.references().any(|name| name == "kafka"));
         if let (true, false, Some((variable, _))) = (serves, connected, variable) {
             return RunError::AroundSeam { service: self.name.clone(), variable: variable.clone() };
         }

@@ -64,8 +64,8 @@ impl System {
         let (broker, postgres) = tokio::try_join!(start_broker(&spec), start_postgres(&spec, &supervisor))?;
         let kafka = match &broker {
             Some(broker) => {
-                let seam = KafkaSeam::start(broker.address(), &mediated(&spec), conductor.clone());
-                Some(Arc::new(seam.await?))
+                let topics = mediated(&spec);
+                Some(Arc::new(KafkaSeam::start(broker.address(), &topics, conductor.clone()).await?))
             }
             None => None,
         };
@@ -73,7 +73,8 @@ impl System {
         if let Some(server) = &postgres {
             for (name, database) in &spec.databases {
                 let schema = database.schema.as_ref().map(std::fs::read_to_string).transpose();
-                let schema = schema.map_err(RunError::io(format!("the schema of `{name}`")))?.unwrap_or_default();
+                let schema =
+                    schema.map_err(RunError::io(format!("the schema of `{name}`")))?.unwrap_or_default();
                 databases.insert(name.clone(), Database::create(server, name, &schema).await?);
             }
         }
@@ -132,7 +133,9 @@ impl System {
         drop(self.dependencies);
         drop(self.databases);
         if let Some(server) = self.postgres.take() {
-            server.stop().await;
+            if let Err(error) = server.stop().await {
+                tracing::warn!(%error, "Postgres did not stop by itself");
+            }
         }
     }
 
@@ -180,14 +183,16 @@ impl System {
                 http.iter().map(|(service, port)| (service.clone(), format!("http://{port}"))).collect();
             addresses.extend(http.get(name).map(|port| ("port".to_owned(), port.port().to_string())));
             if let Some(kafka) = &self.kafka {
-                let address = kafka.listen(name).await.map_err(RunError::io(format!("a listener for `{name}`")))?;
+                let address =
+                    kafka.listen(name).await.map_err(RunError::io(format!("a listener for `{name}`")))?;
                 addresses.insert("kafka".to_owned(), address.to_string());
             }
             for (database_name, database) in &self.databases {
                 addresses.insert(format!("postgres.{database_name}"), database.url());
             }
             for (dependency, played) in &self.dependencies {
-                let address = played.listen(name).await.map_err(RunError::io(format!("a port for `{dependency}`")))?;
+                let address =
+                    played.listen(name).await.map_err(RunError::io(format!("a port for `{dependency}`")))?;
                 addresses.insert(format!("dependencies.{dependency}"), format!("http://{address}"));
             }
             let over = variants.and_then(|variant: &Variant| variant.env.get(name));

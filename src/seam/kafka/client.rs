@@ -148,7 +148,8 @@ impl Client {
             .with_topics(vec![topic]);
         let response = self.call(11, &request).await?;
         accepted(response.error_code)?;
-        let answer = response.responses.into_iter().next().and_then(|topic| topic.partitions.into_iter().next());
+        let answer =
+            response.responses.into_iter().next().and_then(|topic| topic.partitions.into_iter().next());
         let answer = answer.ok_or_else(|| Malformed::new("no answer for the partition"))?;
         accepted(answer.error_code)?;
         Ok(Fetched { records: answer.records.unwrap_or_default(), end: answer.high_watermark })
@@ -162,8 +163,7 @@ impl Client {
         const LATEST: i64 = -1;
         let part = ListOffsetsPartition::default().with_partition_index(partition).with_timestamp(LATEST);
         let topic = ListOffsetsTopic::default().with_name(name(topic)).with_partitions(vec![part]);
-        let request =
-            ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
+        let request = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
         let response = self.call(3, &request).await?;
         let answer = response.topics.first().and_then(|topic| topic.partitions.first());
         let answer = answer.ok_or_else(|| Malformed::new("no answer for the partition"))?;

@@ -10,7 +10,11 @@ const CHECKOUT: &str = include_str!("checkout.yaml");
 /// A folder with the files that the specs of these tests name.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("checkout.sql"), "create table stock (sku text primary key, available int);").unwrap();
+    fs::write(
+        folder.path().join("checkout.sql"),
+        "create table stock (sku text primary key, available int);",
+    )
+    .unwrap();
     folder
 }
 
