@@ -46,7 +46,12 @@ impl Template {
         supervisor.remove_at_end(&draft).map_err(removable)?;
         make(supervisor, binaries, account, &draft).await?;
         // Renaming onto a finished template fails, and then that one is as good.
-        if let Err(problem) = fs::rename(&draft, &place)
+        let renamed = fs::rename(&draft, &place);
+        if renamed.is_err() {
+            // Else the supervisor removes it at the end.
+            let _ = fs::remove_dir_all(&draft);
+        }
+        if let Err(problem) = renamed
             && Template::open(&place).is_none()
         {
             return Err(PostgresError::unreadable(&place)(problem));
