@@ -245,6 +245,9 @@ async fn a_recreated_database_is_new_and_old_sessions_are_gone() {
         )
         .await;
         let begin = Instant::now();
+        service(&database).await;
+        println!("connect: {:.1} ms", begin.elapsed().as_secs_f64() * 1000.0);
+        let begin = Instant::now();
         database.recreate().await.expect("made anew");
         println!("recreate: {:.1} ms", begin.elapsed().as_secs_f64() * 1000.0);
         assert!(sqlx::raw_sql("select 1").execute(&mut session).await.is_err());
@@ -350,6 +353,49 @@ async fn a_server_starts_quickly_and_leaves_nothing() {
     supervisor.end().await.expect("ended");
 }
 
+/// Many writers, rollbacks and resets at once: every committed row is told once, and nothing else is.
+#[tokio::test]
+async fn no_version_is_lost_or_told_twice_under_load() {
+    let world = world().await;
+    let mut database = world.database(SHOP).await;
+    let mut writers = Vec::new();
+    for writer in 0..4 {
+        let mut session = service(&database).await;
+        writers.push(tokio::spawn(async move {
+            for number in 0..100 {
+                let end = if number % 5 == 0 { "rollback" } else { "commit" };
+                let line = format!("{writer}/{number}");
+                run(&mut session, &format!("begin; insert into log values ('{line}'); {end}")).await;
+            }
+        }));
+    }
+    let mut versions = Vec::new();
+    while writers.iter().any(|writer| !writer.is_finished()) {
+        database.reset().await.expect("reset");
+        versions.extend(database.row_versions().await.expect("versions"));
+    }
+    for writer in writers {
+        writer.await.expect("written");
+    }
+    versions.extend(database.row_versions().await.expect("versions"));
+    let mut found: Vec<_> =
+        versions.iter().filter_map(|version| version.new.as_ref()?["line"].as_str()).collect();
+    found.sort_unstable();
+    let numbers = (0..100).filter(|number| number % 5 != 0);
+    let mut expected: Vec<_> =
+        numbers.flat_map(|number| (0..4).map(move |writer| format!("{writer}/{number}"))).collect();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    assert!(versions.iter().all(|version| version.change == Change::Insert && version.last_in_transaction));
+    assert!(versions.is_sorted_by_key(|version| version.commit_lsn));
+    let begin = Instant::now();
+    for _ in 0..100 {
+        assert!(database.row_versions().await.expect("none").is_empty());
+    }
+    println!("idle poll: {:.2} ms", begin.elapsed().as_secs_f64() * 10.0);
+    world.end().await;
+}
+
 #[tokio::test]
 async fn names_that_do_not_fit_an_address_are_refused() {
     let world = world().await;
@@ -358,4 +404,58 @@ async fn names_that_do_not_fit_an_address_are_refused() {
         assert!(matches!(error, PostgresError::Name(_)), "{error}");
     }
     world.end().await;
+}
+
+const CONFIGURED: &str = "STEADFAST_POSTGRES_BIN";
+
+/// Not a test of its own: what `check_configured` starts with a directory of its own.
+#[tokio::test]
+async fn starting_with_a_configured_directory() {
+    let outer = "starting_with_a_configured_directory";
+    if std::env::var_os(CONFIGURED).is_none() || !std::env::args().any(|argument| argument == outer) {
+        return;
+    }
+    let supervisor = Supervisor::start().expect("a supervisor");
+    let error = Server::start(&supervisor).await.expect_err("refused");
+    println!("{error}");
+    supervisor.end().await.expect("ended");
+}
+
+fn check_configured(directory: &std::path::Path, expected: &[&str]) {
+    let own = std::env::current_exe().expect("this test");
+    let output = std::process::Command::new(own)
+        .args(["--exact", "starting_with_a_configured_directory", "--nocapture"])
+        .env(CONFIGURED, directory)
+        .env("STEADFAST_CACHE", directory)
+        .output()
+        .expect("run");
+    let text = String::from_utf8_lossy(&output.stdout);
+    for part in expected {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+}
+
+#[test]
+fn a_server_that_cannot_be_had_says_why() {
+    use std::os::unix::fs::PermissionsExt;
+    let empty = tempfile::tempdir().expect("a folder");
+    // Root runs the server under another account.
+    std::fs::set_permissions(empty.path(), PermissionsExt::from_mode(0o755)).expect("open to all");
+    let looked = format!("(looked in {CONFIGURED}={})", empty.path().display());
+    check_configured(empty.path(), &["no Postgres server found", &looked, "apt-get install postgresql"]);
+
+    let broken = |name: &str, script: &str| {
+        let file = empty.path().join(name);
+        std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).expect("written");
+        std::fs::set_permissions(file, PermissionsExt::from_mode(0o755)).expect("a program");
+    };
+    let version = "case $1 in --version) echo broken in a test; exit;; esac";
+    broken("postgres", &format!("{version}; echo FATAL: no room >&2; exit 1"));
+    broken("initdb", "echo initdb: no locale >&2; exit 2");
+    check_configured(
+        empty.path(),
+        &["initdb could not make a database cluster", "exit status: 2", "initdb: no locale"],
+    );
+    broken("initdb", "for last; do :; done; mkdir -p \"$last\" && echo 15 >\"$last/PG_VERSION\"");
+    check_configured(empty.path(), &["the Postgres server ended while starting", "FATAL: no room"]);
 }

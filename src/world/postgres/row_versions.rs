@@ -63,6 +63,7 @@ pub struct Batch {
     relations: HashMap<u32, Relation>,
     transactions: Vec<Transaction>,
     last_commit: u64,
+    commits: usize,
 }
 
 struct Relation {
@@ -100,6 +101,7 @@ impl Batch {
             if let LogicalReplicationMessage::Begin { final_lsn, timestamp, xid } = message {
                 skipping = skip(xid, final_lsn);
                 batch.last_commit = batch.last_commit.max(final_lsn);
+                batch.commits += 1;
                 if !skipping {
                     let commit_time = timestamp + EPOCH_DIFFERENCE;
                     let changes = Vec::new();
@@ -159,6 +161,11 @@ impl Batch {
     /// Where the last commit stands in the log, skipped ones included.
     pub fn last_commit(&self) -> u64 {
         self.last_commit
+    }
+
+    /// How many transactions were given, skipped ones included.
+    pub fn commits(&self) -> usize {
+        self.commits
     }
 
     /// The tables that are mentioned, by their ids.

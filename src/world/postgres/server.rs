@@ -284,6 +284,7 @@ async fn remove_folder(supervisor: &Supervisor, folder: PathBuf) -> Result<(), P
 }
 
 /// Memory if there is enough of it, else the temporary folder.
+#[allow(clippy::useless_conversion, reason = "these numbers are narrower on macOS")]
 fn data_home() -> PathBuf {
     let memory = Path::new("/dev/shm");
     let room = nix::sys::statvfs::statvfs(memory)

@@ -18,6 +18,9 @@ use super::binaries::Binaries;
 /// Part of the key: raise it when the flags of `initdb` below change.
 const FLAGS_VERSION: u32 = 1;
 
+/// Where templates are kept instead of `/var/tmp`.
+const CONFIGURED_CACHE: &str = "STEADFAST_CACHE";
+
 /// A finished cluster that no server has ever run in.
 #[derive(Debug)]
 pub struct Template {
@@ -37,7 +40,9 @@ impl Template {
         let cache = cache_folder(account)?;
         let key: String =
             binaries.version.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-        let place = cache.join(format!("{key}-flags{FLAGS_VERSION}"));
+        // Two builds of one version need not fit each other's files.
+        let build = crc32c::crc32c(binaries.program("initdb").as_os_str().as_encoded_bytes());
+        let place = cache.join(format!("{key}-{build:08x}-flags{FLAGS_VERSION}"));
         if let Some(template) = Template::open(&place) {
             return Ok(template);
         }
@@ -46,7 +51,12 @@ impl Template {
         supervisor.remove_at_end(&draft).map_err(removable)?;
         make(supervisor, binaries, account, &draft).await?;
         // Renaming onto a finished template fails, and then that one is as good.
-        if let Err(problem) = fs::rename(&draft, &place)
+        let renamed = fs::rename(&draft, &place);
+        if renamed.is_err() {
+            // Else the supervisor removes it at the end.
+            let _ = fs::remove_dir_all(&draft);
+        }
+        if let Err(problem) = renamed
             && Template::open(&place).is_none()
         {
             return Err(PostgresError::unreadable(&place)(problem));
@@ -99,8 +109,9 @@ async fn make(
 /// `/var/tmp` rather than a home: root's home is closed to the account that runs the server. A name in a folder
 /// that all may write to can be taken by someone else first, so its owner is checked.
 fn cache_folder(account: Account) -> Result<PathBuf, PostgresError> {
-    let shared = Path::new("/var/tmp");
-    let base = if shared.is_dir() { shared.to_owned() } else { std::env::temp_dir() };
+    let configured = std::env::var_os(CONFIGURED_CACHE).map(PathBuf::from);
+    let shared = Some(PathBuf::from("/var/tmp")).filter(|folder| folder.is_dir());
+    let base = configured.or(shared).unwrap_or_else(std::env::temp_dir);
     let folder = base.join(format!("steadfast-{}", account.uid));
     if !folder.exists()
         && let Err(problem) = private_folder(&folder, account)
