@@ -30,6 +30,7 @@ mod offsets;
 mod produce;
 mod rebalance;
 mod sequence;
+mod shape;
 mod shared;
 mod topics;
 
