@@ -15,7 +15,8 @@ use super::shared::real_name;
 
 /// What a client may use, with the highest version. Produce and Fetch from 13 on, and OffsetCommit and
 /// OffsetFetch from 10 on, name topics by id, which a renamed topic does not survive. What is not listed could
-/// lead a client past the seam (DescribeCluster, the groups of KIP-848, share groups).
+/// lead a client past the seam (DescribeCluster, the groups of KIP-848, share groups). The lowest version stays as
+/// the broker says: librdkafka compresses only where Produce 0 is offered, though it never sends it.
 const ALLOWED: &[(ApiKey, i16)] = &[
     (ApiKey::Produce, 12),
     (ApiKey::Fetch, 12),
@@ -79,15 +80,8 @@ pub fn versions(frame: Bytes, head: Head) -> Result<Bytes, Malformed> {
     let (header, mut body) = decode_response::<ApiVersionsResponse>(&frame, head.version)?;
     body.api_keys.retain_mut(|offered| {
         let allowed = ALLOWED.iter().find(|(api, _)| *api as i16 == offered.api_key);
-        let Some((api, newest)) = allowed else { return false };
+        let Some((_, newest)) = allowed else { return false };
         offered.max_version = offered.max_version.min(*newest);
-        // Older ones carry records in a form that ended with Kafka 0.11.
-        offered.min_version = offered.min_version.max(match api {
-            ApiKey::Produce => 3,
-            ApiKey::Fetch => 4,
-            ApiKey::OffsetCommit => 2,
-            _ => 0,
-        });
         offered.min_version <= offered.max_version
     });
     encode_response(&header, &body, head.version)
@@ -173,7 +167,7 @@ mod tests {
             decode_response::<ApiVersionsResponse>(&versions(frame, head(3)).unwrap(), 3).unwrap();
         let told: Vec<_> =
             told.api_keys.iter().map(|api| (api.api_key, api.min_version, api.max_version)).collect();
-        assert_eq!(told, [(0, 3, 12), (12, 0, 3)]);
+        assert_eq!(told, [(0, 0, 12), (12, 0, 3)]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{
@@ -35,7 +36,7 @@ pub async fn create_topics(client: &mut Client, topics: &[(String, i32)]) -> Res
         .with_topics(topics.iter().map(creatable).collect())
         .with_timeout_ms(TIMEOUT);
     for attempt in 0.. {
-        let response = client.call(4, &request).await?;
+        let response = client.call(7, &request).await?;
         let refused = response.topics.iter().map(|topic| accepted(topic.error_code)).filter(|result| {
             let exists = ResponseError::TopicAlreadyExists;
             !matches!(result, Err(ClientError::Refused(error)) if *error == exists)
@@ -87,9 +88,9 @@ pub async fn describe(
 pub async fn delete_topics(client: &mut Client, topics: &[(String, i32)]) -> Result<(), ClientError> {
     let names: Vec<&str> = topics.iter().map(|(topic, _)| topic.as_str()).collect();
     let request = DeleteTopicsRequest::default()
-        .with_topic_names(names.iter().map(|topic| name(topic)).collect())
+        .with_topics(names.iter().map(|topic| DeleteTopicState::default().with_name(Some(name(topic)))).collect())
         .with_timeout_ms(TIMEOUT);
-    let response = client.call(4, &request).await?;
+    let response = client.call(6, &request).await?;
     for topic in response.responses {
         except(ResponseError::UnknownTopicOrPartition, accepted(topic.error_code))?;
     }
