@@ -76,7 +76,7 @@ fn ready(reader: &Reader, service: &Field, fields: &Fields) -> Option<HttpCall> 
         );
     }
     let text = reader.filled(field)?;
-    let (method, path) = method_and_rest(reader, text, &field.node.at)?;
+    let (method, path) = method_and_rest(reader, text, |part| field.node.inside(reader.text, part))?;
     if !path.starts_with('/') || path.contains("${") {
         let problem =
             Problem::at(&field.node.at, format!("{} needs a path, not `{}`", field.label, shorten(path)));

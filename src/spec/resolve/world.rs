@@ -1,6 +1,7 @@
 //! `world`: topics, databases and played dependencies.
 
 use std::fs;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
@@ -128,7 +129,8 @@ fn route(reader: &Reader, field: &Field) -> Option<Route> {
                 .help("add `effect: NAME`, under which accepted calls are recorded"),
         );
     }
-    let (method, path) = method_and_rest(reader, field.key, field.at)?;
+    let (method, path) =
+        method_and_rest(reader, field.key, |part| field.at.start + part.start..field.at.start + part.end)?;
     if !path.starts_with('/') {
         let problem = Problem::at(field.at, format!("the path `{}` must begin with `/`", shorten(path)));
         reader.report(problem.help("write it as in `POST /charges/{id}`"));
@@ -144,21 +146,24 @@ fn route(reader: &Reader, field: &Field) -> Option<Route> {
     })
 }
 
-/// Splits `POST /charges`; the method must be one of HTTP, in capitals.
+/// Splits `POST /charges`; the method must be one of HTTP, in capitals. `at` finds the place of a part of it.
 pub(super) fn method_and_rest<'t>(
     reader: &Reader,
     text: &'t str,
-    at: &std::ops::Range<usize>,
+    at: impl Fn(Range<usize>) -> Range<usize>,
 ) -> Option<(&'t str, &'t str)> {
     let Some((method, rest)) = text.split_once(' ') else {
-        let problem = Problem::at(at, format!("`{}` is not a method and a place", shorten(text)));
+        let problem =
+            Problem::at(&at(0..text.len()), format!("`{}` is not a method and a place", shorten(text)));
         reader.report(problem.help("write it as in `POST /charges` or `GET /health`"));
         return None;
     };
     if !METHODS.contains(&method) {
         let help = suggest(method, METHODS.iter().copied())
             .unwrap_or_else(|| format!("choose {}", list(METHODS, "or")));
-        reader.report(Problem::at(at, format!("`{}` is not an HTTP method", shorten(method))).help(help));
+        let problem =
+            Problem::at(&at(0..method.len()), format!("`{}` is not an HTTP method", shorten(method)));
+        reader.report(problem.help(help));
         return None;
     }
     Some((method, rest.trim()))
@@ -193,7 +198,7 @@ pub(super) fn json(node: &Node) -> Value {
     match &node.kind {
         Kind::Scalar(scalar) => scalar.value(),
         Kind::List(items) => items.iter().map(json).collect(),
-        Kind::Map { entries, .. } => {
+        Kind::Map(entries) => {
             Value::Object(entries.iter().map(|(key, node)| (key.name.clone(), json(node))).collect())
         }
     }
