@@ -19,6 +19,8 @@ use super::problem::Problem;
 pub(super) const MOST_LEVELS: usize = 32;
 /// More values than any spec has; what an alias repeats counts again.
 const MOST_VALUES: usize = 5_000;
+/// Longer texts are data in the wrong place; a query or a condition is far shorter.
+const LONGEST_TEXT: usize = 10_000;
 /// A long text counts as several values, so that aliases cannot multiply it without end either.
 const BYTES_PER_VALUE: usize = 256;
 
@@ -237,6 +239,10 @@ impl<'t> Builder<'t> {
         let before = self.values;
         self.count(1 + event.scalar().map_or(0, |(text, _)| text.len() / BYTES_PER_VALUE), &at)?;
         let (anchor, node) = match event {
+            Event::Scalar(text, ..) if text.len() > LONGEST_TEXT => {
+                let message = format!("this text is {} bytes long, the limit is {LONGEST_TEXT}", text.len());
+                return Err(Box::new(Problem::at(&at, message).help("is it the right file?")));
+            }
             Event::Scalar(text, style, anchor, _) => {
                 let scalar = Scalar { text: text.into_owned(), quoted: style != ScalarStyle::Plain };
                 (anchor, Node { at, kind: Kind::Scalar(scalar) })

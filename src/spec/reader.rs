@@ -13,6 +13,9 @@ use super::problem::Problem;
 use super::raw::{Kind, Node, shorten};
 use super::template::Template;
 
+/// Beyond this number problems are not noted: nobody reads them, and finding them takes time.
+const MOST_PROBLEMS: usize = 1000;
+
 /// What reading needs to know, and the problems so far.
 pub(super) struct Reader<'t> {
     /// The whole file.
@@ -51,7 +54,13 @@ impl<'t> Reader<'t> {
     }
 
     pub fn report(&self, problem: Problem) {
-        self.problems.borrow_mut().push(problem);
+        if !self.is_full() {
+            self.problems.borrow_mut().push(problem);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.problems.borrow().len() >= MOST_PROBLEMS
     }
 
     pub fn into_problems(self) -> Vec<Problem> {
@@ -77,7 +86,8 @@ impl<'t> Reader<'t> {
                 self.report(unknown_key(&key.at, &key.name, label, section));
             }
         }
-        for key in section.keys.iter().filter(|key| key.required) {
+        let planned = field.node.entries().iter().any(|(key, _)| section.later.contains(&key.name.as_str()));
+        for key in section.keys.iter().filter(|key| key.required && !planned) {
             // A misspelt key has been reported already, with this one as the suggestion.
             if !fields.iter().any(|field| field.key == key.name) && !misspelt.contains(&key.name) {
                 self.report(missing(field, key));
@@ -256,7 +266,7 @@ impl<'t> Reader<'t> {
         };
         let mut good = true;
         let mut from = 0;
-        for name in template.references() {
+        for name in template.references().take_while(|_| !self.is_full()) {
             let part = text[from..]
                 .find(name)
                 .map_or(0..text.len(), |start| from + start..from + start + name.len());
@@ -322,7 +332,7 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a s
             return None;
         }
         let distance = strsim::damerau_levenshtein(&typed, &plain(other));
-        (distance <= most).then_some((distance, other))
+        (distance <= most && distance < typed.chars().count()).then_some((distance, other))
     };
     known.filter_map(distance).min_by_key(|(distance, _)| *distance).map(|(_, other)| other)
 }

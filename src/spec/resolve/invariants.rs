@@ -19,8 +19,22 @@ pub(super) fn read(reader: &Reader, field: &Field) -> IndexMap<String, Invariant
         let problem = Problem::at(field.at, "there is no invariant, so nothing could be violated");
         reader.report(problem.help("add at least one: `NAME: { at_most_one: EFFECT, per: ARGUMENT }`"));
     }
+    for (index, entry) in entries.iter().enumerate() {
+        if let Some(first) =
+            entries[..index].iter().find(|first| file_name(first.key) == file_name(entry.key))
+        {
+            let problem = Problem::at(entry.at, "two invariants have nearly the same name")
+                .related(first.at, "first here");
+            reader.report(problem.help("their cases would get the same file; rename one"));
+        }
+    }
     let read = |entry: &Field| Some((entry.key.to_owned(), invariant(reader, entry)?));
     entries.iter().filter_map(read).collect()
+}
+
+/// What is left of a name in the name of a file.
+fn file_name(name: &str) -> String {
+    name.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
 fn invariant(reader: &Reader, field: &Field) -> Option<Invariant> {
@@ -133,7 +147,7 @@ fn condition(reader: &Reader, field: &Field) -> Option<String> {
         }
         None => (field.node.at.clone(), "this does not parse".to_owned()),
     };
-    let problem = Problem::at(&at, format!("{message}, in {}", field.label));
+    let problem = Problem::at(&at, format!("{}: {message}", field.label));
     reader
         .report(problem.help("a condition over the columns, such as `available >= 0 && status != \"lost\"`"));
     None
@@ -147,7 +161,7 @@ fn in_plain_words(message: &str, line: &str) -> String {
         return "the condition ends too early".to_owned();
     }
     if found.contains("token recognition error at: '= '") || found.contains("at: '='") {
-        return "`=` is not a comparison, `==` is".to_owned();
+        return "`=` does not compare, `==` does".to_owned();
     }
     let token = found.rfind(" '").map(|at| found[at + 1..].trim_matches('\''));
     match token.filter(|token| line.contains(token)) {

@@ -92,9 +92,13 @@ fn database(reader: &Reader, field: &Field) -> Database {
 fn schema(reader: &Reader, field: &Field) -> Option<PathBuf> {
     let name = reader.filled(field)?;
     let path = reader.folder.join(name);
-    let why = match fs::File::open(&path).and_then(|file| file.metadata()) {
-        Ok(metadata) if metadata.is_file() => return Some(path),
-        Ok(_) => "this is not a file".to_owned(),
+    // Asked before it is opened: opening a pipe would wait for a writer.
+    let is_file = fs::metadata(&path).map(|metadata| metadata.is_file());
+    let why = match is_file
+        .and_then(|is_file| if is_file { fs::File::open(&path).map(|_| true) } else { Ok(false) })
+    {
+        Ok(true) => return Some(path),
+        Ok(false) => format!("`{}` is not a file", path.display()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             format!("there is no file `{}`", path.display())
         }
@@ -118,7 +122,7 @@ fn route(reader: &Reader, field: &Field) -> Option<Route> {
     let reply = fields.get("reply").map(|field| reader.section(field, &keys::REPLY));
     let status =
         reply.as_ref().and_then(|reply| reader.whole(reply.get("status")?, 100..=599)).unwrap_or(200);
-    let body = reply.as_ref().and_then(|reply| Some(json(reply.get("body")?.node)));
+    let body = reply.as_ref().and_then(|reply| reply_body(reader, reply.get("body")?.node));
     let effect = fields.get("effect").and_then(|field| reader.filled(field)).map(str::to_owned);
     if effect.is_none()
         && let Some(field) = fields.get("key").or_else(|| fields.get("once_per"))
@@ -144,6 +148,16 @@ fn route(reader: &Reader, field: &Field) -> Option<Route> {
         status: u16::try_from(status).unwrap_or(200),
         body,
     })
+}
+
+/// Plain JSON: what a reply could refer to is not known yet.
+fn reply_body(reader: &Reader, node: &Node) -> Option<Value> {
+    let body = json(node);
+    if body.to_string().contains("${") {
+        let problem = Problem::at(&node.at, "not supported yet: `${…}` in the body of a reply");
+        reader.report(problem.help("the reply of a route is the same for every call"));
+    }
+    Some(body)
 }
 
 /// Splits `POST /charges`; the method must be one of HTTP, in capitals. `at` finds the place of a part of it.

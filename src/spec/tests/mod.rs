@@ -39,6 +39,21 @@ fn a_right_spec_is_read() {
     insta::assert_snapshot!(stable(&format!("{spec:#?}")));
 }
 
+/// What a spec means does not depend on how the file was written.
+#[test]
+fn other_writings_mean_the_same() {
+    let mean = |text: &str| stable(&format!("{:#?}", load(text.as_bytes()).unwrap()));
+    let right = mean(CHECKOUT);
+    assert_eq!(mean(&CHECKOUT.replace('\n', "\r\n")), right);
+    assert_eq!(mean(&format!("\u{feff}{CHECKOUT}")), right);
+    assert_eq!(mean(&format!("# a comment\n---\n{CHECKOUT}...\n")), right);
+    let anchor = CHECKOUT.replacen("GATEWAY_URL: ${dep", "GATEWAY_URL: &gateway ${dep", 1);
+    assert_eq!(mean(&anchor), right);
+    let alias = anchor.replacen("WORKERS: 4", "WORKERS: *gateway", 1);
+    let written_out = CHECKOUT.replacen("WORKERS: 4", "WORKERS: ${dependencies.gateway}", 1);
+    assert_eq!(mean(&alias), mean(&written_out));
+}
+
 /// The table of keys says the same as the code: a spec that spells out every default means the same as one that does not.
 #[test]
 fn documented_defaults_are_the_defaults() {

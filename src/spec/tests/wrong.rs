@@ -106,6 +106,11 @@ fn references() {
 
 #[test]
 fn services_and_operations() {
+    check(
+        "reference_in_a_command",
+        &[("run: target/release/shop payments", "run: target/release/shop --brokers ${kafka}")],
+    );
+    check("reference_in_a_reply", &[("id: ch_1", "id: \"${order}\"")]);
     check("ready_without_port", &[("      PORT: ${port}\n", "")]);
     check(
         "nothing_tells_ready",
@@ -172,6 +177,11 @@ fn invariants_and_variants() {
         "invariant_of_a_later_version",
         &[("at_most_one: charge\n    per: order", "exactly_one: charge\n    per: order")],
     );
+    check(
+        "source_of_a_later_version",
+        &[("orders: select order_id, status from orders", "orders: { http: GET /orders }")],
+    );
+    check("nearly_the_same_name", &[("  every view agrees:", "  No-double-charge:")]);
     check("one_source", &[("      dashboard: select order_id, status from dashboard\n", "")]);
     check(
         "several_databases",
@@ -227,10 +237,11 @@ fn files_that_are_no_specs() {
     check_bytes("alias_bomb", alias_bomb().as_bytes());
     check_bytes(
         "long_alias_bomb",
-        format!("a: &a |\n{}b: [{}]\n", "  0123456789\n".repeat(20_000), "*a, ".repeat(1000)).as_bytes(),
+        format!("a: &a |\n{}b: [{}]\n", "  0123456789\n".repeat(700), "*a, ".repeat(1000)).as_bytes(),
     );
+    check_bytes("long_text", format!("about: |\n{}", "  0123456789\n".repeat(2000)).as_bytes());
     check_bytes("alias_within_itself", b"spec: &a [*a]\n");
-    check_bytes("many_problems", "x: 1\n".repeat(10_000).as_bytes());
+    check_bytes("many_values", "x: 1\n".repeat(10_000).as_bytes());
 }
 
 fn alias_bomb() -> String {
@@ -251,6 +262,22 @@ fn files_that_cannot_be_read() {
     };
     refused("no_such_file", &folder.path().join("checkuot.yaml"));
     refused("a_directory", folder.path());
+}
+
+#[test]
+fn many_problems_are_counted_and_the_first_are_shown() {
+    let problems = load("colour: green\n".repeat(500).as_bytes()).unwrap_err();
+    let rendered = problems.render(false, 100);
+    let unknown_key_and_missing_keys = 6;
+    assert_eq!(problems.all().len(), 499 + unknown_key_and_missing_keys);
+    assert_eq!(rendered.matches("error: ").count(), 40);
+    assert!(rendered.ends_with("checkout.yaml, the first 40 are shown"), "{rendered}");
+}
+
+#[test]
+fn columns_count_characters() {
+    let problems = load("spec: x\nabout: \"é🦀\"\nworld: { \"né\": 1 }\n".as_bytes()).unwrap_err();
+    assert!(problems.all().iter().any(|problem| (problem.line, problem.column) == (3, 10)), "{problems}");
 }
 
 #[test]
