@@ -39,6 +39,19 @@ fn a_right_spec_is_read() {
     insta::assert_snapshot!(stable(&format!("{spec:#?}")));
 }
 
+#[test]
+fn the_right_spec_uses_every_key() {
+    for section in super::keys::SECTIONS {
+        for key in section.keys {
+            let typed = CHECKOUT.lines().any(|line| {
+                line.split([' ', '{'])
+                    .any(|word| word.trim_end_matches(':') == key.name && word.ends_with(':'))
+            });
+            assert!(typed, "`{}` of {}", key.name, section.path);
+        }
+    }
+}
+
 /// What a spec means does not depend on how the file was written.
 #[test]
 fn other_writings_mean_the_same() {
