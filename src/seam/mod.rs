@@ -1,1 +1,10 @@
-//! How it is seen and disturbed: the places where traffic passes through the harness.
+//! How the system is seen and disturbed: the places where traffic passes through the harness.
+//!
+//! Every seam reads frames, tells the [`Conductor`] of each fact in them, and does what it rules. A seam
+//! knows its protocol and nothing of cases, checkers or other seams; the conductor knows no protocol.
+
+mod conductor;
+pub mod http;
+pub mod kafka;
+
+pub use conductor::{Busy, Conductor, Order, Ruling};

@@ -256,6 +256,17 @@ pub enum FaultRule {
     },
 }
 
+impl std::fmt::Display for FaultRule {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            FaultRule::Duplicate { topic } => write!(formatter, "duplicate {topic}"),
+            FaultRule::Hold { topic, to: None } => write!(formatter, "hold {topic}"),
+            FaultRule::Hold { topic, to: Some(service) } => write!(formatter, "hold {topic} to {service}"),
+            FaultRule::Crash { service } => write!(formatter, "crash {service}"),
+        }
+    }
+}
+
 /// What must hold.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Invariant {

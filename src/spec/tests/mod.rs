@@ -99,3 +99,12 @@ fn defaults(section: &super::keys::Section) -> String {
     };
     section.keys.iter().filter_map(typed).collect::<Vec<_>>().join(", ")
 }
+
+#[test]
+fn the_specs_of_this_repository_are_right() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("specs");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "yaml")) {
+        Spec::load(&file).unwrap_or_else(|problems| panic!("{problems}"));
+    }
+}

@@ -1,0 +1,274 @@
+//! The case file: one case with where it comes from, as YAML that people read, keep and mail.
+//!
+//! The case itself is stored, not the seed, so that it keeps its meaning when generation changes. A file
+//! that no longer fits its spec says what changed.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_yaml::FlowMap;
+
+use super::{Argument, Case, Fault, Operation, is_legal};
+use crate::spec::{Given, Spec};
+
+/// The version that this build writes, and the only one that it reads.
+const VERSION: u32 = 1;
+
+/// A case and where it comes from.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CaseFile {
+    /// The spec, as it was named on the command line.
+    pub spec: PathBuf,
+    /// Its variant, if it has variants.
+    pub variant: Option<String>,
+    /// The invariant that the case violates.
+    pub invariant: Option<String>,
+    /// Where it was found: seed and number of the case, before shrinking.
+    pub found: Option<(u64, u32)>,
+    /// The measured rates, in words: `fails 20/20 with the fault, 0/20 without it`.
+    pub note: Option<String>,
+    /// The case.
+    pub case: Case,
+}
+
+/// Why a case file cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum CaseFileError {
+    /// The file system said no.
+    #[error("{}: {source}", file.display())]
+    Io {
+        /// The case file.
+        file: PathBuf,
+        /// What it said.
+        source: std::io::Error,
+    },
+    /// The file is not a case file.
+    #[error("{}:{line}: {message}", file.display())]
+    Text {
+        /// The case file.
+        file: PathBuf,
+        /// From 1.
+        line: u64,
+        /// What is wrong there.
+        message: String,
+    },
+    /// The file was written by another version.
+    #[error("{}: steadfast_case is {version}; this build reads version {VERSION}", file.display())]
+    Version {
+        /// The case file.
+        file: PathBuf,
+        /// Its version.
+        version: u64,
+    },
+    /// The case holds something that YAML cannot.
+    #[error("{}: {message}", file.display())]
+    Unwritable {
+        /// The case file.
+        file: PathBuf,
+        /// What it is.
+        message: String,
+    },
+}
+
+/// The file as it is typed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Typed {
+    #[serde(rename = "steadfast_case")]
+    _version: u32,
+    spec: PathBuf,
+    variant: Option<String>,
+    invariant: Option<String>,
+    found: Option<Found>,
+    note: Option<String>,
+    operations: Vec<Operation>,
+    #[serde(default)]
+    faults: Vec<Fault>,
+}
+
+/// The same for writing: one line per operation and fault.
+#[derive(Serialize)]
+struct Written<'a> {
+    steadfast_case: u32,
+    spec: &'a Path,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invariant: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<FlowMap<Found>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+    operations: Vec<FlowMap<&'a Operation>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<FlowMap<&'a Fault>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Found {
+    seed: u64,
+    case: u32,
+}
+
+impl CaseFile {
+    /// Writes the file whole or not at all.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written to.
+    pub fn save(&self, path: &Path) -> Result<(), CaseFileError> {
+        let text =
+            self.text().map_err(|message| CaseFileError::Unwritable { file: path.to_owned(), message })?;
+        replace(path, &text).map_err(|source| CaseFileError::Io { file: path.to_owned(), source })
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read, is no case file (with the line), or has another version.
+    pub fn load(path: &Path) -> Result<CaseFile, CaseFileError> {
+        let text =
+            fs::read_to_string(path).map_err(|source| CaseFileError::Io { file: path.to_owned(), source })?;
+        CaseFile::parse(&text, path)
+    }
+
+    fn text(&self) -> Result<String, String> {
+        let written = Written {
+            steadfast_case: VERSION,
+            spec: &self.spec,
+            variant: self.variant.as_deref(),
+            invariant: self.invariant.as_deref(),
+            found: self.found.map(|(seed, case)| FlowMap(Found { seed, case })),
+            note: self.note.as_deref(),
+            operations: self.case.operations.iter().map(FlowMap).collect(),
+            faults: self.case.faults.iter().map(FlowMap).collect(),
+        };
+        serde_yaml::to_string(&written).map_err(|problem| problem.to_string())
+    }
+
+    fn parse(text: &str, file: &Path) -> Result<CaseFile, CaseFileError> {
+        let wrong = |problem: &serde_yaml::Error| {
+            let problem = problem.without_snippet();
+            let line = problem.location().map_or(1, |location| location.line().max(1));
+            let message = problem.to_string();
+            // Its own "line 3 column 5" would repeat ours.
+            let message = message.split(" at line ").next().unwrap_or_default().trim().to_owned();
+            CaseFileError::Text { file: file.to_owned(), line, message }
+        };
+        // Another version may have another shape, so its number is read before anything else.
+        let whole: Value = serde_yaml::from_str(text).map_err(|problem| wrong(&problem))?;
+        match whole.get("steadfast_case").map(Value::as_u64) {
+            Some(Some(version)) if version == u64::from(VERSION) => {}
+            Some(Some(version)) => return Err(CaseFileError::Version { file: file.to_owned(), version }),
+            Some(None) | None => {
+                let message = format!("a case file says `steadfast_case: {VERSION}`");
+                return Err(CaseFileError::Text { file: file.to_owned(), line: 1, message });
+            }
+        }
+        let typed: Typed = serde_yaml::from_str(text).map_err(|problem| wrong(&problem))?;
+        Ok(CaseFile {
+            spec: typed.spec,
+            variant: typed.variant,
+            invariant: typed.invariant,
+            found: typed.found.map(|found| (found.seed, found.case)),
+            note: typed.note,
+            case: Case { operations: typed.operations, faults: typed.faults },
+        })
+    }
+
+    /// Whether the case still fits its spec.
+    ///
+    /// # Errors
+    /// All that changed, one sentence each.
+    pub fn fits(&self, spec: &Spec) -> Result<(), Vec<String>> {
+        let mut changes = Vec::new();
+        if let Some(variant) = self.variant.as_ref().filter(|name| !spec.variants.contains_key(*name)) {
+            changes.push(format!("the spec has no variant `{variant}`"));
+        }
+        if let Some(invariant) = self.invariant.as_ref().filter(|name| !spec.invariants.contains_key(*name)) {
+            changes.push(format!("the spec has no invariant `{invariant}`"));
+        }
+        let mut made: Vec<&str> = Vec::new();
+        for (index, operation) in self.case.operations.iter().enumerate() {
+            changes.extend(
+                misfits(spec, operation).into_iter().map(|what| format!("operation {}: {what}", index + 1)),
+            );
+            let missing = operation.needs().filter(|id| !made.contains(id));
+            changes.extend(
+                missing.map(|id| format!("operation {}: no earlier operation makes `{id}`", index + 1)),
+            );
+            for id in operation.creates() {
+                if made.contains(&id) {
+                    changes.push(format!("operation {}: `{id}` is made twice", index + 1));
+                }
+                made.push(id);
+            }
+        }
+        for (index, fault) in self.case.faults.iter().enumerate() {
+            if let Err(what) = is_legal(spec, fault) {
+                changes.push(format!("fault {}: {what}", index + 1));
+            }
+            if !made.contains(&fault.at.about.as_str()) {
+                changes.push(format!("fault {}: no operation makes `{}`", index + 1, fault.at.about));
+            }
+        }
+        if changes.is_empty() { Ok(()) } else { Err(changes) }
+    }
+}
+
+/// What of an operation the spec does not know.
+fn misfits(spec: &Spec, operation: &Operation) -> Vec<String> {
+    let name = &operation.operation;
+    let Some(kind) = spec.operations.get(name) else {
+        return vec![format!("the spec has no operation `{name}`")];
+    };
+    let mut misfits = Vec::new();
+    if operation.client == 0 {
+        misfits.push("clients are counted from 1".to_owned());
+    }
+    for (argument, value) in &operation.given {
+        match kind.given.get(argument) {
+            None => misfits.push(format!("`{name}` has no argument `{argument}`")),
+            Some(given) if !can_be(given, value) => {
+                misfits.push(format!("`{argument}` of `{name}` cannot be `{value}`"));
+            }
+            Some(_) => {}
+        }
+    }
+    let missing = kind.given.keys().filter(|argument| !operation.given.contains_key(*argument));
+    misfits.extend(missing.map(|argument| format!("`{name}` needs the argument `{argument}`")));
+    misfits
+}
+
+fn can_be(given: &Given, argument: &Argument) -> bool {
+    match (given, argument) {
+        (Given::New, Argument::New(_)) | (Given::Existing, Argument::Existing(_)) => true,
+        (Given::OneOf(values), Argument::Plain(value)) => values.contains(value),
+        (Given::Range(low, high), Argument::Plain(value)) => {
+            value.as_i64().is_some_and(|number| (*low..=*high).contains(&number))
+        }
+        _ => false,
+    }
+}
+
+/// A reader sees the old file or the new one, never half of it.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let beside = path.with_file_name(name);
+    let written = fs::File::create(&beside).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    let renamed = written.and_then(|()| fs::rename(&beside, path));
+    if renamed.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    renamed
+}

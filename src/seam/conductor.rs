@@ -1,0 +1,341 @@
+//! Decides, for every fact that a seam sees, whether a fault of the case is due, and writes the history.
+//!
+//! ```text
+//! seam:   arrive(fact) ── ruling (before) ──▶ passes it on ── passed(fact) ── ruling (after) ──▶ answers
+//! ```
+//!
+//! Counting and recording happen under one lock, so the order of the history is the order of the counts.
+//! A fault fires once. A fact counts when it has passed, so one that was withheld and came again is still
+//! the same nth.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::case::{Case, Edge, FactKind, Fault, FaultAction, Subjects, Until};
+use crate::history::{Content, Fact, Recorder, Row, What, clock};
+
+/// What the run must do for a seam; the seam waits for `done`.
+#[derive(Debug)]
+pub enum Order {
+    /// Kill this service, reap it, start it again.
+    Crash {
+        /// The service.
+        service: String,
+        /// Told when the process is reaped and its connections may be closed.
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// What a seam does with a frame. The default passes it on.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Ruling {
+    /// Publish the record this many times more, right behind itself.
+    pub copies: u32,
+    /// Pass it, and what stands behind it in the same scope, on only when this is cancelled.
+    pub hold: Option<CancellationToken>,
+    /// Withhold it until this resolves (or its sender is gone), then drop it together with its connection.
+    pub stop: Option<oneshot::Receiver<()>>,
+}
+
+impl Ruling {
+    /// Whether the frame is passed on at once and as it is.
+    pub fn is_pass(&self) -> bool {
+        self.copies == 0 && self.hold.is_none() && self.stop.is_none()
+    }
+}
+
+/// Shared by all seams of a world.
+#[derive(Debug, Clone)]
+pub struct Conductor {
+    live: Arc<Mutex<Live>>,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+#[derive(Debug)]
+struct Live {
+    case: Option<Playing>,
+    last_change: Instant,
+    busy: HashMap<&'static str, usize>,
+}
+
+/// The case that is being played.
+#[derive(Debug)]
+struct Playing {
+    subjects: Arc<Subjects>,
+    recorder: Recorder,
+    faults: Vec<(Fault, String)>,
+    fired: Vec<bool>,
+    healed: bool,
+    counts: HashMap<Scope, u32>,
+    holds: Vec<(Option<u32>, CancellationToken)>,
+}
+
+/// What a trigger counts within: service, kind, subject.
+type Scope = (Option<String>, FactKind, String);
+
+/// Something is in flight while this exists; the world is not quiet.
+#[derive(Debug)]
+pub struct Busy {
+    live: Arc<Mutex<Live>>,
+    what: &'static str,
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let mut live = lock(&self.live);
+        live.last_change = clock::now();
+        if let Some(count) = live.busy.get_mut(self.what) {
+            *count -= 1;
+        }
+    }
+}
+
+impl Conductor {
+    /// A conductor without a case: everything passes, nothing is recorded. Orders go to `orders`.
+    pub fn new(orders: mpsc::UnboundedSender<Order>) -> Conductor {
+        let live = Live { case: None, last_change: clock::now(), busy: HashMap::new() };
+        Conductor { live: Arc::new(Mutex::new(live)), orders }
+    }
+
+    /// From now on this case is played; `allowed` says for each of its faults why the spec allows it.
+    pub fn begin(&self, case: &Case, allowed: Vec<String>, subjects: Arc<Subjects>, recorder: Recorder) {
+        let faults: Vec<_> = case.faults.iter().cloned().zip(allowed).collect();
+        let mut live = lock(&self.live);
+        live.last_change = clock::now();
+        live.case = Some(Playing {
+            subjects,
+            recorder,
+            fired: vec![false; faults.len()],
+            faults,
+            healed: false,
+            counts: HashMap::new(),
+            holds: Vec::new(),
+        });
+    }
+
+    /// No further fault fires, and whatever is held is released.
+    pub fn heal(&self) {
+        self.release_holds();
+        if let Some(playing) = &mut lock(&self.live).case {
+            playing.healed = true;
+            playing.recorder.record(What::Healed);
+        }
+    }
+
+    /// How many frames are held now.
+    pub fn holds(&self) -> usize {
+        lock(&self.live).case.as_ref().map_or(0, |playing| playing.holds.len())
+    }
+
+    /// Releases whatever is held, and says how many that were; faults that are yet to come may still fire.
+    pub fn release_holds(&self) -> usize {
+        let mut live = lock(&self.live);
+        let Some(playing) = &mut live.case else { return 0 };
+        let released = playing.holds.len();
+        playing.holds.drain(..).for_each(|(_, token)| token.cancel());
+        if released > 0 {
+            live.last_change = clock::now();
+        }
+        released
+    }
+
+    /// Ends the case; gives back its recorder.
+    pub fn end(&self) -> Option<Recorder> {
+        let playing = lock(&self.live).case.take()?;
+        playing.holds.iter().for_each(|(_, token)| token.cancel());
+        Some(playing.recorder)
+    }
+
+    /// Records something that is no fact of a seam.
+    pub fn record(&self, what: What) {
+        if let Some(playing) = &mut lock(&self.live).case {
+            playing.recorder.record(what);
+        }
+    }
+
+    /// The ids of the case that stand in these bytes.
+    pub fn about(&self, pieces: &[&[u8]]) -> Vec<String> {
+        let Some(subjects) = self.subjects() else { return Vec::new() };
+        let mut about: Vec<String> = Vec::new();
+        for id in pieces.iter().flat_map(|bytes| subjects.found_in(bytes)) {
+            if !about.contains(&id) {
+                about.push(id);
+            }
+        }
+        about
+    }
+
+    /// Text as it stands in the history: ids in their short form, at most 2,000 characters.
+    pub fn shown(&self, bytes: &[u8]) -> String {
+        let text: String = String::from_utf8_lossy(bytes).chars().take(2_000).collect();
+        self.subjects().map_or(text.clone(), |subjects| subjects.shown(&text))
+    }
+
+    /// Key and value of a record as they stand in the history.
+    pub fn content(&self, key: Option<&[u8]>, value: Option<&[u8]>) -> Content {
+        Content { key: key.map(|bytes| self.shown(bytes)), value: value.map(|bytes| self.shown(bytes)) }
+    }
+
+    /// A row with its ids in their short form.
+    pub fn shown_row(&self, row: Row) -> Row {
+        let Some(subjects) = self.subjects() else { return row };
+        row.into_iter()
+            .map(|(column, value)| match value {
+                serde_json::Value::String(text) => (column, subjects.shown(&text).into()),
+                value => (column, value),
+            })
+            .collect()
+    }
+
+    /// Whether a fault would fire before this fact if it arrived now.
+    pub fn is_due(&self, fact: &Fact) -> bool {
+        let live = lock(&self.live);
+        live.case.as_ref().is_some_and(|playing| {
+            (0..playing.faults.len()).any(|index| playing.is_due(index, fact, Edge::Before, 1))
+        })
+    }
+
+    /// A seam has this fact and has not passed it on.
+    pub fn arrive(&self, fact: &Fact) -> Ruling {
+        let mut live = lock(&self.live);
+        let ruling = live.case.as_mut().map(|playing| playing.rule(fact, Edge::Before, 1, &self.orders));
+        ruling.unwrap_or_default()
+    }
+
+    /// The fact has passed: it counts, it is recorded, and what is due after it is ruled.
+    pub fn passed(&self, fact: Fact) -> Ruling {
+        self.passed_with(fact, Vec::new())
+    }
+
+    /// As [`passed`](Self::passed), with the facts that came of it at once: they stand before anything that
+    /// is ruled after it.
+    pub fn passed_with(&self, fact: Fact, consequences: Vec<Fact>) -> Ruling {
+        let mut live = lock(&self.live);
+        if fact.changes_state() {
+            live.last_change = clock::now();
+        }
+        let Some(playing) = &mut live.case else { return Ruling::default() };
+        playing.count(&fact);
+        playing.recorder.record(What::Fact(fact.clone()));
+        for consequence in consequences {
+            playing.count(&consequence);
+            playing.recorder.record(What::Fact(consequence));
+        }
+        playing.rule(&fact, Edge::After, 0, &self.orders)
+    }
+
+    /// Puts off quiet without recording anything.
+    pub fn stir(&self) {
+        lock(&self.live).last_change = clock::now();
+    }
+
+    /// Something of this kind is in flight until the guard is dropped.
+    pub fn busy(&self, what: &'static str) -> Busy {
+        *lock(&self.live).busy.entry(what).or_insert(0) += 1;
+        Busy { live: Arc::clone(&self.live), what }
+    }
+
+    /// What is in flight now, in words; empty if nothing is.
+    pub fn in_flight(&self) -> Vec<String> {
+        let live = lock(&self.live);
+        let mut words: Vec<String> = live
+            .busy
+            .iter()
+            .filter(|(_, count)| **count > 0)
+            .map(|(what, count)| format!("{count} {what} in flight"))
+            .collect();
+        words.sort_unstable();
+        words
+    }
+
+    /// How long nothing has changed.
+    pub fn idle_for(&self) -> Duration {
+        clock::since(lock(&self.live).last_change)
+    }
+
+    fn subjects(&self) -> Option<Arc<Subjects>> {
+        lock(&self.live).case.as_ref().map(|playing| Arc::clone(&playing.subjects))
+    }
+}
+
+impl Playing {
+    fn count(&mut self, fact: &Fact) {
+        if let Some(kind) = fact.kind() {
+            for subject in &fact.about {
+                *self.counts.entry((fact.service.clone(), kind.clone(), subject.clone())).or_insert(0) += 1;
+            }
+        }
+        for (remaining, token) in &mut self.holds {
+            if let Some(count) = remaining {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    token.cancel();
+                }
+            }
+        }
+        self.holds.retain(|(_, token)| !token.is_cancelled());
+    }
+
+    /// `ahead` is 1 for a fact that has not been counted yet.
+    fn is_due(&self, index: usize, fact: &Fact, edge: Edge, ahead: u32) -> bool {
+        let at = &self.faults[index].0.at;
+        let fits = !self.healed
+            && !self.fired[index]
+            && at.edge == edge
+            && at.service == fact.service
+            && fact.about.contains(&at.about)
+            && fact.kind().as_ref() == Some(&at.fact);
+        fits && {
+            let scope = (at.service.clone(), at.fact.clone(), at.about.clone());
+            self.counts.get(&scope).copied().unwrap_or(0) + ahead == at.nth
+        }
+    }
+
+    fn rule(&mut self, fact: &Fact, edge: Edge, ahead: u32, orders: &mpsc::UnboundedSender<Order>) -> Ruling {
+        let mut ruling = Ruling::default();
+        for index in 0..self.faults.len() {
+            if self.is_due(index, fact, edge, ahead) {
+                self.fire(index, orders, &mut ruling);
+            }
+        }
+        ruling
+    }
+
+    fn fire(&mut self, index: usize, orders: &mpsc::UnboundedSender<Order>, ruling: &mut Ruling) {
+        self.fired[index] = true;
+        let (fault, allowed) = &self.faults[index];
+        self.recorder.record(What::Fired {
+            fault: index,
+            action: fault.action.to_string(),
+            allowed: allowed.clone(),
+        });
+        match &fault.action {
+            FaultAction::Duplicate { .. } => ruling.copies += 1,
+            FaultAction::Hold { until, .. } => {
+                let token = ruling.hold.get_or_insert_with(CancellationToken::new).clone();
+                let remaining = match until {
+                    Until::Facts(count) => Some((*count).max(1)),
+                    Until::Quiet => None,
+                };
+                self.holds.push((remaining, token));
+            }
+            FaultAction::Crash { service } => {
+                let (done, wait) = oneshot::channel();
+                // The run that should do it is gone only when the case is over; then nothing is stopped.
+                if orders.send(Order::Crash { service: service.clone(), done }).is_ok() {
+                    ruling.stop = Some(wait);
+                }
+            }
+        }
+    }
+}
+
+// A panic elsewhere must not take the seams with it; every critical section here leaves whole data behind.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

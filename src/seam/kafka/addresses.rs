@@ -1,0 +1,184 @@
+//! Makes clients come back to the seam: who the brokers are, and what they can do.
+
+use std::net::SocketAddr;
+
+use bytes::{Buf, Bytes};
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::api_versions_response::ApiVersion;
+use kafka_protocol::messages::{
+    ApiKey, ApiVersionsResponse, FindCoordinatorResponse, MetadataResponse, ResponseHeader,
+};
+use kafka_protocol::protocol::StrBytes;
+
+use super::frame::{Head, Malformed, decode_response, encode_response};
+use super::shared::real_name;
+
+/// What a client may use, with the highest version. Produce and Fetch from 13 on, and OffsetCommit and
+/// OffsetFetch from 10 on, name topics by id, which a renamed topic does not survive. What is not listed could
+/// lead a client past the seam (DescribeCluster, the groups of KIP-848, share groups).
+const ALLOWED: &[(ApiKey, i16)] = &[
+    (ApiKey::Produce, 12),
+    (ApiKey::Fetch, 12),
+    (ApiKey::ListOffsets, 10),
+    (ApiKey::Metadata, 12),
+    (ApiKey::OffsetCommit, 9),
+    (ApiKey::OffsetFetch, 9),
+    (ApiKey::FindCoordinator, 6),
+    (ApiKey::JoinGroup, 9),
+    (ApiKey::Heartbeat, 4),
+    (ApiKey::LeaveGroup, 5),
+    (ApiKey::SyncGroup, 5),
+    (ApiKey::DescribeGroups, 6),
+    (ApiKey::ListGroups, 5),
+    (ApiKey::SaslHandshake, 1),
+    (ApiKey::ApiVersions, NEWEST_VERSIONS),
+    (ApiKey::CreateTopics, 7),
+    (ApiKey::DeleteTopics, 6),
+    (ApiKey::DeleteRecords, 2),
+    (ApiKey::InitProducerId, 5),
+    (ApiKey::OffsetForLeaderEpoch, 4),
+    (ApiKey::AddPartitionsToTxn, 5),
+    (ApiKey::AddOffsetsToTxn, 4),
+    (ApiKey::EndTxn, 4),
+    (ApiKey::TxnOffsetCommit, 4),
+    (ApiKey::DescribeConfigs, 4),
+    (ApiKey::AlterConfigs, 2),
+    (ApiKey::IncrementalAlterConfigs, 1),
+    (ApiKey::CreatePartitions, 3),
+    (ApiKey::DeleteGroups, 2),
+    (ApiKey::OffsetDelete, 0),
+    (ApiKey::SaslAuthenticate, 2),
+    (ApiKey::DescribeAcls, 3),
+];
+
+/// The newest ApiVersions request that is understood.
+pub const NEWEST_VERSIONS: i16 = 4;
+
+/// The answer to an ApiVersions request that is newer than that, as Kafka gives it.
+///
+/// # Errors
+/// Never in practice: the answer is made of constants.
+pub fn versions_too_new(correlation: i32) -> Result<Bytes, Malformed> {
+    let known =
+        ApiVersion::default().with_api_key(ApiKey::ApiVersions as i16).with_max_version(NEWEST_VERSIONS);
+    let body = ApiVersionsResponse::default()
+        .with_error_code(ResponseError::UnsupportedVersion.code())
+        .with_api_keys(vec![known]);
+    encode_response(&ResponseHeader::default().with_correlation_id(correlation), &body, 0)
+}
+
+/// Which APIs a client is offered.
+///
+/// # Errors
+/// The response cannot be read.
+pub fn versions(frame: Bytes, head: Head) -> Result<Bytes, Malformed> {
+    // The answer "version not supported" has the form of version 0, whatever was asked.
+    if frame.len() >= 6 && (&frame[4..6]).get_i16() == ResponseError::UnsupportedVersion.code() {
+        return Ok(frame);
+    }
+    let (header, mut body) = decode_response::<ApiVersionsResponse>(&frame, head.version)?;
+    body.api_keys.retain_mut(|offered| {
+        let allowed = ALLOWED.iter().find(|(api, _)| *api as i16 == offered.api_key);
+        let Some((api, newest)) = allowed else { return false };
+        offered.max_version = offered.max_version.min(*newest);
+        // Older ones carry records in a form that ended with Kafka 0.11.
+        offered.min_version = offered.min_version.max(match api {
+            ApiKey::Produce => 3,
+            ApiKey::Fetch => 4,
+            ApiKey::OffsetCommit => 2,
+            _ => 0,
+        });
+        offered.min_version <= offered.max_version
+    });
+    encode_response(&header, &body, head.version)
+}
+
+/// Which brokers and topics there are: one broker, the seam itself, and no held topics.
+///
+/// # Errors
+/// The response cannot be read.
+pub fn metadata(frame: &Bytes, head: Head, seam: SocketAddr) -> Result<Bytes, Malformed> {
+    let (header, mut body) = decode_response::<MetadataResponse>(frame, head.version)?;
+    for broker in &mut body.brokers {
+        broker.host = StrBytes::from_string(seam.ip().to_string());
+        broker.port = i32::from(seam.port());
+    }
+    body.topics.retain(|topic| topic.name.as_ref().is_none_or(|name| real_name(name).is_none()));
+    let known = body.brokers.iter().any(|broker| broker.node_id == body.controller_id);
+    if let Some(first) = body.brokers.first().filter(|_| !known && head.version >= 1) {
+        body.controller_id = first.node_id;
+    }
+    encode_response(&header, &body, head.version)
+}
+
+/// Who coordinates a group: the seam.
+///
+/// # Errors
+/// The response cannot be read.
+pub fn coordinator(frame: &Bytes, head: Head, seam: SocketAddr) -> Result<Bytes, Malformed> {
+    let (header, mut body) = decode_response::<FindCoordinatorResponse>(frame, head.version)?;
+    let (host, port) = (StrBytes::from_string(seam.ip().to_string()), i32::from(seam.port()));
+    if head.version < 4 {
+        if body.error_code == 0 {
+            (body.host, body.port) = (host, port);
+        }
+    } else {
+        for found in body.coordinators.iter_mut().filter(|found| found.error_code == 0) {
+            (found.host, found.port) = (host.clone(), port);
+        }
+    }
+    encode_response(&header, &body, head.version)
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::messages::metadata_response::{MetadataResponseBroker, MetadataResponseTopic};
+
+    use super::*;
+    use crate::seam::kafka::client::name;
+    use crate::seam::kafka::shared::held_name;
+
+    fn head(version: i16) -> Head {
+        Head { api: None, api_number: 0, version, correlation: 5 }
+    }
+
+    #[test]
+    fn clients_are_told_of_the_seam_and_of_no_held_topic() {
+        for version in [1, 7, 9, 12] {
+            let topic = |topic: &str| MetadataResponseTopic::default().with_name(Some(name(topic)));
+            let body = MetadataResponse::default()
+                .with_brokers(vec![MetadataResponseBroker::default().with_node_id(4.into()).with_port(9092)])
+                .with_controller_id((-1).into())
+                .with_topics(vec![topic("orders"), topic(&held_name("orders"))]);
+            let frame = encode_response(&ResponseHeader::default(), &body, version).unwrap();
+            let frame = metadata(&frame, head(version), "127.0.0.1:4711".parse().unwrap()).unwrap();
+            let (_, told) = decode_response::<MetadataResponse>(&frame, version).unwrap();
+            assert_eq!((told.brokers[0].host.as_str(), told.brokers[0].port), ("127.0.0.1", 4711));
+            assert_eq!(told.controller_id.0, 4);
+            assert_eq!(told.topics.len(), 1);
+        }
+    }
+
+    #[test]
+    fn what_would_lead_past_the_seam_is_not_offered() {
+        let offer =
+            |api: ApiKey, newest| ApiVersion::default().with_api_key(api as i16).with_max_version(newest);
+        let body = ApiVersionsResponse::default().with_api_keys(vec![
+            offer(ApiKey::Produce, 13),
+            offer(ApiKey::DescribeCluster, 1),
+            offer(ApiKey::Heartbeat, 3),
+        ]);
+        let frame = encode_response(&ResponseHeader::default(), &body, 3).unwrap();
+        let (_, told) =
+            decode_response::<ApiVersionsResponse>(&versions(frame, head(3)).unwrap(), 3).unwrap();
+        let told: Vec<_> =
+            told.api_keys.iter().map(|api| (api.api_key, api.min_version, api.max_version)).collect();
+        assert_eq!(told, [(0, 3, 12), (12, 0, 3)]);
+    }
+
+    #[test]
+    fn the_answer_version_not_supported_is_passed_as_it_is() {
+        let frame = versions_too_new(9).unwrap();
+        assert_eq!(versions(frame.clone(), head(4)).unwrap(), frame);
+    }
+}

@@ -1,0 +1,382 @@
+//! Record batches (magic 2): which records stand in one, and how to make one of a single record.
+//!
+//! Read here and not with `kafka-protocol`, because a record must go on with the very headers it came with
+//! (that crate keeps them in a map, so a repeated name is lost), and because a batch can be cut.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use kafka_protocol::compression::{Decompressor, Gzip, Lz4, Snappy, Zstd};
+
+use super::frame::{Malformed, guarded};
+
+/// Length of a batch before its records.
+const HEADER: usize = 61;
+/// Where the checksum begins to count.
+const CHECKED: usize = 21;
+
+/// One batch.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    raw: Bytes,
+    body: Bytes,
+    /// Offset of its first record.
+    pub base_offset: i64,
+    /// Offset behind its last record.
+    pub end: i64,
+    /// Transaction markers; no client is given them.
+    pub control: bool,
+    /// Written in a transaction.
+    pub transactional: bool,
+    /// Its records.
+    pub records: Vec<Record>,
+}
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its offset.
+    pub offset: i64,
+    /// Milliseconds since 1970.
+    pub timestamp: i64,
+    /// Its key.
+    pub key: Option<Bytes>,
+    /// Its value; absent for a tombstone.
+    pub value: Option<Bytes>,
+    /// Names and values, in order; a name may come twice.
+    pub headers: Vec<(Bytes, Option<Bytes>)>,
+    /// Where it ends in the body of its batch.
+    ends: usize,
+}
+
+impl Record {
+    /// A record that has no offset yet.
+    pub fn new(timestamp: i64, key: Option<Bytes>, value: Option<Bytes>) -> Record {
+        Record { offset: 0, timestamp, key, value, headers: Vec::new(), ends: 0 }
+    }
+
+    /// Everything in it that could name a subject.
+    pub fn pieces(&self) -> Vec<&[u8]> {
+        let headers = self.headers.iter().filter_map(|(_, value)| value.as_ref());
+        self.key.iter().chain(&self.value).chain(headers).map(|bytes| &bytes[..]).collect()
+    }
+}
+
+/// The producer in whose name a batch is written, and its place there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sequence {
+    /// Id that the broker gave.
+    pub producer: i64,
+    /// Epoch that the broker gave.
+    pub epoch: i16,
+    /// Number of the batch's first record.
+    pub next: i32,
+}
+
+impl Batch {
+    /// All batches in the records of a partition. A last one that is not whole is left out, as clients do.
+    ///
+    /// # Errors
+    /// The bytes are no batches, or of a format older than Kafka 0.11.
+    pub fn all(records: &Bytes) -> Result<Vec<Batch>, Malformed> {
+        let mut rest = records.clone();
+        let mut batches = Vec::new();
+        while rest.len() > 16 {
+            if rest[16] != 2 {
+                return Err(Malformed::new(format!("records of format {}, not 2", rest[16])));
+            }
+            let length = (&rest[8..12]).get_i32();
+            let length = usize::try_from(length).ok().filter(|length| *length >= HEADER - 12);
+            let Some(length) = length else { return Err(Malformed::new("a batch shorter than its header")) };
+            if rest.len() < 12 + length {
+                break;
+            }
+            batches.push(Batch::one(rest.split_to(12 + length))?);
+        }
+        Ok(batches)
+    }
+
+    fn one(raw: Bytes) -> Result<Batch, Malformed> {
+        let base_offset = (&raw[0..8]).get_i64();
+        let attributes = (&raw[CHECKED..]).get_i16();
+        let last_delta = (&raw[23..27]).get_i32();
+        let (first, last) = ((&raw[27..35]).get_i64(), (&raw[35..43]).get_i64());
+        let count = (&raw[57..61]).get_i32();
+        let body = decompressed(raw.slice(HEADER..), attributes & 7)?;
+        let appended = (attributes & 8 != 0).then_some(last);
+        let mut cursor = Cursor { bytes: &body, at: 0 };
+        let mut records = Vec::new();
+        for _ in 0..count {
+            records.push(cursor.record(base_offset, first, appended)?);
+        }
+        Ok(Batch {
+            base_offset,
+            end: base_offset.saturating_add(i64::from(last_delta)).saturating_add(1),
+            control: attributes & 32 != 0,
+            transactional: attributes & 16 != 0,
+            records,
+            body,
+            raw,
+        })
+    }
+
+    /// The bytes of the batches up to, and without, this record of this batch.
+    pub fn before(batches: &[Batch], batch: usize, record: usize) -> Bytes {
+        let mut bytes = BytesMut::new();
+        batches[..batch].iter().for_each(|whole| bytes.put_slice(&whole.raw));
+        if let Some(cut) = batches.get(batch).filter(|_| record > 0) {
+            cut.write_first(record, &mut bytes);
+        }
+        bytes.freeze()
+    }
+
+    /// Writes the batch with its first `count` records only, uncompressed.
+    fn write_first(&self, count: usize, to: &mut BytesMut) {
+        let last = &self.records[count - 1];
+        let mut batch = BytesMut::from(&self.raw[..HEADER]);
+        batch.put_slice(&self.body[..last.ends]);
+        let attributes = (&self.raw[CHECKED..]).get_i16() & !7;
+        batch[CHECKED..23].copy_from_slice(&attributes.to_be_bytes());
+        let delta = i32::try_from(last.offset - self.base_offset).unwrap_or(i32::MAX);
+        batch[23..27].copy_from_slice(&delta.to_be_bytes());
+        batch[57..61].copy_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes());
+        seal(&mut batch);
+        to.put_slice(&batch);
+    }
+
+    /// A batch of this one record.
+    pub fn of_one(record: &Record, sequence: Sequence) -> Bytes {
+        let mut body = BytesMut::new();
+        body.put_u8(0);
+        put_varint(&mut body, 0);
+        put_varint(&mut body, 0);
+        put_bytes(&mut body, record.key.as_ref());
+        put_bytes(&mut body, record.value.as_ref());
+        put_varint(&mut body, length(record.headers.len()));
+        for (name, value) in &record.headers {
+            put_bytes(&mut body, Some(name));
+            put_bytes(&mut body, value.as_ref());
+        }
+        let mut batch = BytesMut::with_capacity(HEADER + body.len() + 5);
+        batch.put_i64(0);
+        batch.put_i32(0); // length, sealed below
+        batch.put_i32(-1); // leader epoch: not known to producers
+        batch.put_i8(2);
+        batch.put_u32(0); // checksum, sealed below
+        batch.put_i16(0);
+        batch.put_i32(0);
+        batch.put_i64(record.timestamp);
+        batch.put_i64(record.timestamp);
+        batch.put_i64(sequence.producer);
+        batch.put_i16(sequence.epoch);
+        batch.put_i32(sequence.next);
+        batch.put_i32(1);
+        put_varint(&mut batch, length(body.len()));
+        batch.put_slice(&body);
+        seal(&mut batch);
+        batch.freeze()
+    }
+}
+
+/// Sets length and checksum.
+fn seal(batch: &mut BytesMut) {
+    let length = u32::try_from(batch.len() - 12).unwrap_or(u32::MAX);
+    batch[8..12].copy_from_slice(&length.to_be_bytes());
+    let checksum = crc32c::crc32c(&batch[CHECKED..]);
+    batch[17..CHECKED].copy_from_slice(&checksum.to_be_bytes());
+}
+
+fn decompressed(mut body: Bytes, codec: i16) -> Result<Bytes, Malformed> {
+    let plain = |plain: &mut Bytes| Ok(plain.copy_to_bytes(plain.remaining()));
+    match codec {
+        0 => Ok(body),
+        1 => guarded(|| Gzip::decompress(&mut body, |read| Ok(read.copy_to_bytes(read.remaining())))),
+        2 => guarded(|| Snappy::decompress(&mut body, plain)),
+        3 => guarded(|| Lz4::decompress(&mut body, plain)),
+        4 => guarded(|| Zstd::decompress(&mut body, plain)),
+        codec => Err(Malformed::new(format!("records compressed with codec {codec}"))),
+    }
+}
+
+/// Reads records; every length is checked against what is there.
+struct Cursor<'a> {
+    bytes: &'a Bytes,
+    at: usize,
+}
+
+impl Cursor<'_> {
+    fn record(&mut self, base_offset: i64, first: i64, appended: Option<i64>) -> Result<Record, Malformed> {
+        let length = self.length()?.ok_or_else(cut_off)?;
+        let ends =
+            self.at.checked_add(length).filter(|ends| *ends <= self.bytes.len()).ok_or_else(cut_off)?;
+        self.take(1)?;
+        let timestamp = appended.unwrap_or(first.saturating_add(self.varint()?));
+        let offset = base_offset.saturating_add(self.varint()?);
+        let (key, value) = (self.piece()?, self.piece()?);
+        let count = self.length()?.ok_or_else(cut_off)?;
+        let mut headers = Vec::new();
+        for _ in 0..count {
+            headers.push((self.piece()?.ok_or_else(cut_off)?, self.piece()?));
+        }
+        self.at = ends;
+        Ok(Record { offset, timestamp, key, value, headers, ends })
+    }
+
+    fn piece(&mut self) -> Result<Option<Bytes>, Malformed> {
+        self.length()?.map(|length| self.take(length)).transpose()
+    }
+
+    fn take(&mut self, length: usize) -> Result<Bytes, Malformed> {
+        let ends =
+            self.at.checked_add(length).filter(|ends| *ends <= self.bytes.len()).ok_or_else(cut_off)?;
+        let taken = self.bytes.slice(self.at..ends);
+        self.at = ends;
+        Ok(taken)
+    }
+
+    /// A length; none for -1, which says "absent".
+    fn length(&mut self) -> Result<Option<usize>, Malformed> {
+        match self.varint()? {
+            -1 => Ok(None),
+            length => usize::try_from(length).map(Some).map_err(|_| cut_off()),
+        }
+    }
+
+    fn varint(&mut self) -> Result<i64, Malformed> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = *self.bytes.get(self.at).ok_or_else(cut_off)?;
+            self.at += 1;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed());
+            }
+        }
+        Err(Malformed::new("a number of more than 64 bits"))
+    }
+}
+
+fn cut_off() -> Malformed {
+    Malformed::new("a record that reaches past its batch")
+}
+
+fn length(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+fn put_bytes(to: &mut BytesMut, bytes: Option<&Bytes>) {
+    put_varint(to, bytes.map_or(-1, |bytes| length(bytes.len())));
+    bytes.iter().for_each(|bytes| to.put_slice(bytes));
+}
+
+fn put_varint(to: &mut BytesMut, value: i64) {
+    let mut rest = ((value << 1) ^ (value >> 63)).cast_unsigned();
+    while rest >= 0x80 {
+        to.put_u8(u8::try_from(rest & 0x7f).unwrap_or(0) | 0x80);
+        rest >>= 7;
+    }
+    to.put_u8(u8::try_from(rest).unwrap_or(0));
+}
+
+#[cfg(test)]
+mod tests {
+    use indexmap::IndexMap;
+    use kafka_protocol::records::{
+        Compression, NO_PARTITION_LEADER_EPOCH, Record as Plain, RecordBatchDecoder, RecordBatchEncoder,
+        RecordEncodeOptions, TimestampType,
+    };
+
+    use super::*;
+
+    const NOBODY: Sequence = Sequence { producer: -1, epoch: -1, next: -1 };
+
+    fn plain(offset: i64, value: &str) -> Plain {
+        Plain {
+            transactional: false,
+            control: false,
+            delete_horizon: false,
+            partition_leader_epoch: NO_PARTITION_LEADER_EPOCH,
+            producer_id: -1,
+            producer_epoch: -1,
+            timestamp_type: TimestampType::Creation,
+            offset,
+            sequence: i32::try_from(offset).unwrap(),
+            timestamp: 1_000 + offset,
+            key: Some(Bytes::from("key")),
+            value: Some(Bytes::from(value.to_owned())),
+            headers: IndexMap::from([("name".into(), Some(Bytes::from("header")))]),
+        }
+    }
+
+    fn batch(offsets: std::ops::Range<i64>, compression: Compression) -> Bytes {
+        let records: Vec<Plain> = offsets.map(|offset| plain(offset, &format!("value {offset}"))).collect();
+        let mut bytes = BytesMut::new();
+        let options = RecordEncodeOptions { version: 2, compression };
+        RecordBatchEncoder::encode(&mut bytes, &records, &options).unwrap();
+        bytes.freeze()
+    }
+
+    fn values(bytes: &Bytes) -> Vec<(i64, String)> {
+        let records = Batch::all(bytes).unwrap().into_iter().flat_map(|batch| batch.records);
+        records
+            .map(|record| (record.offset, String::from_utf8(record.value.unwrap().to_vec()).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn records_are_read_whatever_the_compression() {
+        use Compression::{Gzip, Lz4, None, Snappy, Zstd};
+        for compression in [None, Gzip, Snappy, Lz4, Zstd] {
+            let bytes = batch(7..10, compression);
+            let read = Batch::all(&bytes).unwrap().remove(0);
+            assert_eq!((read.base_offset, read.end, read.control), (7, 10, false));
+            let record = &read.records[1];
+            assert_eq!((record.offset, record.timestamp), (8, 1_008));
+            assert_eq!(record.pieces(), [&b"key"[..], b"value 8", b"header"]);
+        }
+    }
+
+    #[test]
+    fn a_batch_of_one_keeps_everything_even_a_repeated_header() {
+        let header = |name: &'static str, value| (Bytes::from(name), value);
+        let mut record = Record::new(123_456_789, None, Some(Bytes::from(vec![7; 300])));
+        record.headers =
+            vec![header("a", Some(Bytes::from("1"))), header("a", None), header("", Some(Bytes::new()))];
+        let bytes = Batch::of_one(&record, NOBODY);
+        let read = Batch::all(&bytes).unwrap().remove(0).records.remove(0);
+        assert_eq!(Record { ends: 0, ..read }, record);
+        assert_eq!(RecordBatchDecoder::decode(&mut bytes.clone()).unwrap().records.len(), 1);
+
+        let tombstone = Record::new(-1, Some(Bytes::from("k")), None);
+        let read = Batch::all(&Batch::of_one(&tombstone, NOBODY)).unwrap().remove(0).records.remove(0);
+        assert_eq!(Record { ends: 0, ..read }, tombstone);
+    }
+
+    #[test]
+    fn batches_are_cut_before_any_record() {
+        let bytes = [batch(0..2, Compression::None), batch(2..5, Compression::Zstd)].concat().into();
+        let batches = Batch::all(&bytes).unwrap();
+        let check = |batch, record, left: i64| {
+            let cut = Batch::before(&batches, batch, record);
+            assert_eq!(values(&cut), values(&bytes)[..usize::try_from(left).unwrap()]);
+            let mut cut = cut;
+            RecordBatchDecoder::decode_all(&mut cut).unwrap();
+        };
+        check(0, 0, 0);
+        check(0, 1, 1);
+        check(1, 0, 2);
+        check(1, 2, 4);
+        check(2, 0, 5);
+    }
+
+    #[test]
+    fn broken_batches_are_an_error_or_left_out() {
+        let whole = batch(0..3, Compression::None);
+        assert!(Batch::all(&whole.slice(..whole.len() - 1)).unwrap().is_empty());
+        for at in 0..whole.len() {
+            for byte in [0x00, 0x7f, 0xff] {
+                let mut broken = whole.to_vec();
+                broken[at] = byte;
+                let _ = Batch::all(&broken.into());
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The harness's own connection to the broker: one request, its response, the next request.
+//!
+//! Not librdkafka: the relay stands on the path of every event, must pass records on to the byte, and must
+//! begin anew between two cases within a millisecond.
+
+use std::net::SocketAddr;
+
+use bytes::{Buf, Bytes};
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{
+    BrokerId, FetchRequest, InitProducerIdRequest, ListOffsetsRequest, ProduceRequest, RequestHeader,
+    TopicName,
+};
+use kafka_protocol::protocol::{Request, StrBytes};
+use thiserror::Error;
+use tokio::io::BufReader;
+use tokio::net::TcpStream;
+
+use super::batch::Sequence;
+use super::frame::{self, Malformed};
+
+/// The broker did not do what it was asked for.
+#[derive(Debug, Error)]
+pub enum ClientError {
+    /// No connection, or no longer.
+    #[error("no connection to the broker: {0}")]
+    Connection(#[from] std::io::Error),
+    /// An answer that is none.
+    #[error("the broker answered with something else: {0}")]
+    Malformed(#[from] Malformed),
+    /// The broker refused.
+    #[error("the broker refused: {0}")]
+    Refused(ResponseError),
+}
+
+impl ClientError {
+    /// Whether the same request may succeed a little later.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            ClientError::Connection(_) => true,
+            ClientError::Malformed(_) => false,
+            ClientError::Refused(error) => error.is_retriable(),
+        }
+    }
+}
+
+/// One connection to the broker.
+#[derive(Debug)]
+pub struct Client {
+    stream: BufReader<TcpStream>,
+    correlation: i32,
+}
+
+/// What a fetch of one partition gave.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Its batches, possibly none.
+    pub records: Bytes,
+    /// Offset behind the last record that exists.
+    pub end: i64,
+}
+
+impl Client {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Nobody listens there.
+    pub async fn connect(broker: SocketAddr) -> Result<Client, ClientError> {
+        let stream = TcpStream::connect(broker).await?;
+        stream.set_nodelay(true)?;
+        Ok(Client { stream: BufReader::new(stream), correlation: 0 })
+    }
+
+    /// Sends a request and waits for its response; whether that says "error" is for the caller to see.
+    ///
+    /// # Errors
+    /// The connection broke, or the response cannot be read.
+    pub async fn call<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response, ClientError> {
+        self.correlation = self.correlation.wrapping_add(1);
+        let header = RequestHeader::default()
+            .with_request_api_key(R::KEY)
+            .with_request_api_version(version)
+            .with_correlation_id(self.correlation)
+            .with_client_id(Some(StrBytes::from_static_str("steadfast")));
+        let message = frame::encode_request(&header, request, version)?;
+        frame::write(self.stream.get_mut(), &message).await?;
+        let answer = frame::read(&mut self.stream).await?;
+        let answer = answer.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::UnexpectedEof))?;
+        if answer.len() < 4 || (&answer[..4]).get_i32() != self.correlation {
+            return Err(Malformed::new("an answer to another request").into());
+        }
+        Ok(frame::decode_response::<R::Response>(&answer, version)?.1)
+    }
+
+    /// A producer id, so that the broker appends a repeated batch once.
+    ///
+    /// # Errors
+    /// As [`Client::call`], or the broker refused.
+    pub async fn producer(&mut self) -> Result<Sequence, ClientError> {
+        let request = InitProducerIdRequest::default().with_transaction_timeout_ms(60_000);
+        let response = self.call(1, &request).await?;
+        accepted(response.error_code)?;
+        Ok(Sequence { producer: response.producer_id.0, epoch: response.producer_epoch, next: 0 })
+    }
+
+    /// Appends a batch; returns the offset of its first record.
+    ///
+    /// # Errors
+    /// As [`Client::call`], or the broker refused.
+    pub async fn append(&mut self, topic: &str, partition: i32, batch: Bytes) -> Result<i64, ClientError> {
+        let data = PartitionProduceData::default().with_index(partition).with_records(Some(batch));
+        let topic = TopicProduceData::default().with_name(name(topic)).with_partition_data(vec![data]);
+        let request =
+            ProduceRequest::default().with_acks(-1).with_timeout_ms(10_000).with_topic_data(vec![topic]);
+        let response = self.call(8, &request).await?;
+        let answer = response.responses.first().and_then(|topic| topic.partition_responses.first());
+        let answer = answer.ok_or_else(|| Malformed::new("no answer for the partition"))?;
+        accepted(answer.error_code)?;
+        Ok(answer.base_offset)
+    }
+
+    /// What stands in a partition from this offset on; waits up to `wait_ms` milliseconds for the first record.
+    ///
+    /// # Errors
+    /// As [`Client::call`], or the broker refused.
+    pub async fn fetch(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        from: i64,
+        wait_ms: i32,
+    ) -> Result<Fetched, ClientError> {
+        let part = FetchPartition::default()
+            .with_partition(partition)
+            .with_fetch_offset(from)
+            .with_partition_max_bytes(1 << 20);
+        let topic = FetchTopic::default().with_topic(name(topic)).with_partitions(vec![part]);
+        let request = FetchRequest::default()
+            .with_replica_id(BrokerId(-1))
+            .with_max_wait_ms(wait_ms)
+            .with_min_bytes(1)
+            .with_max_bytes(8 << 20)
+            .with_isolation_level(1)
+            .with_session_epoch(-1)
+            .with_topics(vec![topic]);
+        let response = self.call(11, &request).await?;
+        accepted(response.error_code)?;
+        let answer =
+            response.responses.into_iter().next().and_then(|topic| topic.partitions.into_iter().next());
+        let answer = answer.ok_or_else(|| Malformed::new("no answer for the partition"))?;
+        accepted(answer.error_code)?;
+        Ok(Fetched { records: answer.records.unwrap_or_default(), end: answer.high_watermark })
+    }
+
+    /// The offset that the next record of a partition will get.
+    ///
+    /// # Errors
+    /// As [`Client::call`], or the broker refused.
+    pub async fn end(&mut self, topic: &str, partition: i32) -> Result<i64, ClientError> {
+        const LATEST: i64 = -1;
+        let part = ListOffsetsPartition::default().with_partition_index(partition).with_timestamp(LATEST);
+        let topic = ListOffsetsTopic::default().with_name(name(topic)).with_partitions(vec![part]);
+        let request = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
+        let response = self.call(3, &request).await?;
+        let answer = response.topics.first().and_then(|topic| topic.partitions.first());
+        let answer = answer.ok_or_else(|| Malformed::new("no answer for the partition"))?;
+        accepted(answer.error_code)?;
+        Ok(answer.offset)
+    }
+}
+
+/// A topic's name as the wire wants it.
+pub fn name(topic: &str) -> TopicName {
+    TopicName(StrBytes::from_string(topic.to_owned()))
+}
+
+/// Whether an error code says that there is none.
+///
+/// # Errors
+/// The error that it says.
+pub fn accepted(code: i16) -> Result<(), ClientError> {
+    match ResponseError::try_from_code(code) {
+        None => Ok(()),
+        Some(error) => Err(ClientError::Refused(error)),
+    }
+}

@@ -1,0 +1,152 @@
+//! Groups: who is a member, what it was assigned, what it committed.
+
+use bytes::{Buf, Bytes};
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::{
+    ConsumerProtocolAssignment, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, OffsetCommitRequest,
+    OffsetCommitResponse, SyncGroupRequest, SyncGroupResponse,
+};
+use kafka_protocol::protocol::Decodable;
+
+use super::frame::{Head, Malformed, decode_request, decode_response, guarded};
+use super::ledger::{Member, Partition};
+use super::link::{Exchange, Link, Reply, Step};
+use super::shared::waits;
+use crate::history::{Fact, Seen};
+use crate::seam::Ruling;
+
+/// What is remembered of an OffsetCommit until its response.
+#[derive(Debug)]
+pub struct Commit {
+    group: String,
+    /// What is committed, and the fact that it is if it advances.
+    offsets: Vec<(Partition, i64, Option<Fact>)>,
+}
+
+/// A member asks to join.
+pub fn join(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
+    let (_, body) = decode_request::<JoinGroupRequest>(&frame, head.version)?;
+    link.shared.conductor.stir();
+    link.shared.ledger().joining(&link.service, &body.group_id);
+    let member = Member {
+        group: body.group_id.to_string(),
+        id: body.member_id.to_string(),
+        instance: body.group_instance_id.map(|instance| instance.to_string()),
+    };
+    Ok(Step::Forward(frame, Exchange::Join(member)))
+}
+
+/// A member is told its id.
+pub fn joined(link: &Link, frame: Bytes, head: Head, member: Member) -> Result<Reply, Malformed> {
+    let (_, body) = decode_response::<JoinGroupResponse>(&frame, head.version)?;
+    link.shared.conductor.stir();
+    match ResponseError::try_from_code(body.error_code) {
+        None | Some(ResponseError::MemberIdRequired) => {
+            link.shared.ledger().member(&link.service, Member { id: body.member_id.to_string(), ..member });
+        }
+        Some(ResponseError::UnknownMemberId | ResponseError::FencedInstanceId) => {
+            link.shared.ledger().left(&link.service, &member.group, &member.id);
+        }
+        Some(_) => {}
+    }
+    Ok(Reply::pass(frame))
+}
+
+/// A member asks for its assignment.
+pub fn sync(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
+    let (_, body) = decode_request::<SyncGroupRequest>(&frame, head.version)?;
+    link.shared.conductor.stir();
+    Ok(Step::Forward(frame, Exchange::Sync(body.member_id.to_string())))
+}
+
+/// A member is told its assignment.
+pub fn synced(link: &Link, frame: Bytes, head: Head, member: &str) -> Result<Reply, Malformed> {
+    let (_, body) = decode_response::<SyncGroupResponse>(&frame, head.version)?;
+    link.shared.conductor.stir();
+    if body.error_code == 0 {
+        // Groups of other kinds (Kafka Connect) have assignments of their own, which are no partitions.
+        let partitions = assignment(body.assignment).unwrap_or_default();
+        link.shared.ledger().assigned(&link.service, member, partitions);
+    }
+    Ok(Reply::pass(frame))
+}
+
+fn assignment(mut bytes: Bytes) -> Result<Vec<Partition>, Malformed> {
+    if bytes.len() < 2 {
+        return Ok(Vec::new());
+    }
+    let version = bytes.get_i16().clamp(0, 3);
+    let assigned = guarded(|| ConsumerProtocolAssignment::decode(&mut bytes, version))?;
+    let topics = assigned.assigned_partitions.into_iter();
+    Ok(topics
+        .flat_map(|topic| topic.partitions.into_iter().map(move |part| (topic.topic.to_string(), part)))
+        .collect())
+}
+
+/// Members leave.
+pub fn leave(frame: Bytes, head: Head) -> Result<Step, Malformed> {
+    let (_, body) = decode_request::<LeaveGroupRequest>(&frame, head.version)?;
+    let members = body.members.iter().map(|member| member.member_id.to_string());
+    let members = if head.version < 3 { vec![body.member_id.to_string()] } else { members.collect() };
+    Ok(Step::Forward(frame, Exchange::Leave { group: body.group_id.to_string(), members }))
+}
+
+/// Members have left.
+pub fn left(link: &Link, frame: Bytes, group: &str, members: &[String]) -> Reply {
+    link.shared.conductor.stir();
+    let mut ledger = link.shared.ledger();
+    members.iter().for_each(|member| ledger.left(&link.service, group, member));
+    Reply::pass(frame)
+}
+
+/// A commit before it is passed on.
+pub async fn commit(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
+    let (_, body) = decode_request::<OffsetCommitRequest>(&frame, head.version)?;
+    let group = body.group_id.to_string();
+    let mut offsets = Vec::new();
+    for topic in &body.topics {
+        for part in &topic.partitions {
+            let partition = (topic.name.to_string(), part.partition_index);
+            let offset = part.committed_offset;
+            let about = link.shared.ledger().advance(&link.service, &group, &partition, offset);
+            let fact = about.map(|about| {
+                let (topic, partition) = partition.clone();
+                let seen = Seen::OffsetCommitted { group: group.clone(), topic, partition, offset };
+                Fact { service: Some(link.service.to_string()), about, seen }
+            });
+            offsets.push((partition, offset, fact));
+        }
+    }
+    for fact in offsets.iter().filter_map(|(_, _, fact)| fact.as_ref()) {
+        if waits(link.shared.conductor.arrive(fact)).await {
+            return Ok(Step::Close);
+        }
+    }
+    Ok(Step::Forward(frame, Exchange::Commit(Commit { group, offsets })))
+}
+
+/// A commit that the broker has answered.
+pub fn committed(link: &Link, frame: Bytes, head: Head, commit: Commit) -> Result<Reply, Malformed> {
+    let (_, body) = decode_response::<OffsetCommitResponse>(&frame, head.version)?;
+    let accepted = |partition: &Partition| {
+        let topic = body.topics.iter().find(|topic| topic.name.as_str() == partition.0);
+        let mut parts = topic.into_iter().flat_map(|topic| &topic.partitions);
+        parts.any(|part| part.partition_index == partition.1 && part.error_code == 0)
+    };
+    let mut after = Ruling::default();
+    for (partition, offset, fact) in commit.offsets {
+        if !accepted(&partition) {
+            continue;
+        }
+        link.shared.ledger().committed(&commit.group, &partition, offset);
+        if let Some(fact) = fact {
+            let ruling = link.shared.conductor.passed(fact);
+            after.hold = ruling.hold.or(after.hold);
+            after.stop = ruling.stop.or(after.stop);
+        }
+    }
+    Ok(match after.stop {
+        Some(stop) => Reply { bytes: None, hold: None, stop: Some(stop) },
+        None => Reply { bytes: Some(frame), hold: after.hold, stop: None },
+    })
+}

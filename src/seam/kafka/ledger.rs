@@ -1,0 +1,405 @@
+//! What the seam knows of topics, groups and services: ends, positions, commits, members, holds.
+//!
+//! Pure bookkeeping: it is told, and asked, and touches no socket. One lock around all of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::seam::Busy;
+
+/// A topic and one of its partitions.
+pub type Partition = (String, i32);
+
+/// How far a service has come after its start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Readiness {
+    /// It has opened a connection.
+    pub connected: bool,
+    /// It has asked to join a group.
+    pub joined: bool,
+    /// What its group members are assigned; absent before the first assignment.
+    pub assigned: Option<Vec<Partition>>,
+    /// What of it was not fetched once.
+    pub unfetched: Vec<Partition>,
+}
+
+/// What has not come to rest yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unsettled {
+    /// Records that the relay has not published.
+    pub relay: usize,
+    /// Groups that have not taken in, or not committed, all there is; only those that lag.
+    pub lags: Vec<Lag>,
+}
+
+/// How far the members of a group that run in one service are behind in a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lag {
+    /// The service.
+    pub service: String,
+    /// The group.
+    pub group: String,
+    /// The topic.
+    pub topic: String,
+    /// Offsets that the group has not committed, in the partitions assigned to the service.
+    pub behind: i64,
+    /// Offsets that the service was not given, in the same partitions.
+    pub undelivered: i64,
+}
+
+/// A member of a classic group, as seen from its service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The group.
+    pub group: String,
+    /// The id that the broker gave it.
+    pub id: String,
+    /// Its own lasting name; a static member is never made to leave.
+    pub instance: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Service {
+    connected: bool,
+    joined: bool,
+    members: Vec<Member>,
+    assigned: BTreeMap<String, Vec<Partition>>,
+    fetched: HashSet<Partition>,
+    positions: HashMap<Partition, i64>,
+    /// Per partition, by offset: what the delivered records were about.
+    delivered: HashMap<Partition, BTreeMap<i64, Vec<String>>>,
+    held: HashMap<Partition, CancellationToken>,
+}
+
+/// What the relay has before it in one partition.
+#[derive(Debug, Default)]
+struct Backlog {
+    end: i64,
+    published: i64,
+    withheld: bool,
+    busy: Option<Busy>,
+}
+
+/// The books of one world.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    services: HashMap<String, Service>,
+    ends: HashMap<Partition, i64>,
+    committed: HashMap<(String, Partition), i64>,
+    backlogs: HashMap<Partition, Backlog>,
+    groups: BTreeSet<String>,
+    problems: BTreeSet<String>,
+}
+
+impl Ledger {
+    fn service(&mut self, service: &str) -> &mut Service {
+        self.services.entry(service.to_owned()).or_default()
+    }
+
+    /// A service opened a connection.
+    pub fn connected(&mut self, service: &str) {
+        self.service(service).connected = true;
+    }
+
+    /// A service asked to join a group.
+    pub fn joining(&mut self, service: &str, group: &str) {
+        self.groups.insert(group.to_owned());
+        self.service(service).joined = true;
+    }
+
+    /// The broker gave a member its id.
+    pub fn member(&mut self, service: &str, member: Member) {
+        let members = &mut self.service(service).members;
+        if !members.contains(&member) {
+            members.push(member);
+        }
+    }
+
+    /// A member left its group.
+    pub fn left(&mut self, service: &str, group: &str, id: &str) {
+        let service = self.service(service);
+        service.members.retain(|member| member.group != group || member.id != id);
+        service.assigned.remove(id);
+    }
+
+    /// A member was told its partitions.
+    pub fn assigned(&mut self, service: &str, member: &str, partitions: Vec<Partition>) {
+        self.service(service).assigned.insert(member.to_owned(), partitions);
+    }
+
+    /// The members that have not left; static ones are left out.
+    pub fn evictable(&self, service: &str) -> Vec<Member> {
+        let members = self.services.get(service).map(|service| &service.members);
+        members.into_iter().flatten().filter(|member| member.instance.is_none()).cloned().collect()
+    }
+
+    /// Services whose traffic was seen.
+    pub fn services(&self) -> Vec<String> {
+        self.services.keys().cloned().collect()
+    }
+
+    /// Groups that were seen.
+    pub fn groups(&self) -> Vec<String> {
+        self.groups.iter().cloned().collect()
+    }
+
+    /// A new start of the service: nothing is known of it but what it was given before.
+    pub fn forget(&mut self, service: &str) {
+        if let Some(service) = self.services.get_mut(service) {
+            let delivered = std::mem::take(&mut service.delivered);
+            let held = std::mem::take(&mut service.held);
+            *service = Service { delivered, held, ..Service::default() };
+        }
+    }
+
+    /// A service asked for a partition from this offset on.
+    pub fn fetching(&mut self, service: &str, partition: &Partition, offset: i64) {
+        let record = self.service(service);
+        record.fetched.insert(partition.clone());
+        record.positions.insert(partition.clone(), offset);
+        // Where a group begins without a commit is where it would have committed.
+        let groups: Vec<String> = record.members.iter().map(|member| member.group.clone()).collect();
+        for group in groups {
+            self.committed.entry((group, partition.clone())).or_insert(offset);
+        }
+    }
+
+    /// A record was passed on to a service.
+    pub fn delivered(&mut self, service: &str, partition: &Partition, offset: i64, about: &[String]) {
+        self.end(partition, offset + 1);
+        let service = self.service(service);
+        service.positions.insert(partition.clone(), offset + 1);
+        if !about.is_empty() {
+            let delivered = service.delivered.entry(partition.clone()).or_default();
+            delivered.insert(offset, about.to_vec());
+        }
+    }
+
+    /// There are records up to this offset.
+    pub fn end(&mut self, partition: &Partition, end: i64) {
+        let known = self.ends.entry(partition.clone()).or_insert(end);
+        *known = end.max(*known);
+    }
+
+    /// The highest end that was seen.
+    pub fn known_end(&self, partition: &Partition) -> Option<i64> {
+        self.ends.get(partition).copied()
+    }
+
+    /// If this commit would advance: what the records that it covers, as given to this service, were about.
+    pub fn advance(
+        &mut self,
+        service: &str,
+        group: &str,
+        partition: &Partition,
+        offset: i64,
+    ) -> Option<Vec<String>> {
+        self.groups.insert(group.to_owned());
+        let former = self.committed.get(&(group.to_owned(), partition.clone())).copied().unwrap_or(0);
+        let delivered = self.services.get(service).and_then(|service| service.delivered.get(partition));
+        (offset > former).then(|| {
+            let mut about: Vec<String> = Vec::new();
+            for id in delivered
+                .into_iter()
+                .flat_map(|records| records.range(former..offset))
+                .flat_map(|(_, ids)| ids)
+            {
+                if !about.contains(id) {
+                    about.push(id.clone());
+                }
+            }
+            about
+        })
+    }
+
+    /// The broker accepted a commit.
+    pub fn committed(&mut self, group: &str, partition: &Partition, offset: i64) {
+        self.committed.insert((group.to_owned(), partition.clone()), offset);
+    }
+
+    /// The partition waits, for this service, until the token is cancelled.
+    pub fn hold(&mut self, service: &str, partition: &Partition, token: CancellationToken) {
+        self.service(service).held.insert(partition.clone(), token);
+    }
+
+    /// What the partition waits for, if it is held for this service.
+    pub fn held(&mut self, service: &str, partition: &Partition) -> Option<CancellationToken> {
+        let held = &mut self.services.get_mut(service)?.held;
+        let token = held.get(partition)?.clone();
+        if token.is_cancelled() {
+            held.remove(partition);
+            return None;
+        }
+        Some(token)
+    }
+
+    /// Records up to this offset wait for the relay; `busy` says so until they are published.
+    pub fn appended(&mut self, partition: &Partition, end: i64, busy: impl FnOnce() -> Busy) {
+        let backlog = self.backlogs.entry(partition.clone()).or_default();
+        backlog.end = end.max(backlog.end);
+        if backlog.end > backlog.published && !backlog.withheld && backlog.busy.is_none() {
+            backlog.busy = Some(busy());
+        }
+    }
+
+    /// The relay has published all before this offset.
+    pub fn published(&mut self, partition: &Partition, upto: i64) {
+        let backlog = self.backlogs.entry(partition.clone()).or_default();
+        backlog.published = upto.max(backlog.published);
+        if backlog.published >= backlog.end {
+            backlog.busy = None;
+        }
+    }
+
+    /// A fault makes the relay wait in this partition, or no longer: what waits by order is not in flight.
+    pub fn withheld(&mut self, partition: &Partition, busy: Option<Busy>) {
+        let backlog = self.backlogs.entry(partition.clone()).or_default();
+        backlog.withheld = busy.is_none();
+        backlog.busy = busy;
+    }
+
+    /// A fresh world; only what the user must know stays.
+    pub fn clear(&mut self) {
+        let problems = std::mem::take(&mut self.problems);
+        *self = Ledger { problems, ..Ledger::default() };
+    }
+
+    /// Something that the user must know, said once.
+    pub fn problem(&mut self, problem: String) {
+        tracing::warn!("{problem}");
+        self.problems.insert(problem);
+    }
+
+    /// All problems so far.
+    pub fn problems(&self) -> Vec<String> {
+        self.problems.iter().cloned().collect()
+    }
+
+    /// How far a service has come.
+    pub fn readiness(&self, service: &str) -> Readiness {
+        let Some(service) = self.services.get(service) else { return Readiness::default() };
+        let assigned: BTreeSet<Partition> = service.assigned.values().flatten().cloned().collect();
+        Readiness {
+            connected: service.connected,
+            joined: service.joined,
+            unfetched: assigned.iter().filter(|part| !service.fetched.contains(*part)).cloned().collect(),
+            assigned: (!service.assigned.is_empty()).then(|| assigned.into_iter().collect()),
+        }
+    }
+
+    /// What has not come to rest.
+    pub fn unsettled(&self) -> Unsettled {
+        let open = self.backlogs.values().map(|backlog| (backlog.end - backlog.published).max(0));
+        let mut lags: BTreeMap<(&str, &str, &str), (i64, i64)> = BTreeMap::new();
+        for (name, service) in &self.services {
+            for member in &service.members {
+                for partition in service.assigned.get(&member.id).into_iter().flatten() {
+                    let Some(end) = self.ends.get(partition) else { continue };
+                    let committed = self.committed.get(&(member.group.clone(), partition.clone()));
+                    let position = service.positions.get(partition).copied().unwrap_or(0);
+                    let lag = lags.entry((name, &member.group, &partition.0)).or_default();
+                    lag.0 += (end - committed.copied().unwrap_or(0)).max(0);
+                    lag.1 += (end - position).max(0);
+                }
+            }
+        }
+        let lags = lags.into_iter().filter(|(_, lag)| *lag != (0, 0));
+        Unsettled {
+            relay: usize::try_from(open.sum::<i64>()).unwrap_or(usize::MAX),
+            lags: lags
+                .map(|((service, group, topic), (behind, undelivered))| Lag {
+                    service: service.to_owned(),
+                    group: group.to_owned(),
+                    topic: topic.to_owned(),
+                    behind,
+                    undelivered,
+                })
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(topic: &str, partition: i32) -> Partition {
+        (topic.to_owned(), partition)
+    }
+
+    fn joined(ledger: &mut Ledger, instance: Option<&str>) {
+        ledger.connected("payments");
+        ledger.joining("payments", "pay");
+        let instance = instance.map(str::to_owned);
+        ledger.member("payments", Member { group: "pay".into(), id: "m1".into(), instance });
+        ledger.assigned("payments", "m1", vec![part("t", 0), part("t", 1)]);
+    }
+
+    #[test]
+    fn a_service_is_ready_when_everything_assigned_was_fetched() {
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.readiness("payments"), Readiness::default());
+        joined(&mut ledger, None);
+        ledger.fetching("payments", &part("t", 1), 0);
+        let readiness = ledger.readiness("payments");
+        assert_eq!(readiness.assigned.as_deref(), Some(&[part("t", 0), part("t", 1)][..]));
+        assert_eq!(readiness.unfetched, [part("t", 0)]);
+        ledger.forget("payments");
+        assert_eq!(ledger.readiness("payments"), Readiness::default());
+    }
+
+    #[test]
+    fn lag_is_what_was_not_committed_and_not_delivered() {
+        let mut ledger = Ledger::default();
+        joined(&mut ledger, None);
+        ledger.fetching("payments", &part("t", 0), 0);
+        ledger.end(&part("t", 0), 3);
+        ledger.delivered("payments", &part("t", 0), 0, &[]);
+        let lag = ledger.unsettled().lags.remove(0);
+        assert_eq!((lag.behind, lag.undelivered), (3, 2));
+        ledger.delivered("payments", &part("t", 0), 2, &[]);
+        ledger.committed("pay", &part("t", 0), 3);
+        assert_eq!(ledger.unsettled(), Unsettled::default());
+    }
+
+    #[test]
+    fn a_commit_is_about_what_it_covers() {
+        let mut ledger = Ledger::default();
+        let t = part("t", 0);
+        ledger.delivered("payments", &t, 0, &["o1".into()]);
+        ledger.delivered("payments", &t, 1, &["o2".into(), "o1".into()]);
+        ledger.delivered("payments", &t, 2, &["o3".into()]);
+        assert_eq!(ledger.advance("payments", "pay", &t, 2).unwrap(), ["o1", "o2"]);
+        ledger.committed("pay", &t, 2);
+        assert_eq!(ledger.advance("payments", "pay", &t, 2), None);
+        assert_eq!(ledger.advance("payments", "pay", &t, 3).unwrap(), ["o3"]);
+    }
+
+    #[test]
+    fn static_members_and_those_that_left_are_not_evicted() {
+        let check = |instance, leaves, evicted| {
+            let mut ledger = Ledger::default();
+            joined(&mut ledger, instance);
+            if leaves {
+                ledger.left("payments", "pay", "m1");
+            }
+            assert_eq!(ledger.evictable("payments").len(), evicted);
+        };
+        check(None, false, 1);
+        check(None, true, 0);
+        check(Some("payments-1"), false, 0);
+    }
+
+    #[test]
+    fn a_hold_lasts_until_its_token_is_cancelled() {
+        let mut ledger = Ledger::default();
+        let token = CancellationToken::new();
+        ledger.hold("payments", &part("t", 0), token.clone());
+        assert!(ledger.held("payments", &part("t", 0)).is_some());
+        assert!(ledger.held("payments", &part("t", 1)).is_none());
+        assert!(ledger.held("orders", &part("t", 0)).is_none());
+        token.cancel();
+        assert!(ledger.held("payments", &part("t", 0)).is_none());
+    }
+}

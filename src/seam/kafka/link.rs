@@ -1,0 +1,242 @@
+//! One link: a connection of a service, and its own connection to the broker.
+//!
+//! ```text
+//! service ──▶ requests() ──────────────▶ broker
+//!                 │ what to expect, in order
+//! service ◀── responses() ◀───────────── broker
+//! ```
+//!
+//! The broker answers in the order of the requests, so a queue of what to expect is all that joins the two
+//! directions. What no rule or observer asks for passes as bytes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use kafka_protocol::messages::ApiKey;
+use thiserror::Error;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::frame::{self, Head, Malformed};
+use super::ledger::Member;
+use super::shared::Shared;
+use super::{addresses, fetch, groups, produce};
+
+/// What a link knows.
+#[derive(Debug)]
+pub struct Link {
+    /// Shared by all links.
+    pub shared: Arc<Shared>,
+    /// Whose connection it is.
+    pub service: Arc<str>,
+    /// Where the service believes the broker to be.
+    pub seam: SocketAddr,
+}
+
+/// What is done with a request.
+#[derive(Debug)]
+pub enum Step {
+    /// It goes to the broker.
+    Forward(Bytes, Exchange),
+    /// The seam answers by itself.
+    Answer(Bytes),
+    /// It is dropped, and the link with it.
+    Close,
+}
+
+/// What is done with a response, in this order: wait, write, wait and close.
+#[derive(Debug)]
+pub struct Reply {
+    /// Given to the service; none: the service is not told.
+    pub bytes: Option<Bytes>,
+    /// Not before this is cancelled.
+    pub hold: Option<CancellationToken>,
+    /// The link is closed when this is done.
+    pub stop: Option<oneshot::Receiver<()>>,
+}
+
+impl Reply {
+    /// Passed on at once.
+    pub fn pass(bytes: Bytes) -> Reply {
+        Reply { bytes: Some(bytes), hold: None, stop: None }
+    }
+}
+
+/// What is remembered of a request until its response.
+#[derive(Debug)]
+pub enum Exchange {
+    /// Nothing: the response is only passed on.
+    Opaque,
+    /// ApiVersions.
+    Versions,
+    /// Metadata.
+    Metadata,
+    /// FindCoordinator.
+    Coordinator,
+    /// Produce.
+    Produce(produce::Pending),
+    /// Fetch.
+    Fetch(fetch::Pending),
+    /// JoinGroup, with the member as it names itself.
+    Join(Member),
+    /// SyncGroup, with the id of the member.
+    Sync(String),
+    /// LeaveGroup.
+    Leave {
+        /// The group.
+        group: String,
+        /// Ids of the members.
+        members: Vec<String>,
+    },
+    /// OffsetCommit.
+    Commit(groups::Commit),
+}
+
+/// What comes next in the direction of the service.
+#[derive(Debug)]
+enum Expected {
+    Answer(Bytes),
+    Response(Head, Exchange),
+}
+
+/// Why a link ended.
+#[derive(Debug, Error)]
+enum Closed {
+    #[error("{0}")]
+    Connection(#[from] std::io::Error),
+    #[error("{0}")]
+    Malformed(#[from] Malformed),
+}
+
+impl Link {
+    /// Passes traffic until one side closes, or a ruling does.
+    pub async fn run(self, service: TcpStream) {
+        let upstream = match TcpStream::connect(self.shared.upstream).await {
+            Ok(upstream) => upstream,
+            Err(error) => {
+                tracing::debug!(service = &*self.service, %error, "the broker is not there");
+                return;
+            }
+        };
+        // Only costs latency if it fails.
+        let _ = service.set_nodelay(true);
+        let _ = upstream.set_nodelay(true);
+        self.shared.ledger().connected(&self.service);
+        let (from_service, to_service) = service.into_split();
+        let (from_broker, to_broker) = upstream.into_split();
+        let (expect, expected) = mpsc::unbounded_channel();
+        let ended = tokio::select! {
+            ended = self.requests(BufReader::new(from_service), to_broker, expect) => ended,
+            ended = self.responses(BufReader::new(from_broker), to_service, expected) => ended,
+        };
+        match ended {
+            Err(Closed::Malformed(reason)) => {
+                self.shared.ledger().problem(format!("{}: a connection was closed: {reason}", self.service));
+            }
+            Err(Closed::Connection(error)) => tracing::debug!(service = &*self.service, %error, "closed"),
+            Ok(()) => {}
+        }
+    }
+
+    async fn requests(
+        &self,
+        mut service: BufReader<OwnedReadHalf>,
+        mut broker: OwnedWriteHalf,
+        expect: mpsc::UnboundedSender<Expected>,
+    ) -> Result<(), Closed> {
+        while let Some(frame) = frame::read(&mut service).await? {
+            let head = frame::head(&frame)?;
+            // Expected before it is sent, so that no response can come unexpected.
+            let sent = match self.request(frame, head).await? {
+                Step::Close => return Ok(()),
+                Step::Answer(bytes) => expect.send(Expected::Answer(bytes)),
+                Step::Forward(bytes, exchange) => {
+                    let sent = expect.send(Expected::Response(head, exchange));
+                    frame::write(&mut broker, &bytes).await?;
+                    sent
+                }
+            };
+            if sent.is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn responses(
+        &self,
+        mut broker: BufReader<OwnedReadHalf>,
+        mut service: OwnedWriteHalf,
+        mut expected: mpsc::UnboundedReceiver<Expected>,
+    ) -> Result<(), Closed> {
+        loop {
+            let next = tokio::select! {
+                biased;
+                next = expected.recv() => next,
+                // With nothing asked, the broker can only close.
+                bytes = broker.fill_buf() => match bytes?.is_empty() {
+                    true => None,
+                    false => expected.try_recv().ok(),
+                },
+            };
+            let reply = match next {
+                None => return Ok(()),
+                Some(Expected::Answer(bytes)) => Reply::pass(bytes),
+                Some(Expected::Response(head, exchange)) => {
+                    let Some(frame) = frame::read(&mut broker).await? else { return Ok(()) };
+                    if frame.len() < 4 || (&frame[..4]).get_i32() != head.correlation {
+                        return Err(Malformed::new("the broker answered another request").into());
+                    }
+                    self.response(frame, head, exchange)?
+                }
+            };
+            if let Some(held) = reply.hold {
+                held.cancelled().await;
+            }
+            if let Some(bytes) = reply.bytes {
+                frame::write(&mut service, &bytes).await?;
+            }
+            if let Some(done) = reply.stop {
+                let _ = done.await;
+                return Ok(());
+            }
+        }
+    }
+
+    async fn request(&self, frame: Bytes, head: Head) -> Result<Step, Malformed> {
+        match head.api {
+            Some(ApiKey::ApiVersions) if head.version > addresses::NEWEST_VERSIONS => {
+                addresses::versions_too_new(head.correlation).map(Step::Answer)
+            }
+            Some(ApiKey::ApiVersions) => Ok(Step::Forward(frame, Exchange::Versions)),
+            Some(ApiKey::Metadata) => Ok(Step::Forward(frame, Exchange::Metadata)),
+            Some(ApiKey::FindCoordinator) => Ok(Step::Forward(frame, Exchange::Coordinator)),
+            Some(ApiKey::Produce) => produce::request(self, frame, head).await,
+            Some(ApiKey::Fetch) => fetch::request(self, frame, head).await,
+            Some(ApiKey::JoinGroup) => groups::join(self, frame, head),
+            Some(ApiKey::SyncGroup) => groups::sync(self, frame, head),
+            Some(ApiKey::LeaveGroup) => groups::leave(frame, head),
+            Some(ApiKey::OffsetCommit) => groups::commit(self, frame, head).await,
+            _ => Ok(Step::Forward(frame, Exchange::Opaque)),
+        }
+    }
+
+    fn response(&self, frame: Bytes, head: Head, exchange: Exchange) -> Result<Reply, Malformed> {
+        match exchange {
+            Exchange::Opaque => Ok(Reply::pass(frame)),
+            Exchange::Versions => addresses::versions(frame, head).map(Reply::pass),
+            Exchange::Metadata => addresses::metadata(&frame, head, self.seam).map(Reply::pass),
+            Exchange::Coordinator => addresses::coordinator(&frame, head, self.seam).map(Reply::pass),
+            Exchange::Produce(pending) => produce::response(self, frame, head, pending),
+            Exchange::Fetch(pending) => fetch::response(self, frame, head, &pending),
+            Exchange::Join(member) => groups::joined(self, frame, head, member),
+            Exchange::Sync(member) => groups::synced(self, frame, head, &member),
+            Exchange::Leave { group, members } => Ok(groups::left(self, frame, &group, &members)),
+            Exchange::Commit(commit) => groups::committed(self, frame, head, commit),
+        }
+    }
+}

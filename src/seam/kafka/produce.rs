@@ -1,0 +1,131 @@
+//! Produce: a fact per record; records for a mediated topic are sent to its held topic.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
+use kafka_protocol::messages::{ProduceRequest, ProduceResponse, ResponseHeader};
+
+use super::batch::Batch;
+use super::client::name;
+use super::frame::{Head, Malformed, decode_request, decode_response, encode_request, encode_response};
+use super::ledger::Partition;
+use super::link::{Exchange, Link, Reply, Step};
+use super::shared::{held_name, real_name, waits};
+use crate::history::Fact;
+use crate::seam::{Busy, Ruling};
+
+/// What is remembered of a Produce request until its response.
+#[derive(Debug)]
+pub struct Pending {
+    /// Number of records by partition, under the topic's own name.
+    counts: HashMap<Partition, i64>,
+    /// What was ruled after the records.
+    after: Ruling,
+    /// The client wants no response.
+    silent: bool,
+    _busy: Busy,
+}
+
+/// A request before it is passed on.
+pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
+    let (header, mut body) = decode_request::<ProduceRequest>(&frame, head.version)?;
+    let conductor = &link.shared.conductor;
+    let busy = conductor.busy("produce request");
+    let (facts, counts, refused) = records(link, &body)?;
+    if let Some(topic) = refused {
+        link.shared.ledger().problem(format!(
+            "{}: a transactional producer wrote to `{topic}`; per-record faults need a topic without transactions",
+            link.service
+        ));
+        return refusal(&body, head).map(Step::Answer);
+    }
+    for fact in &facts {
+        if waits(conductor.arrive(fact)).await {
+            return Ok(Step::Close);
+        }
+    }
+    let mut after = Ruling::default();
+    for fact in facts {
+        let ruling = conductor.passed(fact);
+        after.hold = ruling.hold.or(after.hold);
+        after.stop = ruling.stop.or(after.stop);
+    }
+    let mut changed = false;
+    for topic in body.topic_data.iter_mut().filter(|topic| link.shared.is_mediated(&topic.name)) {
+        topic.name = name(&held_name(&topic.name));
+        changed = true;
+    }
+    let silent = body.acks == 0;
+    if silent {
+        // The harness must know what the relay has before it, and when "after" is.
+        body.acks = 1;
+        changed = true;
+    }
+    let frame = if changed { encode_request(&header, &body, head.version)? } else { frame };
+    Ok(Step::Forward(frame, Exchange::Produce(Pending { counts, after, silent, _busy: busy })))
+}
+
+type Records = (Vec<Fact>, HashMap<Partition, i64>, Option<String>);
+
+/// The facts in a request, the number of records by partition, and a mediated topic written in a transaction.
+fn records(link: &Link, body: &ProduceRequest) -> Result<Records, Malformed> {
+    let mut facts = Vec::new();
+    let mut counts = HashMap::new();
+    for topic in &body.topic_data {
+        for part in &topic.partition_data {
+            let batches = part.records.as_ref().map_or(Ok(Vec::new()), Batch::all)?;
+            if batches.iter().any(|batch| batch.transactional) && link.shared.is_mediated(&topic.name) {
+                return Ok((Vec::new(), counts, Some(topic.name.to_string())));
+            }
+            let records: Vec<_> = batches.iter().flat_map(|batch| &batch.records).collect();
+            let count = i64::try_from(records.len()).unwrap_or(i64::MAX);
+            counts.insert((topic.name.to_string(), part.index), count);
+            let fact = |record| link.shared.produced(Some(&link.service), &topic.name, part.index, record);
+            facts.extend(records.into_iter().map(fact));
+        }
+    }
+    Ok((facts, counts, None))
+}
+
+fn refusal(body: &ProduceRequest, head: Head) -> Result<Bytes, Malformed> {
+    let code = ResponseError::TransactionalIdAuthorizationFailed.code();
+    let refused = body.topic_data.iter().map(|topic| {
+        let part = |index| PartitionProduceResponse::default().with_index(index).with_error_code(code);
+        let parts = topic.partition_data.iter().map(|data| part(data.index)).collect();
+        TopicProduceResponse::default().with_name(topic.name.clone()).with_partition_responses(parts)
+    });
+    let response = ProduceResponse::default().with_responses(refused.collect());
+    encode_response(&ResponseHeader::default().with_correlation_id(head.correlation), &response, head.version)
+}
+
+/// A response before it is passed on.
+pub fn response(link: &Link, frame: Bytes, head: Head, pending: Pending) -> Result<Reply, Malformed> {
+    let (header, mut body) = decode_response::<ProduceResponse>(&frame, head.version)?;
+    let mut changed = false;
+    for topic in &mut body.responses {
+        let real = real_name(&topic.name).map(name);
+        let renamed = real.is_some();
+        if let Some(real) = real {
+            topic.name = real;
+            changed = true;
+        }
+        for part in topic.partition_responses.iter().filter(|part| part.error_code == 0) {
+            let partition = (topic.name.to_string(), part.index);
+            let end = part.base_offset + pending.counts.get(&partition).copied().unwrap_or(0);
+            let mut ledger = link.shared.ledger();
+            if renamed {
+                ledger.appended(&partition, end, || link.shared.conductor.busy("record in the relay"));
+            } else {
+                ledger.end(&partition, end);
+            }
+        }
+    }
+    let frame = if changed { encode_response(&header, &body, head.version)? } else { frame };
+    let bytes = (!pending.silent).then_some(frame);
+    Ok(match pending.after.stop {
+        Some(stop) => Reply { bytes: None, hold: None, stop: Some(stop) },
+        None => Reply { bytes, hold: pending.after.hold, stop: None },
+    })
+}

@@ -1,0 +1,171 @@
+//! The relay: takes each record of a mediated topic from its held topic and publishes it, one by one.
+//!
+//! One task and one connection per partition, so that a partition that waits keeps no other one waiting. It is
+//! on the path of every event: it waits in a Fetch that the broker answers at once, and never sleeps while
+//! the broker is there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_protocol::ResponseError;
+
+use super::batch::{Batch, Record, Sequence};
+use super::client::{Client, ClientError};
+use super::ledger::Partition;
+use super::shared::{Shared, held_name};
+use crate::history::Seen;
+use crate::seam::Ruling;
+
+/// How long a Fetch without records stays at the broker, in milliseconds.
+const WAIT: i32 = 5_000;
+/// Between two attempts to reach a broker that is not there, or not ready.
+const RETRY: Duration = Duration::from_millis(5);
+
+/// The relay of one partition.
+#[derive(Debug)]
+pub struct Relay {
+    shared: Arc<Shared>,
+    partition: Partition,
+    held: String,
+    /// Offset in the held topic of the next record to publish.
+    next: i64,
+    client: Option<Client>,
+    sequence: Option<Sequence>,
+}
+
+impl Relay {
+    /// A relay that begins with the record at offset `next` of the held topic.
+    pub fn new(shared: Arc<Shared>, partition: Partition, next: i64) -> Relay {
+        let held = held_name(&partition.0);
+        shared.ledger().published(&partition, next);
+        Relay { shared, partition, held, next, client: None, sequence: None }
+    }
+
+    /// Relays until it is dropped.
+    pub async fn run(mut self) {
+        loop {
+            if let Err(error) = self.step().await {
+                self.recover(&error).await;
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Result<(), ClientError> {
+        let (held, part, next) = (self.held.clone(), self.partition.1, self.next);
+        let fetched = self.client().await?.fetch(&held, part, next, WAIT).await?;
+        let busy = || self.shared.conductor.busy("record in the relay");
+        self.shared.ledger().appended(&self.partition, fetched.end, busy);
+        for batch in Batch::all(&fetched.records)? {
+            for record in batch.records.iter().filter(|record| !batch.control && record.offset >= next) {
+                self.publish(record).await;
+                self.advance(record.offset + 1);
+            }
+            self.advance(batch.end);
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, next: i64) {
+        self.next = next;
+        self.shared.ledger().published(&self.partition, next);
+    }
+
+    async fn publish(&mut self, record: &Record) {
+        let ruling = self.shared.conductor.arrive(&self.published(record, 0));
+        let copies = ruling.copies;
+        self.wait(ruling).await;
+        for copy in 0..=copies {
+            let after = self.shared.conductor.passed(self.published(record, copy));
+            self.append(record).await;
+            self.wait(after).await;
+        }
+    }
+
+    fn published(&self, record: &Record, copy: u32) -> crate::history::Fact {
+        let content = self.shared.conductor.content(record.key.as_deref(), record.value.as_deref());
+        let (topic, partition) = self.partition.clone();
+        self.shared.fact(None, record, Seen::Published { topic, partition, record: content, copy })
+    }
+
+    /// Waits as a ruling says. A record of the relay is never dropped: it was acknowledged.
+    async fn wait(&self, ruling: Ruling) {
+        if let Some(token) = ruling.hold {
+            self.shared.ledger().withheld(&self.partition, None);
+            token.cancelled().await;
+            let busy = self.shared.conductor.busy("record in the relay");
+            self.shared.ledger().withheld(&self.partition, Some(busy));
+        }
+        if let Some(done) = ruling.stop {
+            let _ = done.await;
+        }
+    }
+
+    /// Appends the record, however often the broker has to be asked.
+    async fn append(&mut self, record: &Record) {
+        loop {
+            match self.try_append(record).await {
+                Ok(offset) => {
+                    self.shared.ledger().end(&self.partition, offset + 1);
+                    return;
+                }
+                Err(error) if error.may_pass() || is_sequence(&error) => self.recover(&error).await,
+                Err(error) => {
+                    let (topic, part) = &self.partition;
+                    let problem = format!("a record of {topic}/{part} could not be published: {error}");
+                    self.shared.ledger().problem(problem);
+                    self.client = None;
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn try_append(&mut self, record: &Record) -> Result<i64, ClientError> {
+        let sequence = match self.sequence {
+            Some(sequence) => sequence,
+            None => self.client().await?.producer().await?,
+        };
+        // Kept before it is used: a repetition must go by the same number.
+        self.sequence = Some(sequence);
+        let (topic, part) = self.partition.clone();
+        let offset = self.client().await?.append(&topic, part, Batch::of_one(record, sequence)).await?;
+        // The broker counts a producer's records from 0 again after the highest number.
+        let next = sequence.next.checked_add(1).unwrap_or(0);
+        self.sequence = Some(Sequence { next, ..sequence });
+        Ok(offset)
+    }
+
+    async fn client(&mut self) -> Result<&mut Client, ClientError> {
+        match &mut self.client {
+            Some(client) => Ok(client),
+            none => Ok(none.insert(Client::connect(self.shared.upstream).await?)),
+        }
+    }
+
+    /// After an error: a new connection, and a new producer if the broker does not know the old one.
+    async fn recover(&mut self, error: &ClientError) {
+        tracing::debug!(partition = ?self.partition, %error, "the relay tries again");
+        self.client = None;
+        if is_sequence(error) {
+            self.sequence = None;
+        }
+        if !error.may_pass() && !is_sequence(error) {
+            let (topic, part) = &self.partition;
+            self.shared.ledger().problem(format!("the relay of {topic}/{part} cannot go on: {error}"));
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// The broker has forgotten the relay's producer, as it does when it is made anew.
+fn is_sequence(error: &ClientError) -> bool {
+    use ResponseError::{
+        InvalidProducerEpoch, InvalidProducerIdMapping, OutOfOrderSequenceNumber, UnknownProducerId,
+    };
+    matches!(
+        error,
+        ClientError::Refused(
+            OutOfOrderSequenceNumber | UnknownProducerId | InvalidProducerEpoch | InvalidProducerIdMapping
+        )
+    )
+}

@@ -1,0 +1,81 @@
+//! What all links and the relay of one world share.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::batch::Record;
+use super::ledger::Ledger;
+use crate::history::{Fact, Seen};
+use crate::seam::{Conductor, Ruling};
+
+/// Begins the name of every held topic; no service is ever told of one.
+const HELD: &str = "steadfast.held.";
+
+/// Shared by all tasks of a seam.
+#[derive(Debug)]
+pub struct Shared {
+    /// The broker.
+    pub upstream: SocketAddr,
+    /// Rules every fact.
+    pub conductor: Conductor,
+    /// Number of partitions of each mediated topic.
+    pub mediated: HashMap<String, i32>,
+    ledger: Mutex<Ledger>,
+}
+
+impl Shared {
+    /// With empty books.
+    pub fn new(upstream: SocketAddr, conductor: Conductor, mediated: HashMap<String, i32>) -> Shared {
+        Shared { upstream, conductor, mediated, ledger: Mutex::new(Ledger::default()) }
+    }
+
+    /// The books; never kept across an await.
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        // A panic elsewhere must not take the seam with it; every entry is made by one call.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the records of a topic go through the relay.
+    pub fn is_mediated(&self, topic: &str) -> bool {
+        self.mediated.contains_key(topic)
+    }
+
+    /// A record on its way to the broker.
+    pub fn produced(&self, service: Option<&str>, topic: &str, partition: i32, record: &Record) -> Fact {
+        let content = self.conductor.content(record.key.as_deref(), record.value.as_deref());
+        let seen = Seen::Produced { topic: topic.to_owned(), partition, record: content };
+        self.fact(service, record, seen)
+    }
+
+    /// A fact about whatever stands in the record.
+    pub fn fact(&self, service: Option<&str>, record: &Record, seen: Seen) -> Fact {
+        let about = self.conductor.about(&record.pieces());
+        Fact { service: service.map(str::to_owned), about, seen }
+    }
+}
+
+/// Waits as long as a ruling says; true if what it was about must then be dropped with its connection.
+pub async fn waits(ruling: Ruling) -> bool {
+    if let Some(held) = ruling.hold {
+        held.cancelled().await;
+    }
+    match ruling.stop {
+        // An order that nobody carries out any more is an order that is done.
+        Some(done) => {
+            let _ = done.await;
+            true
+        }
+        None => false,
+    }
+}
+
+/// Where records for this topic wait for the relay.
+pub fn held_name(topic: &str) -> String {
+    format!("{HELD}{topic}")
+}
+
+/// The topic whose records wait under this name.
+pub fn real_name(held: &str) -> Option<&str> {
+    held.strip_prefix(HELD)
+}

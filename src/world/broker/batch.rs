@@ -1,0 +1,154 @@
+//! One record batch (magic 2), kept as the bytes that the producer sent.
+//!
+//! Only the base offset and the leader epoch are written by the broker; they lie before the part
+//! that the checksum covers, so records of any codec pass through untouched and undecoded.
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::ResponseError;
+use kafka_protocol::records::{Record, RecordBatchDecoder};
+
+const LENGTH: usize = 8;
+const LEADER_EPOCH: usize = 12;
+const MAGIC: usize = 16;
+const CHECKSUM: usize = 17;
+const ATTRIBUTES: usize = 21;
+const LAST_OFFSET_DELTA: usize = 23;
+const MAX_TIMESTAMP: usize = 35;
+const PRODUCER_ID: usize = 43;
+const PRODUCER_EPOCH: usize = 51;
+const BASE_SEQUENCE: usize = 53;
+const RECORD_COUNT: usize = 57;
+const HEADER: usize = 61;
+
+const CODEC_MASK: i16 = 0b111;
+const HIGHEST_CODEC: i16 = 4;
+const TRANSACTIONAL: i16 = 1 << 4;
+const CONTROL: i16 = 1 << 5;
+
+/// Who wrote a batch, for the deduplication of idempotent producers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    pub producer_id: i64,
+    pub epoch: i16,
+    pub first_sequence: i32,
+    /// Number of records, at least one.
+    pub count: i32,
+}
+
+/// A batch as it lies in a log.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    base_offset: i64,
+    count: i32,
+    max_timestamp: i64,
+    origin: Option<Origin>,
+    bytes: Bytes,
+}
+
+impl Batch {
+    /// Checks what a producer sent. `Err` is the answer to the producer: a wrong checksum or length is
+    /// `CorruptMessage`; an old format, more than one batch, an empty, transactional or control batch is `InvalidRecord`.
+    pub fn from_producer(sent: &[u8]) -> Result<Batch, ResponseError> {
+        if sent.len() <= MAGIC {
+            return Err(ResponseError::CorruptMessage);
+        }
+        if sent[MAGIC] != 2 {
+            return Err(ResponseError::InvalidRecord);
+        }
+        if sent.len() < HEADER {
+            return Err(ResponseError::CorruptMessage);
+        }
+        // Producers speak one batch per partition and request since magic 2.
+        let length = usize::try_from(read_i32(sent, LENGTH)).unwrap_or(0) + LEADER_EPOCH;
+        if (HEADER..sent.len()).contains(&length) {
+            return Err(ResponseError::InvalidRecord);
+        }
+        let checksum = read_i32(sent, CHECKSUM).cast_unsigned();
+        if length != sent.len() || crc32c::crc32c(&sent[ATTRIBUTES..]) != checksum {
+            return Err(ResponseError::CorruptMessage);
+        }
+        let attributes = read_i16(sent, ATTRIBUTES);
+        let count = read_i32(sent, RECORD_COUNT);
+        let ordinary = attributes & (TRANSACTIONAL | CONTROL) == 0;
+        let counted = count > 0 && read_i32(sent, LAST_OFFSET_DELTA) == count - 1;
+        if !ordinary || !counted || attributes & CODEC_MASK > HIGHEST_CODEC {
+            return Err(ResponseError::InvalidRecord);
+        }
+        Ok(Batch {
+            base_offset: 0,
+            count,
+            max_timestamp: read_i64(sent, MAX_TIMESTAMP),
+            origin: origin(sent, count)?,
+            bytes: Bytes::copy_from_slice(sent),
+        })
+    }
+
+    /// The same batch at its place in a log.
+    pub fn placed_at(self, base_offset: i64) -> Batch {
+        let mut bytes = BytesMut::from(self.bytes);
+        bytes[..LENGTH].copy_from_slice(&base_offset.to_be_bytes());
+        bytes[LEADER_EPOCH..MAGIC].copy_from_slice(&0i32.to_be_bytes());
+        Batch { base_offset, bytes: bytes.freeze(), ..self }
+    }
+
+    /// The offset after its last record.
+    pub fn end_offset(&self) -> i64 {
+        self.base_offset + i64::from(self.count)
+    }
+
+    /// The latest timestamp of its records, in milliseconds since 1970, as the producer states it.
+    pub fn max_timestamp(&self) -> i64 {
+        self.max_timestamp
+    }
+
+    /// Present if the producer is idempotent.
+    pub fn origin(&self) -> Option<Origin> {
+        self.origin
+    }
+
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Decodes its records, for the few questions that the header does not answer.
+    pub fn records(&self) -> Result<Vec<Record>, ResponseError> {
+        RecordBatchDecoder::decode(&mut self.bytes.clone())
+            .map(|set| set.records)
+            .map_err(|_| ResponseError::CorruptMessage)
+    }
+}
+
+fn origin(sent: &[u8], count: i32) -> Result<Option<Origin>, ResponseError> {
+    let producer_id = read_i64(sent, PRODUCER_ID);
+    if producer_id < 0 {
+        return Ok(None);
+    }
+    let origin = Origin {
+        producer_id,
+        epoch: read_i16(sent, PRODUCER_EPOCH),
+        first_sequence: read_i32(sent, BASE_SEQUENCE),
+        count,
+    };
+    if origin.epoch < 0 || origin.first_sequence < 0 {
+        return Err(ResponseError::InvalidRecord);
+    }
+    Ok(Some(origin))
+}
+
+fn read<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let mut out = [0; N];
+    out.copy_from_slice(&bytes[at..at + N]);
+    out
+}
+
+fn read_i16(bytes: &[u8], at: usize) -> i16 {
+    i16::from_be_bytes(read(bytes, at))
+}
+
+fn read_i32(bytes: &[u8], at: usize) -> i32 {
+    i32::from_be_bytes(read(bytes, at))
+}
+
+fn read_i64(bytes: &[u8], at: usize) -> i64 {
+    i64::from_be_bytes(read(bytes, at))
+}

@@ -1,0 +1,119 @@
+//! Fetch: answers as soon as there is enough to read, or when the client's patience ends.
+//!
+//! There are no fetch sessions: every answer says session 0, so clients name all partitions every time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::fetch_request::FetchPartition;
+use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::{FetchRequest, FetchResponse};
+use tokio::sync::Notify;
+
+use super::log::{PartitionLog, Slice};
+use super::shared::Shared;
+use super::topics::Topics;
+
+/// The only leader epoch: there is one node and no elections.
+const LEADER_EPOCH: i32 = 0;
+
+/// Waits until `min_bytes` can be read, something is wrong, or `max_wait_ms` is over. `connection` is notified when a log grows.
+pub async fn answer(shared: &Shared, connection: &Arc<Notify>, request: FetchRequest) -> FetchResponse {
+    if request.session_id != 0 || request.session_epoch > 0 {
+        return FetchResponse::default().with_error_code(ResponseError::FetchSessionIdNotFound.code());
+    }
+    let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+    let patience = tokio::time::sleep(wait);
+    tokio::pin!(patience);
+    let mut waited = wait.is_zero();
+    loop {
+        if let Some(response) = read(&mut shared.topics(), connection, &request, waited) {
+            return response;
+        }
+        tokio::select! {
+            () = connection.notified() => {}
+            () = &mut patience => waited = true,
+        }
+    }
+}
+
+/// One look at the logs. None: not enough yet; the connection is put down to be woken.
+fn read(
+    topics: &mut Topics,
+    connection: &Arc<Notify>,
+    request: &FetchRequest,
+    waited: bool,
+) -> Option<FetchResponse> {
+    let mut room = Room { left: usize::try_from(request.max_bytes).unwrap_or(0), read: 0 };
+    let mut failed = false;
+    let mut responses = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for wanted in &topic.partitions {
+            let found = topics.partition(&topic.topic, wanted.partition);
+            let outcome = found.and_then(|partition| room.read(&partition.log, wanted));
+            failed |= outcome.is_err();
+            partitions.push((wanted.partition, outcome));
+        }
+        responses.push((topic.topic.clone(), partitions));
+    }
+    let enough = usize::try_from(request.min_bytes).unwrap_or(0);
+    let asked_for_nothing = request.topics.is_empty();
+    if !waited && !failed && (room.read < enough || asked_for_nothing) {
+        for topic in &request.topics {
+            for wanted in &topic.partitions {
+                if let Ok(partition) = topics.partition(&topic.topic, wanted.partition) {
+                    partition.wait(connection);
+                }
+            }
+        }
+        return None;
+    }
+    let responses = responses.into_iter().map(|(name, partitions)| {
+        let partitions = partitions.into_iter().map(|(index, outcome)| respond(index, outcome)).collect();
+        FetchableTopicResponse::default().with_topic(name).with_partitions(partitions)
+    });
+    Some(FetchResponse::default().with_responses(responses.collect()))
+}
+
+/// How many bytes an answer may still hold, and how many it does.
+struct Room {
+    left: usize,
+    read: usize,
+}
+
+/// What was read from one log, with its start and end at that time.
+struct Reading {
+    slice: Slice,
+    start: i64,
+    end: i64,
+}
+
+impl Room {
+    fn read(&mut self, log: &PartitionLog, wanted: &FetchPartition) -> Result<Reading, ResponseError> {
+        if wanted.current_leader_epoch > LEADER_EPOCH {
+            return Err(ResponseError::UnknownLeaderEpoch);
+        }
+        let limit = usize::try_from(wanted.partition_max_bytes).unwrap_or(0).min(self.left);
+        let slice = log.read(wanted.fetch_offset, limit, self.read == 0)?;
+        self.left = self.left.saturating_sub(slice.size());
+        self.read += slice.size();
+        Ok(Reading { slice, start: log.start(), end: log.end() })
+    }
+}
+
+fn respond(index: i32, outcome: Result<Reading, ResponseError>) -> PartitionData {
+    let data = PartitionData::default().with_partition_index(index);
+    match outcome {
+        Ok(Reading { slice, start, end }) => data
+            .with_high_watermark(end)
+            .with_last_stable_offset(end)
+            .with_log_start_offset(start)
+            .with_records(Some(slice.into_bytes())),
+        Err(error) => {
+            data.with_error_code(error.code()).with_high_watermark(-1).with_records(Some(Bytes::new()))
+        }
+    }
+}
