@@ -31,12 +31,7 @@ impl Spec {
         limited.and_then(|mut open| open.read_to_end(&mut bytes)).map_err(|error| unreadable(&error))?;
         match std::str::from_utf8(&bytes) {
             Ok(text) => Spec::parse(file, text),
-            Err(error) => {
-                let text = String::from_utf8_lossy(&bytes);
-                let at = error.valid_up_to()..error.valid_up_to() + char::REPLACEMENT_CHARACTER.len_utf8();
-                let problem = Problem::at(&at, "this is not UTF-8 text").help("save the file as UTF-8");
-                Err(Problems::new(file, &text, vec![problem]))
-            }
+            Err(error) => Err(not_utf8(file, &bytes, error.valid_up_to())),
         }
     }
 
@@ -72,6 +67,16 @@ fn cannot_read(error: &io::Error) -> Problem {
     }
 }
 
+fn not_utf8(file: &Path, bytes: &[u8], valid_up_to: usize) -> Problems {
+    let text = String::from_utf8_lossy(bytes);
+    if let Some(problem) = unfit(&text) {
+        return Problems::new(file, "", vec![problem]);
+    }
+    let at = valid_up_to..valid_up_to + char::REPLACEMENT_CHARACTER.len_utf8();
+    let problem = Problem::at(&at, "this is not UTF-8 text").help("save the file as UTF-8");
+    Problems::new(file, &text, vec![problem])
+}
+
 /// What is refused before YAML is even tried.
 fn unfit(text: &str) -> Option<Problem> {
     if text.len() as u64 > MOST_BYTES {
@@ -81,9 +86,7 @@ fn unfit(text: &str) -> Option<Problem> {
         );
     }
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
-        return Some(
-            Problem::whole_file("the spec is empty").help("begin with `spec: NAME` and `version: 1`"),
-        );
+        return Some(raw::empty());
     }
     let (number, line) = text.lines().enumerate().find(|(_, line)| line.len() > LONGEST_LINE)?;
     let message = format!("line {} is {} bytes long, the limit is {LONGEST_LINE}", number + 1, line.len());

@@ -7,6 +7,7 @@
 pub mod keys;
 mod load;
 mod names;
+mod not_yaml;
 mod problem;
 mod raw;
 mod reader;

@@ -72,7 +72,7 @@ impl Names {
 /// The keys of a map; a bare list of names is a likely slip and names them as well.
 fn keys(node: Option<&Node>) -> IndexSet<String> {
     match node.map(|node| &node.kind) {
-        Some(Kind::Map { entries, .. }) => entries.iter().map(|(key, _)| key.name.clone()).collect(),
+        Some(Kind::Map(entries)) => entries.iter().map(|(key, _)| key.name.clone()).collect(),
         Some(Kind::List(items)) => items.iter().filter_map(Node::text).map(str::to_owned).collect(),
         _ => IndexSet::new(),
     }

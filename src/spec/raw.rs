@@ -10,18 +10,19 @@ use std::ops::Range;
 
 use indexmap::IndexMap;
 use serde_json::Value;
-use serde_yaml::granit_parser::{
-    ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle,
-};
+use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 
+use super::not_yaml::{QUOTE_REFERENCE, not_yaml};
 use super::problem::Problem;
 
 /// Deeper than any spec, far shallower than the stack.
-const MOST_LEVELS: usize = 32;
+pub(super) const MOST_LEVELS: usize = 32;
 /// More values than any spec has; what an alias repeats counts again.
-const MOST_VALUES: usize = 20_000;
+const MOST_VALUES: usize = 5_000;
+/// Longer texts are data in the wrong place; a query or a condition is far shorter.
+const LONGEST_TEXT: usize = 10_000;
 /// A long text counts as several values, so that aliases cannot multiply it without end either.
-const BYTES_PER_VALUE: usize = 64;
+const BYTES_PER_VALUE: usize = 256;
 
 /// A value and where it stands, in bytes of the text.
 #[derive(Debug, Clone)]
@@ -34,11 +35,7 @@ pub(super) struct Node {
 pub(super) enum Kind {
     Scalar(Scalar),
     List(Vec<Node>),
-    /// `braces`: written as `{ … }`, where a comma ends a text.
-    Map {
-        entries: Vec<(Key, Node)>,
-        braces: bool,
-    },
+    Map(Vec<(Key, Node)>),
 }
 
 /// Text, with what is needed to tell `8` from `"8"`.
@@ -108,7 +105,7 @@ impl Node {
     /// Its entries, none if it is not a map.
     pub fn entries(&self) -> &[(Key, Node)] {
         match &self.kind {
-            Kind::Map { entries, .. } => entries,
+            Kind::Map(entries) => entries,
             _ => &[],
         }
     }
@@ -122,7 +119,7 @@ impl Node {
     pub fn describe(&self) -> &'static str {
         match &self.kind {
             Kind::List(_) => "a list",
-            Kind::Map { .. } => "a map of keys",
+            Kind::Map(_) => "a map of keys",
             Kind::Scalar(scalar) => match scalar.value() {
                 Value::Null => "nothing",
                 Value::Bool(_) => "true or false",
@@ -134,13 +131,26 @@ impl Node {
 
     /// The place of a part of its text; the place of the whole if the text is not written as it reads.
     pub fn inside(&self, source: &str, part: Range<usize>) -> Range<usize> {
-        let written = source.get(self.at.clone()).unwrap_or_default();
-        let Some(scalar) = self.scalar() else { return self.at.clone() };
-        let offset = match written.find(&scalar.text) {
-            Some(offset) if offset <= 1 && !scalar.text.is_empty() => self.at.start + offset,
-            _ => return self.at.clone(),
-        };
-        offset + part.start..offset + part.end
+        let text = self.scalar().map(|scalar| scalar.text.as_str()).unwrap_or_default();
+        let Some(before) = text.get(..part.start) else { return self.at.clone() };
+        let (line_number, line_start) =
+            (before.matches('\n').count(), before.rfind('\n').map_or(0, |at| at + 1));
+        let line = text[line_start..].lines().next().unwrap_or_default();
+        // A block text begins one line below its `|`.
+        let mut written_start = self.at.start;
+        for (number, written) in
+            source[self.at.start..].split_inclusive('\n').take(line_number + 2).enumerate()
+        {
+            if number >= line_number
+                && !line.is_empty()
+                && let Some(indent) = written.find(line)
+            {
+                let start = written_start + indent + part.start - line_start;
+                return start..start + part.len();
+            }
+            written_start += written.len();
+        }
+        self.at.clone()
     }
 }
 
@@ -152,9 +162,11 @@ pub(super) fn read(text: &str) -> (Option<Node>, Vec<Problem>) {
         anchors: HashMap::new(),
         values: 0,
         problems: Vec::new(),
+        last: 0,
     };
     match builder.document() {
-        Ok(root) => (root, builder.problems),
+        Ok(Some(root)) => (Some(root), builder.problems),
+        Ok(None) => (None, vec![empty()]),
         Err(problem) => (None, vec![*problem]),
     }
 }
@@ -165,6 +177,13 @@ struct Builder<'t> {
     anchors: HashMap<usize, (Node, usize)>,
     values: usize,
     problems: Vec<Problem>,
+    /// Where the last event ended.
+    last: usize,
+}
+
+/// Nothing but comments and the like.
+pub(super) fn empty() -> Problem {
+    Problem::whole_file("the spec is empty").help("begin with `spec: NAME` and `version: 1`")
 }
 
 /// Boxed because a problem is large and errors are rare.
@@ -196,10 +215,11 @@ impl<'t> Builder<'t> {
         loop {
             match self.events.next() {
                 None => return Ok((Event::StreamEnd, self.text.len()..self.text.len())),
-                Some(Err(error)) => return Err(Box::new(not_yaml(self.text, &error))),
+                Some(Err(error)) => return Err(Box::new(not_yaml(self.text, self.last, &error))),
                 Some(Ok((Event::Comment(..), _))) => {}
                 Some(Ok((event, span))) => {
                     let at = place(&span);
+                    self.last = at.end;
                     if let (Some(_), Some(tag)) = (event.tag(), span.tag_span()) {
                         self.problems.push(
                             Problem::at(&place(&tag), "tags (`!…`) mean nothing in a spec")
@@ -219,12 +239,16 @@ impl<'t> Builder<'t> {
         let before = self.values;
         self.count(1 + event.scalar().map_or(0, |(text, _)| text.len() / BYTES_PER_VALUE), &at)?;
         let (anchor, node) = match event {
+            Event::Scalar(text, ..) if text.len() > LONGEST_TEXT => {
+                let message = format!("this text is {} bytes long, the limit is {LONGEST_TEXT}", text.len());
+                return Err(Box::new(Problem::at(&at, message).help("is it the right file?")));
+            }
             Event::Scalar(text, style, anchor, _) => {
                 let scalar = Scalar { text: text.into_owned(), quoted: style != ScalarStyle::Plain };
                 (anchor, Node { at, kind: Kind::Scalar(scalar) })
             }
             Event::SequenceStart(_, anchor, _) => (anchor, self.list(at, level)?),
-            Event::MappingStart(style, anchor, _) => (anchor, self.map(at, style, level)?),
+            Event::MappingStart(_, anchor, _) => (anchor, self.map(at, level)?),
             Event::Alias(id) => {
                 let Some((node, size)) = self.anchors.get(&id).cloned() else {
                     return Err(Box::new(Problem::at(
@@ -263,17 +287,13 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn map(&mut self, at: Range<usize>, style: StructureStyle, level: usize) -> Result<Node, Stop> {
+    fn map(&mut self, at: Range<usize>, level: usize) -> Result<Node, Stop> {
         let mut entries: IndexMap<String, (Key, Node)> = IndexMap::new();
         loop {
             let (event, key_at) = self.next()?;
             if matches!(event, Event::MappingEnd | Event::StreamEnd) {
                 let entries = entries.into_values().collect();
-                let braces = style == StructureStyle::Flow;
-                return Ok(Node {
-                    at: at.start..key_at.end.max(at.end),
-                    kind: Kind::Map { entries, braces },
-                });
+                return Ok(Node { at: at.start..key_at.end.max(at.end), kind: Kind::Map(entries) });
             }
             let key = self.node(event, key_at.clone(), level + 1)?;
             let (event, value_at) = self.next()?;
@@ -282,7 +302,11 @@ impl<'t> Builder<'t> {
                 self.problems.push(not_a_key(self.text, &key_at));
                 continue;
             };
-            if name == "<<" {
+            if value.at.is_empty() && !self.text[key_at.end..].trim_start().starts_with([':', '"', '\'']) {
+                let message = format!("`{}` has no value", shorten(&name));
+                let help = "inside { }, a comma ends a text: put quotes around a text that holds one";
+                self.problems.push(Problem::at(&key_at, message).help(help));
+            } else if name == "<<" {
                 self.problems.push(
                     Problem::at(&key_at, "merge keys (`<<`) are not supported").help("write the keys out"),
                 );
@@ -315,71 +339,8 @@ pub(super) fn shorten(text: &str) -> String {
 
 fn not_a_key(text: &str, at: &Range<usize>) -> Problem {
     let problem = Problem::at(at, "a key must be a text");
-    match text[..at.start].ends_with('$') || text[at.start..].starts_with("${") {
+    match text[..at.start].ends_with('$') {
         true => problem.help(QUOTE_REFERENCE),
-        false => problem,
+        false => problem.help("write `key: value`, or put the key in quotes"),
     }
-}
-
-const QUOTE_REFERENCE: &str = "inside { } and [ ], a text that holds ${…} needs quotes: \"${…}\"";
-
-/// Says in plain words what the parser did not understand.
-fn not_yaml(text: &str, error: &ScanError) -> Problem {
-    let byte = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
-    let byte = text.floor_char_boundary(byte);
-    let start = text[..byte].rfind('\n').map_or(0, |at| at + 1);
-    let line = text[start..].lines().next().unwrap_or_default();
-    let indent = &line[..line.len() - line.trim_start().len()];
-    if let Some(tab) = indent.find('\t') {
-        let at = start + tab..start + tab + 1;
-        return Problem::at(&at, "a tab where only spaces may stand")
-            .help("YAML does not allow tabs for indentation; use spaces");
-    }
-    let at = byte..byte;
-    let info = error.info();
-    let before = &text[start..byte];
-    let problem = Problem::at(&at, format!("this is not YAML: {info}"));
-    match error.kind() {
-        ErrorKind::TabNotAllowed
-        | ErrorKind::TabInBlockIndentation
-        | ErrorKind::TabInIndentation
-        | ErrorKind::TabInPlainScalar
-        | ErrorKind::TabAtBlockScalarStart => {
-            problem.help("YAML does not allow tabs for indentation; use spaces")
-        }
-        _ if before.contains("${") && before.contains(['{', '[']) && in_brackets(before) => {
-            problem.help(QUOTE_REFERENCE)
-        }
-        ErrorKind::UnclosedQuotedScalar => {
-            Problem::at(&at, "a quote is opened and never closed").help("close it with the same quote")
-        }
-        ErrorKind::UnclosedFlowCollection { open } => {
-            Problem::at(&at, format!("this `{open}` is never closed"))
-                .help("close it, or put quotes around the text")
-        }
-        ErrorKind::UnknownAnchor => Problem::at(&at, "there is no anchor of this name above")
-            .help("a text that begins with `*` needs quotes"),
-        ErrorKind::UnexpectedCharacter { character } => {
-            Problem::at(&at, format!("a text cannot begin with `{}`", character.escape_default()))
-                .help("put the text in quotes")
-        }
-        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidSimpleKey | ErrorKind::SimpleKeyExpected => {
-            problem.help("is the line indented like its neighbours? A text that holds `: ` needs quotes")
-        }
-        ErrorKind::ExpectedBlockMappingKey
-        | ErrorKind::InvalidIndentation
-        | ErrorKind::ExpectedBlockSequenceEntry
-        | ErrorKind::BlockSequenceEntryNotAllowed => problem
-            .help("keys of one map stand in one column; is this line, or the one above, indented wrongly?"),
-        ErrorKind::RecursionLimitExceeded => {
-            Problem::at(&at, format!("nested deeper than {MOST_LEVELS} levels"))
-        }
-        _ => problem,
-    }
-}
-
-/// Whether a bracket that a reference does not explain is open at the end of the text.
-fn in_brackets(before: &str) -> bool {
-    let outside = before.replace("${", "");
-    outside.contains(['{', '['])
 }

@@ -13,6 +13,9 @@ use super::problem::Problem;
 use super::raw::{Kind, Node, shorten};
 use super::template::Template;
 
+/// Beyond this number problems are not noted: nobody reads them, and finding them takes time.
+const MOST_PROBLEMS: usize = 1000;
+
 /// What reading needs to know, and the problems so far.
 pub(super) struct Reader<'t> {
     /// The whole file.
@@ -51,7 +54,13 @@ impl<'t> Reader<'t> {
     }
 
     pub fn report(&self, problem: Problem) {
-        self.problems.borrow_mut().push(problem);
+        if !self.is_full() {
+            self.problems.borrow_mut().push(problem);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.problems.borrow().len() >= MOST_PROBLEMS
     }
 
     pub fn into_problems(self) -> Vec<Problem> {
@@ -65,20 +74,22 @@ impl<'t> Reader<'t> {
         if !self.is_map(field) {
             return Fields { fields };
         }
+        let mut misspelt = Vec::new();
         for (key, node) in field.node.entries() {
             if section.keys.iter().any(|known| known.name == key.name) {
-                let label = if label.is_empty() {
-                    format!("`{}`", key.name)
-                } else {
-                    format!("`{}` of {label}", key.name)
-                };
-                fields.push(Field { key: &key.name, at: &key.at, node, label });
+                let name = &key.name;
+                let label =
+                    if label.is_empty() { format!("`{name}`") } else { format!("`{name}` of {label}") };
+                fields.push(Field { key: name, at: &key.at, node, label });
             } else {
-                self.report(unknown_key(&key.at, &key.name, label, section, field.node));
+                misspelt.extend(nearest(&key.name, section.keys.iter().map(|key| key.name)));
+                self.report(unknown_key(&key.at, &key.name, label, section));
             }
         }
-        for key in section.keys.iter().filter(|key| key.required) {
-            if !fields.iter().any(|field| field.key == key.name) {
+        let planned = field.node.entries().iter().any(|(key, _)| section.later.contains(&key.name.as_str()));
+        for key in section.keys.iter().filter(|key| key.required && !planned) {
+            // A misspelt key has been reported already, with this one as the suggestion.
+            if !fields.iter().any(|field| field.key == key.name) && !misspelt.contains(&key.name) {
                 self.report(missing(field, key));
             }
         }
@@ -102,7 +113,7 @@ impl<'t> Reader<'t> {
     fn is_map(&self, field: &Field) -> bool {
         let node = field.node;
         let fits =
-            matches!(node.kind, Kind::Map { .. }) || node.scalar().is_some_and(super::raw::Scalar::is_null);
+            matches!(node.kind, Kind::Map(_)) || node.scalar().is_some_and(super::raw::Scalar::is_null);
         if !fits {
             let what = if field.label.is_empty() { "a spec" } else { &field.label };
             self.report(
@@ -198,15 +209,26 @@ impl<'t> Reader<'t> {
         noun: &str,
         known: impl Iterator<Item = &'a str>,
     ) -> bool {
+        self.known(at, name, &format!("there is no {noun} `{}`", shorten(name)), known)
+    }
+
+    /// A name that must be among those known; `message` is said if it is not.
+    pub fn known<'a>(
+        &self,
+        at: &Range<usize>,
+        name: &str,
+        message: &str,
+        known: impl Iterator<Item = &'a str>,
+    ) -> bool {
         let known: Vec<&str> = known.collect();
         if known.contains(&name) {
             return true;
         }
         let help = suggest(name, known.iter().copied()).unwrap_or_else(|| match known.as_slice() {
-            [] => format!("the spec has no {noun} yet"),
+            [] => "the spec has none yet".to_owned(),
             _ => format!("known here: {}", list(&known, "and")),
         });
-        self.report(Problem::at(at, format!("there is no {noun} `{}`", shorten(name))).help(help));
+        self.report(Problem::at(at, message).help(help));
         false
     }
 
@@ -244,7 +266,7 @@ impl<'t> Reader<'t> {
         };
         let mut good = true;
         let mut from = 0;
-        for name in template.references() {
+        for name in template.references().take_while(|_| !self.is_full()) {
             let part = text[from..]
                 .find(name)
                 .map_or(0..text.len(), |start| from + start..from + start + name.len());
@@ -258,27 +280,25 @@ impl<'t> Reader<'t> {
     }
 }
 
-fn unknown_key(at: &Range<usize>, key: &str, label: &str, section: &Section, parent: &Node) -> Problem {
+fn unknown_key(at: &Range<usize>, key: &str, label: &str, section: &Section) -> Problem {
     let of = if label.is_empty() { String::new() } else { format!(" in {label}") };
     let name = shorten(key);
+    let names: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
     if section.later.contains(&key) {
-        let names: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
         return Problem::at(at, format!("not supported yet: `{name}`{of}"))
             .help(format!("this version knows {}", list(&names, "and")));
     }
-    let names: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
-    let in_braces = matches!(parent.kind, Kind::Map { braces: true, .. });
-    let help = suggest(key, names.iter().copied()).unwrap_or_else(|| match in_braces && key.contains(' ') {
-        true => "inside { }, a comma ends a text: put quotes around a text that holds one".to_owned(),
-        false => format!("known here: {}", list(&names, "and")),
-    });
+    let help =
+        suggest(key, names.iter().copied()).unwrap_or_else(|| format!("known here: {}", list(&names, "and")));
     Problem::at(at, format!("unknown key `{name}`{of}")).help(help)
 }
 
 fn missing(field: &Field, key: &Key) -> Problem {
-    let what = if field.label.is_empty() { "the spec" } else { &field.label };
-    Problem::at(field.at, format!("{what} has no `{}`", key.name))
-        .help(format!("add `{}: …` ({}): {}", key.name, key.form, key.doc))
+    let problem = match field.label.is_empty() {
+        true => Problem::whole_file(format!("the key `{}` is missing", key.name)),
+        false => Problem::at(field.at, format!("{} has no `{}`", field.label, key.name)),
+    };
+    problem.help(format!("add `{}: …` ({}). {}", key.name, key.form, key.doc))
 }
 
 /// Reads `50ms`, `2s`, `1m`.
@@ -295,18 +315,26 @@ fn parse_duration(text: &str) -> Option<Duration> {
 
 /// "did you mean …?", if one of the known names is close.
 pub(super) fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    // Longer names are never typed by mistake, and distances cost their square.
+    nearest(name, known).map(|other| format!("did you mean `{other}`?"))
+}
+
+/// The known name that is close to what was typed.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // Longer names are not slips of one name, and a distance costs the square of the length.
     if name.len() > 100 {
         return None;
     }
     let plain = |name: &str| name.to_lowercase().replace(['-', '_', ' '], "");
     let typed = plain(name);
-    let distance = |other: &str| strsim::damerau_levenshtein(&typed, &plain(other));
-    known
-        .map(|other| (distance(other), other))
-        .filter(|(distance, other)| *distance <= (other.chars().count().max(name.chars().count()) / 3).max(1))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, other)| format!("did you mean `{other}`?"))
+    let distance = |other: &'a str| {
+        let most = (other.len().max(name.len()) / 3).max(1);
+        if other.len().abs_diff(name.len()) > most + 3 {
+            return None;
+        }
+        let distance = strsim::damerau_levenshtein(&typed, &plain(other));
+        (distance <= most && distance < typed.chars().count()).then_some((distance, other))
+    };
+    known.filter_map(distance).min_by_key(|(distance, _)| *distance).map(|(_, other)| other)
 }
 
 /// "`a`, `b` and `c`".

@@ -19,8 +19,22 @@ pub(super) fn read(reader: &Reader, field: &Field) -> IndexMap<String, Invariant
         let problem = Problem::at(field.at, "there is no invariant, so nothing could be violated");
         reader.report(problem.help("add at least one: `NAME: { at_most_one: EFFECT, per: ARGUMENT }`"));
     }
+    for (index, entry) in entries.iter().enumerate() {
+        if let Some(first) =
+            entries[..index].iter().find(|first| file_name(first.key) == file_name(entry.key))
+        {
+            let problem = Problem::at(entry.at, "two invariants have nearly the same name")
+                .related(first.at, "first here");
+            reader.report(problem.help("their cases would get the same file; rename one"));
+        }
+    }
     let read = |entry: &Field| Some((entry.key.to_owned(), invariant(reader, entry)?));
     entries.iter().filter_map(read).collect()
+}
+
+/// What is left of a name in the name of a file.
+fn file_name(name: &str) -> String {
+    name.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
 fn invariant(reader: &Reader, field: &Field) -> Option<Invariant> {
@@ -88,7 +102,8 @@ fn at_most_one(reader: &Reader, field: &Field) -> Option<Invariant> {
     let per = fields.get("per").and_then(|field| {
         let per = reader.filled(field)?;
         let known = reader.names.new_arguments.iter().map(String::as_str);
-        reader.name(&field.node.at, per, "argument made `new` by an operation", known);
+        let message = format!("no operation makes a new `{}`", shorten(per));
+        reader.known(&field.node.at, per, &message, known);
         Some(per.to_owned())
     });
     Some(Invariant::AtMostOne { effect: effect?, per: per? })
@@ -128,14 +143,31 @@ fn condition(reader: &Reader, field: &Field) -> Option<String> {
             let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
             let before: usize = text[start..].chars().take(column - 1).map(char::len_utf8).sum();
             let here = (start + before).min(text.len());
-            (field.node.inside(reader.text, here..here + 1), error.msg.clone())
+            (field.node.inside(reader.text, here..here + 1), in_plain_words(&error.msg, &text[start..]))
         }
-        None => (field.node.at.clone(), "it does not parse".to_owned()),
+        None => (field.node.at.clone(), "this does not parse".to_owned()),
     };
-    let problem = Problem::at(&at, format!("{} is not CEL: {}", field.label, message.trim()));
+    let problem = Problem::at(&at, format!("{}: {message}", field.label));
     reader
         .report(problem.help("a condition over the columns, such as `available >= 0 && status != \"lost\"`"));
     None
+}
+
+/// The parser lists every token that it would have taken; what it found is enough.
+fn in_plain_words(message: &str, line: &str) -> String {
+    let message = message.trim_start_matches("Syntax error:").trim();
+    let found = message.split(" expecting ").next().unwrap_or(message);
+    if found.contains("'<EOF>'") {
+        return "the condition ends too early".to_owned();
+    }
+    if found.contains("token recognition error at: '= '") || found.contains("at: '='") {
+        return "`=` does not compare, `==` does".to_owned();
+    }
+    let token = found.rfind(" '").map(|at| found[at + 1..].trim_matches('\''));
+    match token.filter(|token| line.contains(token)) {
+        Some(token) => format!("`{}` does not belong here", shorten(token)),
+        None => format!("this is not CEL: {}", shorten(found)),
+    }
 }
 
 fn agree(reader: &Reader, field: &Field) -> Option<Invariant> {
@@ -155,7 +187,7 @@ fn agree(reader: &Reader, field: &Field) -> Option<Invariant> {
 /// SQL, with its database unless there is only one.
 pub(super) fn source(reader: &Reader, field: &Field, section: &Section) -> Option<Source> {
     let databases = &reader.names.databases;
-    let (database, sql) = if let Kind::Map { .. } = field.node.kind {
+    let (database, sql) = if let Kind::Map(_) = field.node.kind {
         let fields = reader.section(field, section);
         let database = fields.get("database").and_then(|field| {
             let name = reader.filled(field)?;

@@ -128,7 +128,7 @@ fn call(reader: &Reader, field: &Field, fields: &Fields, arguments: &[&str]) -> 
     let body = fields.get("body").and_then(|body| references::body(reader, body, &allowed));
     let headers = fields.get("headers").map(|headers| references::texts(reader, headers, "header", allowed));
     let text = reader.filled(field)?;
-    let (method, address) = method_and_rest(reader, text, &field.node.at)?;
+    let (method, address) = method_and_rest(reader, text, |part| field.node.inside(reader.text, part))?;
     let offset = text.find(address).unwrap_or_default();
     let target = reader.template_of(field, address, offset, allowed)?;
     if !is_at_a_service(reader, &target) {

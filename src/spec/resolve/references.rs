@@ -111,7 +111,7 @@ pub(super) fn body(
             let items: Vec<_> = items.iter().map(|item| body(reader, &part(field, item), allowed)).collect();
             items.into_iter().collect::<Option<_>>().map(BodyTemplate::List)
         }
-        Kind::Map { entries, .. } => {
+        Kind::Map(entries) => {
             let read = |(key, node): &(raw::Key, Node)| {
                 Some((key.name.clone(), body(reader, &part(field, node), allowed)?))
             };

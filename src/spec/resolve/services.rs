@@ -43,17 +43,31 @@ fn service(reader: &Reader, field: &Field) -> Option<Service> {
     let directory = fields.get("directory").and_then(|field| reader.filled(field)).unwrap_or(".");
     let limits = Duration::from_millis(100)..=Duration::from_secs(600);
     let start_within = fields.get("start_within").and_then(|field| reader.duration(field, limits));
-    let build = fields.get("build").and_then(|field| reader.filled(field)).map(str::to_owned);
-    let run = fields.get("run").and_then(|field| reader.filled(field));
+    let build = fields.get("build").and_then(|field| command(reader, field));
+    let run = fields.get("run").and_then(|field| command(reader, field));
     let ready = ready(reader, field, &fields);
     Some(Service {
         build,
-        run: run?.to_owned(),
+        run: run?,
         directory: PathBuf::from(directory),
         env,
         ready,
         start_within: start_within.unwrap_or(Duration::from_secs(10)),
     })
+}
+
+/// A command; addresses reach it through the environment only.
+fn command(reader: &Reader, field: &Field) -> Option<String> {
+    let text = reader.filled(field)?;
+    for reserved in RESERVED {
+        let Some(start) = text.find(&format!("${{{reserved}")) else { continue };
+        let end = text[start..].find('}').map_or(text.len(), |length| start + length + 1);
+        let at = field.node.inside(reader.text, start..end);
+        let problem = Problem::at(&at, format!("{} cannot refer to an address", field.label));
+        reader
+            .report(problem.help(format!("give it to the service in `env`: `NAME: {}`", &text[start..end])));
+    }
+    Some(text.to_owned())
 }
 
 /// How the service says that it can serve; something must.
@@ -76,7 +90,7 @@ fn ready(reader: &Reader, service: &Field, fields: &Fields) -> Option<HttpCall> 
         );
     }
     let text = reader.filled(field)?;
-    let (method, path) = method_and_rest(reader, text, &field.node.at)?;
+    let (method, path) = method_and_rest(reader, text, |part| field.node.inside(reader.text, part))?;
     if !path.starts_with('/') || path.contains("${") {
         let problem =
             Problem::at(&field.node.at, format!("{} needs a path, not `{}`", field.label, shorten(path)));

@@ -1,6 +1,7 @@
 //! `world`: topics, databases and played dependencies.
 
 use std::fs;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
@@ -91,9 +92,13 @@ fn database(reader: &Reader, field: &Field) -> Database {
 fn schema(reader: &Reader, field: &Field) -> Option<PathBuf> {
     let name = reader.filled(field)?;
     let path = reader.folder.join(name);
-    let why = match fs::File::open(&path).and_then(|file| file.metadata()) {
-        Ok(metadata) if metadata.is_file() => return Some(path),
-        Ok(_) => "this is not a file".to_owned(),
+    // Asked before it is opened: opening a pipe would wait for a writer.
+    let is_file = fs::metadata(&path).map(|metadata| metadata.is_file());
+    let why = match is_file
+        .and_then(|is_file| if is_file { fs::File::open(&path).map(|_| true) } else { Ok(false) })
+    {
+        Ok(true) => return Some(path),
+        Ok(false) => format!("`{}` is not a file", path.display()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             format!("there is no file `{}`", path.display())
         }
@@ -117,7 +122,7 @@ fn route(reader: &Reader, field: &Field) -> Option<Route> {
     let reply = fields.get("reply").map(|field| reader.section(field, &keys::REPLY));
     let status =
         reply.as_ref().and_then(|reply| reader.whole(reply.get("status")?, 100..=599)).unwrap_or(200);
-    let body = reply.as_ref().and_then(|reply| Some(json(reply.get("body")?.node)));
+    let body = reply.as_ref().and_then(|reply| reply_body(reader, reply.get("body")?.node));
     let effect = fields.get("effect").and_then(|field| reader.filled(field)).map(str::to_owned);
     if effect.is_none()
         && let Some(field) = fields.get("key").or_else(|| fields.get("once_per"))
@@ -128,7 +133,8 @@ fn route(reader: &Reader, field: &Field) -> Option<Route> {
                 .help("add `effect: NAME`, under which accepted calls are recorded"),
         );
     }
-    let (method, path) = method_and_rest(reader, field.key, field.at)?;
+    let (method, path) =
+        method_and_rest(reader, field.key, |part| field.at.start + part.start..field.at.start + part.end)?;
     if !path.starts_with('/') {
         let problem = Problem::at(field.at, format!("the path `{}` must begin with `/`", shorten(path)));
         reader.report(problem.help("write it as in `POST /charges/{id}`"));
@@ -144,21 +150,34 @@ fn route(reader: &Reader, field: &Field) -> Option<Route> {
     })
 }
 
-/// Splits `POST /charges`; the method must be one of HTTP, in capitals.
+/// Plain JSON: what a reply could refer to is not known yet.
+fn reply_body(reader: &Reader, node: &Node) -> Option<Value> {
+    let body = json(node);
+    if body.to_string().contains("${") {
+        let problem = Problem::at(&node.at, "not supported yet: `${…}` in the body of a reply");
+        reader.report(problem.help("the reply of a route is the same for every call"));
+    }
+    Some(body)
+}
+
+/// Splits `POST /charges`; the method must be one of HTTP, in capitals. `at` finds the place of a part of it.
 pub(super) fn method_and_rest<'t>(
     reader: &Reader,
     text: &'t str,
-    at: &std::ops::Range<usize>,
+    at: impl Fn(Range<usize>) -> Range<usize>,
 ) -> Option<(&'t str, &'t str)> {
     let Some((method, rest)) = text.split_once(' ') else {
-        let problem = Problem::at(at, format!("`{}` is not a method and a place", shorten(text)));
+        let problem =
+            Problem::at(&at(0..text.len()), format!("`{}` is not a method and a place", shorten(text)));
         reader.report(problem.help("write it as in `POST /charges` or `GET /health`"));
         return None;
     };
     if !METHODS.contains(&method) {
         let help = suggest(method, METHODS.iter().copied())
             .unwrap_or_else(|| format!("choose {}", list(METHODS, "or")));
-        reader.report(Problem::at(at, format!("`{}` is not an HTTP method", shorten(method))).help(help));
+        let problem =
+            Problem::at(&at(0..method.len()), format!("`{}` is not an HTTP method", shorten(method)));
+        reader.report(problem.help(help));
         return None;
     }
     Some((method, rest.trim()))
@@ -193,7 +212,7 @@ pub(super) fn json(node: &Node) -> Value {
     match &node.kind {
         Kind::Scalar(scalar) => scalar.value(),
         Kind::List(items) => items.iter().map(json).collect(),
-        Kind::Map { entries, .. } => {
+        Kind::Map(entries) => {
             Value::Object(entries.iter().map(|(key, node)| (key.name.clone(), json(node))).collect())
         }
     }
