@@ -65,8 +65,8 @@ impl<P: Predicate> Search<'_, P> {
 
     pub(super) async fn delete_operations(&mut self) -> Result<(), Ended<P::Error>> {
         self.pass = "operations";
-        self.delete(Items::Operations).await?;
-        self.fewer_but_larger().await
+        self.fewer_but_larger().await?;
+        self.delete(Items::Operations).await
     }
 
     async fn delete(&mut self, items: Items) -> Result<(), Ended<P::Error>> {
@@ -84,24 +84,22 @@ impl<P: Predicate> Search<'_, P> {
         Ok(())
     }
 
-    /// Everything from `end` on is needed; finds the longest run of items before it that can go, by halving.
+    /// Everything from `end` on is needed; takes away runs of items before it, longer ones where that goes well.
     async fn search_for_the_needed(&mut self, items: Items) -> Result<(), Ended<P::Error>> {
         let mut end = items.count(&self.best);
+        let mut length = end.div_ceil(2);
         while end > 0 {
-            let mut length = end;
-            let mut removed = false;
-            while length > 0 && !removed {
-                removed = self.removes(items, end - length, end).await?;
-                if removed {
-                    end -= length.min(end);
-                } else {
-                    length /= 2;
-                }
-            }
-            if !removed {
+            length = length.clamp(1, end);
+            let before = items.count(&self.best);
+            if self.removes(items, end - length, end).await? {
+                // Dependents behind the range may have gone too; what is left before it is still untried.
+                end = (end - length).min(items.count(&self.best));
+                length = length.saturating_mul(2).min(before);
+            } else if length > 1 {
+                length /= 2;
+            } else {
                 end -= 1;
             }
-            end = end.min(items.count(&self.best));
         }
         Ok(())
     }

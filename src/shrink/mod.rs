@@ -136,7 +136,9 @@ impl<P: Predicate> Search<'_, P> {
             let before = self.improvements();
             self.slice().await?;
             self.delete_faults().await?;
+            self.aim().await?;
             self.delete_operations().await?;
+            self.aim_elsewhere().await?;
             self.merge_clients().await?;
             self.simplify_triggers().await?;
             self.simplify_values().await?;

@@ -1,7 +1,8 @@
 //! What remains is made simpler where it stands: clients, triggers, values and names.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::delete::without_operations;
 use super::search::Search;
 use super::{Ended, Predicate};
 use crate::case::{Argument, Case, Edge, FaultAction, Operation, Until, Values};
@@ -74,15 +75,16 @@ impl<P: Predicate> Search<'_, P> {
         Ok(())
     }
 
-    /// Every value as simple as can be: all at once, then one by one.
+    /// Every value as simple as can be: all at once, then each argument in all operations, then one by one.
     pub(super) async fn simplify_values(&mut self) -> Result<(), Ended<P::Error>> {
         self.pass = "values";
-        let mut candidate = self.best.clone();
-        for operation in &mut candidate.operations {
-            each_value(operation, |operation, name, _| self.hints.values.at(operation, name, 0));
-        }
-        if self.accepts(candidate).await? {
+        if self.accepts(simplest(&self.best, &self.hints.values, None)).await? {
             return Ok(());
+        }
+        // Two operations about the same thing can only change together.
+        let names = self.best.operations.iter().flat_map(|operation| operation.given.keys().cloned());
+        for name in names.collect::<BTreeSet<_>>() {
+            self.accepts(simplest(&self.best, &self.hints.values, Some(&name))).await?;
         }
         for index in 0..self.best.operations.len() {
             let names: Vec<String> = self.best.operations[index].given.keys().cloned().collect();
@@ -114,23 +116,25 @@ impl<P: Predicate> Search<'_, P> {
         Ok(())
     }
 
-    /// Where numbers add up, fewer operations with larger numbers: the last one goes, the others grow.
+    /// Where numbers add up, fewer operations with larger numbers: as many of one kind go as can when the others grow.
     pub(super) async fn fewer_but_larger(&mut self) -> Result<(), Ended<P::Error>> {
-        while self.best.operations.len() > 1 {
-            let larger = with_highest(&self.best, &self.hints.values);
-            if larger == self.best {
-                return Ok(());
+        let mut of_kind: BTreeMap<String, usize> = BTreeMap::new();
+        for operation in &self.best.operations {
+            let mut names = operation.given.keys();
+            if names.any(|name| self.hints.values.highest(&operation.operation, name).is_some()) {
+                *of_kind.entry(operation.operation.clone()).or_insert(0) += 1;
             }
-            let mut removed = false;
-            for index in (0..larger.operations.len()).rev() {
-                removed =
-                    self.accepts(super::delete::without_operations(&larger, |gone| gone == index)).await?;
-                if removed {
-                    break;
+        }
+        for (kind, count) in of_kind {
+            let (mut left, mut most) = (1, count);
+            while left < most {
+                let middle = left + (most - left) / 2;
+                let larger = with_highest(&self.best, &self.hints.values);
+                if self.accepts(only_first(&larger, &kind, middle)).await? {
+                    most = middle;
+                } else {
+                    left = middle + 1;
                 }
-            }
-            if !removed {
-                return Ok(());
             }
         }
         Ok(())
@@ -151,12 +155,23 @@ fn clients(case: &Case) -> Vec<u32> {
     clients
 }
 
-fn moved(case: &Case, to: impl Fn(u32) -> u32) -> Case {
+pub(super) fn moved(case: &Case, to: impl Fn(u32) -> u32) -> Case {
     let mut moved = case.clone();
     for operation in &mut moved.operations {
         operation.client = to(operation.client);
     }
     moved
+}
+
+/// The case with the simplest values; only for the argument of this name, if there is one.
+pub(super) fn simplest(case: &Case, values: &Values, only: Option<&str>) -> Case {
+    let mut simplest = case.clone();
+    for operation in &mut simplest.operations {
+        each_value(operation, |operation, name, _| {
+            values.at(operation, name, 0).filter(|_| only.is_none_or(|only| only == name))
+        });
+    }
+    simplest
 }
 
 /// Replaces the plain values for which `simpler` has another one.
@@ -171,6 +186,13 @@ fn each_value(
             *value = other;
         }
     }
+}
+
+/// The case with only so many operations of this kind.
+fn only_first(case: &Case, kind: &str, count: usize) -> Case {
+    let of_kind = case.operations.iter().enumerate().filter(|(_, operation)| operation.operation == kind);
+    let extra: Vec<usize> = of_kind.skip(count).map(|(index, _)| index).collect();
+    without_operations(case, |index| extra.contains(&index))
 }
 
 fn with_highest(case: &Case, values: &Values) -> Case {
