@@ -70,8 +70,8 @@ impl PartitionLog {
         let first = self.batches.partition_point(|batch| batch.end_offset() <= offset);
         let mut slice = Slice::default();
         for batch in self.batches.range(first..) {
-            let fits = slice.size + batch.bytes().len() <= max_bytes;
-            if !fits && !(at_least_one && slice.chunks.is_empty()) {
+            let needed = at_least_one && slice.chunks.is_empty();
+            if !needed && slice.size + batch.bytes().len() > max_bytes {
                 break;
             }
             slice.size += batch.bytes().len();
