@@ -240,3 +240,6 @@ fn reply<T: Encodable + HeaderVersion>(
     out[..frame::PREFIX].copy_from_slice(&length.to_be_bytes());
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests;
