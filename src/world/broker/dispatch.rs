@@ -109,11 +109,11 @@ impl Call<'_> {
                 let request: ProduceRequest = decode(body, version)?;
                 let silent = request.acks == 0;
                 let response = produce::answer(shared, request);
-                return match (silent, produce::succeeded(&response)) {
+                match (silent, produce::succeeded(&response)) {
                     (false, _) => self.reply(&response),
                     (true, true) => Ok(None),
                     (true, false) => Err(HangUp("a Produce with acks=0 failed".into())),
-                };
+                }
             }
             ApiKey::Fetch => {
                 let request: FetchRequest = decode(body, version)?;
@@ -240,3 +240,6 @@ fn reply<T: Encodable + HeaderVersion>(
     out[..frame::PREFIX].copy_from_slice(&length.to_be_bytes());
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests;
