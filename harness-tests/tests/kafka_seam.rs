@@ -32,7 +32,7 @@ struct Stage {
 
 impl Stage {
     async fn with(faults: Vec<Fault>) -> Stage {
-        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_test_writer().try_init();
+        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_test_writer().try_init();
         let broker = Broker::start(BrokerOptions::default()).await.unwrap();
         let (sender, orders) = mpsc::unbounded_channel();
         let conductor = Conductor::new(sender);
