@@ -10,8 +10,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::topic_partition_list::TopicPartitionList;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use steadfast::world::broker::{Broker, BrokerOptions};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A bound on every wait: reaching it is a failure, never a way to synchronise.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -136,7 +136,8 @@ async fn headers_tombstones_and_timestamps_arrive_as_sent() {
     let headers = OwnedHeaders::new()
         .insert(Header { key: "trace", value: Some("t1") })
         .insert(Header { key: "empty", value: None::<&str> });
-    let record = FutureRecord::<str, str>::to("events").key("k").headers(headers).timestamp(1_700_000_000_123);
+    let record =
+        FutureRecord::<str, str>::to("events").key("k").headers(headers).timestamp(1_700_000_000_123);
     producer.send(record, PATIENCE).await.expect("an acknowledgement");
 
     let message = receive(&subscribed(&broker, "readers", "events", &[])).await;

@@ -149,7 +149,8 @@ impl KafkaSeam {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = socket.local_addr()?;
         let links = Arc::new(Mutex::new(Links::new(&self.ended)));
-        let accepting = accept(Arc::clone(&self.shared), service.into(), socket, Arc::clone(&links), self.ended.clone());
+        let accepting =
+            accept(Arc::clone(&self.shared), service.into(), socket, Arc::clone(&links), self.ended.clone());
         tokio::spawn(accepting);
         lock(&self.listeners).insert(service.to_owned(), Listener { address, links });
         Ok(address)
@@ -176,7 +177,9 @@ impl KafkaSeam {
             return;
         }
         if let Err(error) = self.evict_members(service, &members).await {
-            self.shared.ledger().problem(format!("{service}: its group members could not be made to leave: {error}"));
+            self.shared
+                .ledger()
+                .problem(format!("{service}: its group members could not be made to leave: {error}"));
         }
     }
 

@@ -60,9 +60,8 @@ pub const NEWEST_VERSIONS: i16 = 4;
 /// # Errors
 /// Never in practice: the answer is made of constants.
 pub fn versions_too_new(correlation: i32) -> Result<Bytes, Malformed> {
-    let known = ApiVersion::default()
-        .with_api_key(ApiKey::ApiVersions as i16)
-        .with_max_version(NEWEST_VERSIONS);
+    let known =
+        ApiVersion::default().with_api_key(ApiKey::ApiVersions as i16).with_max_version(NEWEST_VERSIONS);
     let body = ApiVersionsResponse::default()
         .with_error_code(ResponseError::UnsupportedVersion.code())
         .with_api_keys(vec![known]);
@@ -156,16 +155,16 @@ mod tests {
 
     #[test]
     fn what_would_lead_past_the_seam_is_not_offered() {
-        let offer = |api: ApiKey, newest| {
-            ApiVersion::default().with_api_key(api as i16).with_max_version(newest)
-        };
+        let offer =
+            |api: ApiKey, newest| ApiVersion::default().with_api_key(api as i16).with_max_version(newest);
         let body = ApiVersionsResponse::default().with_api_keys(vec![
             offer(ApiKey::Produce, 13),
             offer(ApiKey::DescribeCluster, 1),
             offer(ApiKey::Heartbeat, 3),
         ]);
         let frame = encode_response(&ResponseHeader::default(), &body, 3).unwrap();
-        let (_, told) = decode_response::<ApiVersionsResponse>(&versions(frame, head(3)).unwrap(), 3).unwrap();
+        let (_, told) =
+            decode_response::<ApiVersionsResponse>(&versions(frame, head(3)).unwrap(), 3).unwrap();
         let told: Vec<_> =
             told.api_keys.iter().map(|api| (api.api_key, api.min_version, api.max_version)).collect();
         assert_eq!(told, [(0, 0, 12), (12, 0, 3)]);

@@ -76,9 +76,8 @@ pub async fn describe(
     topics: impl Iterator<Item = &str>,
 ) -> Result<MetadataResponse, ClientError> {
     let topics = topics.map(|topic| MetadataRequestTopic::default().with_name(Some(name(topic))));
-    let request = MetadataRequest::default()
-        .with_topics(Some(topics.collect()))
-        .with_allow_auto_topic_creation(false);
+    let request =
+        MetadataRequest::default().with_topics(Some(topics.collect())).with_allow_auto_topic_creation(false);
     client.call(8, &request).await
 }
 
@@ -89,7 +88,9 @@ pub async fn describe(
 pub async fn delete_topics(client: &mut Client, topics: &[(String, i32)]) -> Result<(), ClientError> {
     let names: Vec<&str> = topics.iter().map(|(topic, _)| topic.as_str()).collect();
     let request = DeleteTopicsRequest::default()
-        .with_topics(names.iter().map(|topic| DeleteTopicState::default().with_name(Some(name(topic)))).collect())
+        .with_topics(
+            names.iter().map(|topic| DeleteTopicState::default().with_name(Some(name(topic)))).collect(),
+        )
         .with_timeout_ms(TIMEOUT);
     let response = client.call(6, &request).await?;
     for topic in response.responses {
@@ -125,8 +126,9 @@ pub async fn delete_groups(client: &mut Client, groups: &[String]) -> Result<(),
 /// # Errors
 /// The broker refused, or is not there.
 pub async fn leave(client: &mut Client, member: &Member) -> Result<(), ClientError> {
-    let identity =
-        MemberIdentity::default().with_member_id(StrBytes::from_string(member.id.clone())).with_group_instance_id(None);
+    let identity = MemberIdentity::default()
+        .with_member_id(StrBytes::from_string(member.id.clone()))
+        .with_group_instance_id(None);
     let request = LeaveGroupRequest::default()
         .with_group_id(GroupId(StrBytes::from_string(member.group.clone())))
         .with_members(vec![identity]);

@@ -205,7 +205,8 @@ struct Cursor<'a> {
 impl Cursor<'_> {
     fn record(&mut self, base_offset: i64, first: i64, appended: Option<i64>) -> Result<Record, Malformed> {
         let length = self.length()?.ok_or_else(cut_off)?;
-        let ends = self.at.checked_add(length).filter(|ends| *ends <= self.bytes.len()).ok_or_else(cut_off)?;
+        let ends =
+            self.at.checked_add(length).filter(|ends| *ends <= self.bytes.len()).ok_or_else(cut_off)?;
         self.take(1)?;
         let timestamp = appended.unwrap_or(first.saturating_add(self.varint()?));
         let offset = base_offset.saturating_add(self.varint()?);
@@ -224,7 +225,8 @@ impl Cursor<'_> {
     }
 
     fn take(&mut self, length: usize) -> Result<Bytes, Malformed> {
-        let ends = self.at.checked_add(length).filter(|ends| *ends <= self.bytes.len()).ok_or_else(cut_off)?;
+        let ends =
+            self.at.checked_add(length).filter(|ends| *ends <= self.bytes.len()).ok_or_else(cut_off)?;
         let taken = self.bytes.slice(self.at..ends);
         self.at = ends;
         Ok(taken)

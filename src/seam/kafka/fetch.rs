@@ -131,7 +131,12 @@ pub fn response(link: &Link, frame: Bytes, head: Head, pending: &Pending) -> Res
 }
 
 impl Walk<'_> {
-    fn partition(&mut self, partition: &Partition, from: i64, data: &PartitionData) -> Result<Kept, Malformed> {
+    fn partition(
+        &mut self,
+        partition: &Partition,
+        from: i64,
+        data: &PartitionData,
+    ) -> Result<Kept, Malformed> {
         let records = data.records.clone().unwrap_or_default();
         let batches = Batch::all(&records)?;
         self.note_end(partition, &batches, data.high_watermark);
@@ -143,7 +148,9 @@ impl Walk<'_> {
             return Ok(Kept::Some(Bytes::new()));
         }
         for (place, batch) in batches.iter().enumerate().filter(|(_, batch)| !batch.control) {
-            for (index, record) in batch.records.iter().enumerate().filter(|(_, record)| record.offset >= from) {
+            for (index, record) in
+                batch.records.iter().enumerate().filter(|(_, record)| record.offset >= from)
+            {
                 match self.record(partition, record) {
                     Passage::Passed => {}
                     Passage::Last => return Ok(Kept::Some(Batch::before(&batches, place, index + 1))),

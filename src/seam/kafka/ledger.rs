@@ -200,7 +200,10 @@ impl Ledger {
         let delivered = self.services.get(service).and_then(|service| service.delivered.get(partition));
         (offset > former).then(|| {
             let mut about: Vec<String> = Vec::new();
-            for id in delivered.into_iter().flat_map(|records| records.range(former..offset)).flat_map(|(_, ids)| ids)
+            for id in delivered
+                .into_iter()
+                .flat_map(|records| records.range(former..offset))
+                .flat_map(|(_, ids)| ids)
             {
                 if !about.contains(id) {
                     about.push(id.clone());
