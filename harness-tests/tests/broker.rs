@@ -118,6 +118,21 @@ async fn check_codec(codec: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_producer_that_wants_no_acknowledgement_is_served() {
+    let broker = broker("events", 1).await;
+    let producer = producer(&broker, &[("acks", "0")]);
+    for n in 0..3 {
+        let value = n.to_string();
+        let record = FutureRecord::to("events").key("k").payload(&value);
+        producer.send(record, PATIENCE).await.expect("it is sent");
+    }
+    let consumer = subscribed(&broker, "readers", "events", &[]);
+    for n in 0..3 {
+        assert_eq!(value(&receive(&consumer).await), n.to_string());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_key_stays_in_its_partition() {
     let broker = broker("events", 4).await;
     let producer = producer(&broker, &[]);
@@ -177,9 +192,16 @@ async fn a_group_resumes_after_what_it_committed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_members_share_partitions_and_the_one_that_stays_gets_all() {
+    for strategy in ["range", "roundrobin", "cooperative-sticky"] {
+        check_rebalance(strategy).await;
+    }
+}
+
+async fn check_rebalance(strategy: &str) {
     let broker = broker("events", 4).await;
-    let left = subscribed(&broker, "readers", "events", &[]);
-    let right = subscribed(&broker, "readers", "events", &[]);
+    let settings = [("partition.assignment.strategy", strategy)];
+    let left = subscribed(&broker, "readers", "events", &settings);
+    let right = subscribed(&broker, "readers", "events", &settings);
     settle(&left, &right, 2).await;
     drop(right);
     let all = async {

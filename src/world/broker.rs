@@ -30,6 +30,7 @@ mod offsets;
 mod produce;
 mod rebalance;
 mod sequence;
+mod shape;
 mod shared;
 mod topics;
 
@@ -104,7 +105,7 @@ impl Broker {
         created.map_err(|error| TopicError { name: name.to_owned(), partitions, reason: error.to_string() })
     }
 
-    /// Forgets all topics, records, groups and producers. Parked requests are answered with what is true then.
+    /// Forgets all topics, records, groups and producers, not the refusals. Parked requests are answered with what is true then.
     pub fn clear(&self) {
         self.shared.topics().clear();
         self.shared.coordinator.clear();

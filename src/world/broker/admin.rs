@@ -194,12 +194,13 @@ pub fn describe_configs(shared: &Shared, request: DescribeConfigsRequest) -> Des
     DescribeConfigsResponse::default().with_results(results)
 }
 
-/// A new id for an idempotent producer. Transactions are refused.
+/// A new id for an idempotent producer. Transactions are refused, with the error that clients take as final: on
+/// `UnsupportedVersion` librdkafka asks again until its own time-out.
 pub fn init_producer_id(shared: &Shared, request: InitProducerIdRequest) -> InitProducerIdResponse {
     if request.transactional_id.is_some() {
         shared.refuse("InitProducerId with a transactional id (transactions)");
         return InitProducerIdResponse::default()
-            .with_error_code(ResponseError::UnsupportedVersion.code())
+            .with_error_code(ResponseError::TransactionalIdAuthorizationFailed.code())
             .with_producer_id(ProducerId(-1))
             .with_producer_epoch(-1);
     }

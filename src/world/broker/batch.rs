@@ -20,6 +20,9 @@ const BASE_SEQUENCE: usize = 53;
 const RECORD_COUNT: usize = 57;
 const HEADER: usize = 61;
 
+/// No client packs more into a batch; a claim beyond it would only make a decoder reserve memory.
+const MAX_RECORDS: i32 = 1 << 20;
+
 const CODEC_MASK: i16 = 0b111;
 const HIGHEST_CODEC: i16 = 4;
 const TRANSACTIONAL: i16 = 1 << 4;
@@ -70,7 +73,7 @@ impl Batch {
         let attributes = read_i16(sent, ATTRIBUTES);
         let count = read_i32(sent, RECORD_COUNT);
         let ordinary = attributes & (TRANSACTIONAL | CONTROL) == 0;
-        let counted = count > 0 && read_i32(sent, LAST_OFFSET_DELTA) == count - 1;
+        let counted = (1..=MAX_RECORDS).contains(&count) && read_i32(sent, LAST_OFFSET_DELTA) == count - 1;
         if !ordinary || !counted || attributes & CODEC_MASK > HIGHEST_CODEC {
             return Err(ResponseError::InvalidRecord);
         }

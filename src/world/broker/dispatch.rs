@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use super::membership::Sender;
 use super::shared::Shared;
-use super::{admin, fetch, frame, inspection, list_offsets, membership, metadata, offsets, produce};
+use super::{admin, fetch, frame, inspection, list_offsets, membership, metadata, offsets, produce, shape};
 
 /// What is answered, with the lowest and highest version. Topics are named by name: Produce and Fetch stop before 13,
 /// OffsetCommit and OffsetFetch before 10, where ids replace names.
@@ -46,6 +46,8 @@ pub const SUPPORTED: &[(ApiKey, i16, i16)] = &[
 
 /// Key, version and correlation id, the same in every version of the header.
 const FIXED_HEADER: usize = 8;
+/// Requests with this header have compact lengths and tagged fields.
+const FLEXIBLE_HEADER: i16 = 2;
 
 /// The connection must be closed, and why.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,7 +81,11 @@ pub async fn answer(shared: &Shared, client: &Client, request: Bytes) -> Result<
         return Err(HangUp(format!("{key:?} version {version} is not implemented")));
     }
     let mut body = request;
-    let header: RequestHeader = decode(&mut body, key.request_header_version(version))?;
+    let header_version = key.request_header_version(version);
+    let header: RequestHeader = decode(&mut body, header_version)?;
+    if !shape::is_sound(key, version, header_version >= FLEXIBLE_HEADER, &body) {
+        return Err(HangUp(format!("a {key:?} request that claims more than it holds")));
+    }
     let client_id = header.client_id.as_ref().map(|id| id.to_string()).unwrap_or_default();
     let call = Call { shared, client, client_id, key, version, correlation };
     call.dispatch(&mut body).await
@@ -103,11 +109,11 @@ impl Call<'_> {
                 let request: ProduceRequest = decode(body, version)?;
                 let silent = request.acks == 0;
                 let response = produce::answer(shared, request);
-                return match (silent, produce::succeeded(&response)) {
+                match (silent, produce::succeeded(&response)) {
                     (false, _) => self.reply(&response),
                     (true, true) => Ok(None),
                     (true, false) => Err(HangUp("a Produce with acks=0 failed".into())),
-                };
+                }
             }
             ApiKey::Fetch => {
                 let request: FetchRequest = decode(body, version)?;
@@ -234,3 +240,6 @@ fn reply<T: Encodable + HeaderVersion>(
     out[..frame::PREFIX].copy_from_slice(&length.to_be_bytes());
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests;

@@ -322,3 +322,6 @@ pub struct SyncRequest {
     /// From the leader only: the assignment of each member.
     pub assignments: Vec<(String, Bytes)>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,8 +70,8 @@ impl PartitionLog {
         let first = self.batches.partition_point(|batch| batch.end_offset() <= offset);
         let mut slice = Slice::default();
         for batch in self.batches.range(first..) {
-            let fits = slice.size + batch.bytes().len() <= max_bytes;
-            if !fits && !(at_least_one && slice.chunks.is_empty()) {
+            let needed = at_least_one && slice.chunks.is_empty();
+            if !needed && slice.size + batch.bytes().len() > max_bytes {
                 break;
             }
             slice.size += batch.bytes().len();
@@ -143,5 +143,112 @@ impl Slice {
             joined.extend_from_slice(chunk);
         }
         joined.freeze()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::records::{
+        Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
+    };
+
+    use super::*;
+
+    /// A batch as a producer sends it, with one record for each timestamp.
+    fn sent(timestamps: &[i64], producer_id: i64, first_sequence: i32) -> Vec<u8> {
+        let records = timestamps.iter().enumerate().map(|(index, timestamp)| Record {
+            transactional: false,
+            control: false,
+            delete_horizon: false,
+            partition_leader_epoch: 0,
+            producer_id,
+            producer_epoch: 0,
+            timestamp_type: TimestampType::Creation,
+            offset: index as i64,
+            sequence: first_sequence + index as i32,
+            timestamp: *timestamp,
+            key: None,
+            value: Some(Bytes::from_static(b"value")),
+            headers: Default::default(),
+        });
+        let records: Vec<Record> = records.collect();
+        let options = RecordEncodeOptions { version: 2, compression: Compression::None };
+        let mut out = BytesMut::new();
+        RecordBatchEncoder::encode(&mut out, &records, &options).expect("a batch");
+        out.to_vec()
+    }
+
+    fn append(log: &mut PartitionLog, sent: &[u8]) -> Result<i64, ResponseError> {
+        log.append(Batch::from_producer(sent)?)
+    }
+
+    fn filled() -> PartitionLog {
+        let mut log = PartitionLog::default();
+        assert_eq!(append(&mut log, &sent(&[100, 300], -1, -1)), Ok(0));
+        assert_eq!(append(&mut log, &sent(&[200], -1, -1)), Ok(2));
+        log
+    }
+
+    #[test]
+    fn offsets_count_records_and_the_records_are_unchanged() {
+        let log = filled();
+        assert_eq!((log.start(), log.end()), (0, 3));
+        let mut bytes = log.read(2, usize::MAX, true).expect("a slice").into_bytes();
+        let decoded = kafka_protocol::records::RecordBatchDecoder::decode(&mut bytes).expect("a batch");
+        assert_eq!((decoded.records[0].offset, decoded.records[0].timestamp), (2, 200));
+    }
+
+    #[test]
+    fn reading_is_bounded_by_size_but_always_gets_ahead() {
+        let log = filled();
+        let size =
+            |offset, limit, at_least_one| log.read(offset, limit, at_least_one).map(|slice| slice.size());
+        let (first, second) = (sent(&[100, 300], -1, -1).len(), sent(&[200], -1, -1).len());
+        assert_eq!(size(0, usize::MAX, true), Ok(first + second));
+        assert_eq!(size(1, first, true), Ok(first), "a batch is read whole");
+        assert_eq!(size(0, 1, true), Ok(first));
+        assert_eq!(size(0, 1, false), Ok(0));
+        assert_eq!(size(3, usize::MAX, true), Ok(0));
+        assert_eq!(size(4, usize::MAX, true), Err(ResponseError::OffsetOutOfRange));
+    }
+
+    #[test]
+    fn records_are_found_by_time() {
+        let mut log = filled();
+        let found = |offset, timestamp| Ok(Found { offset, timestamp });
+        assert_eq!(log.find(LATEST), found(3, -1));
+        assert_eq!(log.find(EARLIEST), found(0, -1));
+        assert_eq!(log.find(MAX_TIMESTAMP), found(1, 300));
+        assert_eq!(log.find(150), found(1, 300));
+        assert_eq!(log.find(301), found(-1, -1));
+        assert_eq!(log.find(-9), Err(ResponseError::UnsupportedVersion));
+        assert_eq!(log.delete_before(2), Ok(2));
+        assert_eq!(log.find(0), found(2, 200));
+        assert_eq!(log.read(1, 1, true).err(), Some(ResponseError::OffsetOutOfRange));
+    }
+
+    #[test]
+    fn a_duplicate_is_answered_with_its_first_offset_and_not_stored() {
+        let mut log = filled();
+        assert_eq!(append(&mut log, &sent(&[1, 2], 7, 0)), Ok(3));
+        assert_eq!(append(&mut log, &sent(&[1, 2], 7, 0)), Ok(3));
+        assert_eq!(append(&mut log, &sent(&[1], 7, 9)), Err(ResponseError::OutOfOrderSequenceNumber));
+        assert_eq!(log.end(), 5);
+    }
+
+    #[test]
+    fn a_damaged_batch_is_refused() {
+        let good = sent(&[1], -1, -1);
+        let check = |change: &dyn Fn(&mut Vec<u8>), expected| {
+            let mut bad = good.clone();
+            change(&mut bad);
+            assert_eq!(append(&mut PartitionLog::default(), &bad), Err(expected), "{bad:?}");
+        };
+        check(&|b| b[good.len() - 1] ^= 1, ResponseError::CorruptMessage);
+        check(&|b| b.truncate(30), ResponseError::CorruptMessage);
+        check(&|b| b.clear(), ResponseError::CorruptMessage);
+        check(&|b| b[16] = 1, ResponseError::InvalidRecord);
+        check(&|b| b.extend(good.clone()), ResponseError::InvalidRecord);
+        check(&|b| b[8] = 0x80, ResponseError::CorruptMessage);
     }
 }
