@@ -10,7 +10,9 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, StreamConsumer};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use steadfast::case::{Argument, Case, Edge, FactKind, Fault, FaultAction, Operation, Subjects, Trigger, Until, Verb};
+use steadfast::case::{
+    Argument, Case, Edge, FactKind, Fault, FaultAction, Operation, Subjects, Trigger, Until, Verb,
+};
 use steadfast::history::{Fact, History, Recorder, Seen};
 use steadfast::seam::kafka::{KafkaSeam, MediatedTopic};
 use steadfast::seam::{Conductor, Order};
@@ -32,7 +34,7 @@ struct Stage {
 
 impl Stage {
     async fn with(faults: Vec<Fault>) -> Stage {
-        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_test_writer().try_init();
+        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_test_writer().try_init();
         let broker = Broker::start(BrokerOptions::default()).await.unwrap();
         let (sender, orders) = mpsc::unbounded_channel();
         let conductor = Conductor::new(sender);
@@ -152,7 +154,9 @@ fn facts(history: &History) -> Vec<String> {
 fn in_words(fact: &Fact) -> String {
     let what = match &fact.seen {
         Seen::Produced { topic, partition, .. } => format!("produced {topic}/{partition}"),
-        Seen::Published { topic, partition, copy, .. } => format!("published {topic}/{partition} copy {copy}"),
+        Seen::Published { topic, partition, copy, .. } => {
+            format!("published {topic}/{partition} copy {copy}")
+        }
         Seen::Delivered { topic, partition, offset, .. } => format!("delivered {topic}/{partition}@{offset}"),
         Seen::OffsetCommitted { group, topic, partition, offset } => {
             format!("committed {group} {topic}/{partition}@{offset}")
@@ -217,7 +221,9 @@ async fn producers_of_all_kinds_pass_the_relay() {
         let producer = stage.producer("orders", settings).await;
         let sends = (0..30).map(|n| {
             let producer = producer.clone();
-            tokio::spawn(async move { send(&producer, "order-events", n % 2, ["o1", "o2", "o3"][n as usize % 3]).await })
+            tokio::spawn(async move {
+                send(&producer, "order-events", n % 2, ["o1", "o2", "o3"][n as usize % 3]).await
+            })
         });
         for sent in sends.collect::<Vec<_>>() {
             sent.await.unwrap();
@@ -255,8 +261,13 @@ async fn a_duplicate_comes_right_behind_its_record_with_everything_unchanged() {
     let (first, again) = (&records[1], &records[2]);
     assert_eq!(first.payload(), again.payload());
     assert_eq!(first.timestamp(), again.timestamp());
-    let headers = |record: &OwnedMessage| format!("{:?}", record.headers().unwrap());
-    assert_eq!(headers(first), headers(again));
+    for record in [first, again] {
+        let headers = record.headers().unwrap();
+        assert_eq!(
+            (headers.count(), headers.get(0).key, headers.get(0).value),
+            (1, "trace", Some(&b"t-1"[..]))
+        );
+    }
     let history = stage.history();
     assert_eq!(history.fired(), [0]);
     let published = facts(&history).into_iter().filter(|fact| fact.contains("published"));
@@ -362,12 +373,19 @@ async fn a_cleared_world_begins_at_zero() {
 async fn hostile_bytes_close_their_link_and_nothing_else() {
     let stage = Stage::with(vec![]).await;
     let address = stage.seam.listen("orders").await.unwrap();
-    for bytes in [&[0xff_u8; 64][..], b"\0\0\0\x08\0\0\0\x09\0\0\0\x01", b"\0\0\0\x10\0\x01\0\x0b\0\0\0\x01\0\0\x7f\xff\xff\xff\0\0"] {
+    for bytes in [
+        &[0xff_u8; 64][..],
+        b"\0\0\0\x08\0\0\0\x09\0\0\0\x01",
+        b"\0\0\0\x10\0\x01\0\x0b\0\0\0\x01\0\0\x7f\xff\xff\xff\0\0",
+    ] {
         let mut stream = std::net::TcpStream::connect(address).unwrap();
         stream.write_all(bytes).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         let end = std::io::Read::read(&mut stream, &mut [0; 1]);
-        assert!(matches!(end, Ok(0)) || end.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset));
+        assert!(
+            matches!(end, Ok(0))
+                || end.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset)
+        );
     }
     assert!(!stage.seam.problems().is_empty());
     send(&stage.producer("orders", &[]).await, "order-events", 0, "o1").await;
@@ -442,22 +460,22 @@ impl Drop for Service {
     }
 }
 
-/// `payments` is killed at its first fact of this kind about o1, restarted, and given o1 again or not.
-async fn check_crash(verb: Verb, edge: Edge, before: &[&str], after: &[&str]) {
+/// `payments` is killed at its first fact of this kind about o1, and restarted: what it says before the kill at
+/// most, what it says then, and how often o1 was delivered in all.
+async fn check_crash(verb: Verb, edge: Edge, before: &[&str], after: &[&str], deliveries: usize) {
     let crash = FaultAction::Crash { service: "payments".to_owned() };
     let mut stage = Stage::with(vec![fault(crash, Some("payments"), verb, 1, edge)]).await;
     let seam = stage.seam.listen("payments").await.unwrap();
     let producer = stage.producer("orders", &[]).await;
-    send(&producer, "order-events", 0, "o2").await;
     send(&producer, "order-events", 0, "o1").await;
     send(&producer, "order-events", 0, "o3").await;
     let mut service = Service::start(seam);
     let (name, done) = stage.crash_order().await;
     assert_eq!(name, "payments");
     let said = tokio::task::block_in_place(|| service.kill());
-    // Whether it still came to say its last word is up to the scheduler; it said no more than this.
-    assert_eq!(before[..said.len().min(before.len())], said, "{verb:?} {edge:?}");
-    done.send(()).unwrap();
+    assert_eq!(said, before[..said.len().min(before.len())], "{verb:?} {edge:?}");
+    // The links may have noticed by themselves that the process is gone; then nobody waits.
+    let _ = done.send(());
     stage.seam.disconnect("payments").await;
     stage.seam.evict("payments").await;
     stage.seam.forget("payments");
@@ -465,18 +483,22 @@ async fn check_crash(verb: Verb, edge: Edge, before: &[&str], after: &[&str]) {
     service.says(after).await;
     stage.settled().await;
     assert_eq!(stage.seam.listen("payments").await.unwrap(), seam);
-    assert_eq!(stage.history().fired(), [0]);
+    let history = stage.history();
+    assert_eq!(history.fired(), [0]);
+    let delivered =
+        facts(&history).iter().filter(|fact| fact.contains("delivered") && fact.contains("o1")).count();
+    assert_eq!(delivered, deliveries, "{verb:?} {edge:?}");
 }
 
+// The session time-out is 60 s: that a restarted service is given anything before is the eviction's doing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_is_killed_exactly_where_the_case_says() {
-    let again = &["got 0@1 o1", "committed 2", "got 0@2 o3", "committed 3"][..];
-    let not_again = &["got 0@2 o3", "committed 3"][..];
-    let first = &["got 0@0 o2", "committed 1"][..];
-    let second = &["got 0@0 o2", "committed 1", "got 0@1 o1"][..];
-    check_crash(Verb::Delivered, Edge::Before, first, again).await;
-    check_crash(Verb::OffsetCommitted, Edge::Before, second, again).await;
-    check_crash(Verb::OffsetCommitted, Edge::After, second, not_again).await;
+    let again = &["got 0@0 o1", "committed 1", "got 0@1 o3", "committed 2"][..];
+    let not_again = &["got 0@1 o3", "committed 2"][..];
+    let got = &["got 0@0 o1"][..];
+    check_crash(Verb::Delivered, Edge::Before, &[], again, 1).await;
+    check_crash(Verb::OffsetCommitted, Edge::Before, got, again, 2).await;
+    check_crash(Verb::OffsetCommitted, Edge::After, got, not_again, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -88,7 +88,9 @@ pub async fn describe(
 pub async fn delete_topics(client: &mut Client, topics: &[(String, i32)]) -> Result<(), ClientError> {
     let names: Vec<&str> = topics.iter().map(|(topic, _)| topic.as_str()).collect();
     let request = DeleteTopicsRequest::default()
-        .with_topics(names.iter().map(|topic| DeleteTopicState::default().with_name(Some(name(topic)))).collect())
+        .with_topics(
+            names.iter().map(|topic| DeleteTopicState::default().with_name(Some(name(topic)))).collect(),
+        )
         .with_timeout_ms(TIMEOUT);
     let response = client.call(6, &request).await?;
     for topic in response.responses {

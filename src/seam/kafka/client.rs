@@ -100,7 +100,8 @@ impl Client {
     /// # Errors
     /// As [`Client::call`], or the broker refused.
     pub async fn producer(&mut self) -> Result<Sequence, ClientError> {
-        let request = InitProducerIdRequest::default().with_transaction_timeout_ms(60_000);
+        let request =
+            InitProducerIdRequest::default().with_transactional_id(None).with_transaction_timeout_ms(60_000);
         let response = self.call(1, &request).await?;
         accepted(response.error_code)?;
         Ok(Sequence { producer: response.producer_id.0, epoch: response.producer_epoch, next: 0 })
@@ -113,8 +114,11 @@ impl Client {
     pub async fn append(&mut self, topic: &str, partition: i32, batch: Bytes) -> Result<i64, ClientError> {
         let data = PartitionProduceData::default().with_index(partition).with_records(Some(batch));
         let topic = TopicProduceData::default().with_name(name(topic)).with_partition_data(vec![data]);
-        let request =
-            ProduceRequest::default().with_acks(-1).with_timeout_ms(10_000).with_topic_data(vec![topic]);
+        let request = ProduceRequest::default()
+            .with_transactional_id(None)
+            .with_acks(-1)
+            .with_timeout_ms(10_000)
+            .with_topic_data(vec![topic]);
         let response = self.call(8, &request).await?;
         let answer = response.responses.first().and_then(|topic| topic.partition_responses.first());
         let answer = answer.ok_or_else(|| Malformed::new("no answer for the partition"))?;
@@ -164,7 +168,7 @@ impl Client {
         let part = ListOffsetsPartition::default().with_partition_index(partition).with_timestamp(LATEST);
         let topic = ListOffsetsTopic::default().with_name(name(topic)).with_partitions(vec![part]);
         let request = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
-        let response = self.call(3, &request).await?;
+        let response = self.call(5, &request).await?;
         let answer = response.topics.first().and_then(|topic| topic.partitions.first());
         let answer = answer.ok_or_else(|| Malformed::new("no answer for the partition"))?;
         accepted(answer.error_code)?;

@@ -126,13 +126,15 @@ impl Link {
         let _ = service.set_nodelay(true);
         let _ = upstream.set_nodelay(true);
         self.shared.ledger().connected(&self.service);
-        let (from_service, to_service) = service.into_split();
-        let (from_broker, to_broker) = upstream.into_split();
+        let (from_service, mut to_service) = service.into_split();
+        let (from_broker, mut to_broker) = upstream.into_split();
+        let (mut from_service, mut from_broker) = (BufReader::new(from_service), BufReader::new(from_broker));
         let (expect, expected) = mpsc::unbounded_channel();
         let ended = tokio::select! {
-            ended = self.requests(BufReader::new(from_service), to_broker, expect) => ended,
-            ended = self.responses(BufReader::new(from_broker), to_service, expected) => ended,
+            ended = self.requests(&mut from_service, &mut to_broker, expect) => ended,
+            ended = self.responses(&mut from_broker, &mut to_service, expected) => ended,
         };
+        // Said before the sockets close, so that whoever sees the close finds the reason.
         match ended {
             Err(Closed::Malformed(reason)) => {
                 self.shared.ledger().problem(format!("{}: a connection was closed: {reason}", self.service));
@@ -144,11 +146,11 @@ impl Link {
 
     async fn requests(
         &self,
-        mut service: BufReader<OwnedReadHalf>,
-        mut broker: OwnedWriteHalf,
+        service: &mut BufReader<OwnedReadHalf>,
+        broker: &mut OwnedWriteHalf,
         expect: mpsc::UnboundedSender<Expected>,
     ) -> Result<(), Closed> {
-        while let Some(frame) = frame::read(&mut service).await? {
+        while let Some(frame) = frame::read(service).await? {
             let head = frame::head(&frame)?;
             // Expected before it is sent, so that no response can come unexpected.
             let sent = match self.request(frame, head).await? {
@@ -156,7 +158,7 @@ impl Link {
                 Step::Answer(bytes) => expect.send(Expected::Answer(bytes)),
                 Step::Forward(bytes, exchange) => {
                     let sent = expect.send(Expected::Response(head, exchange));
-                    frame::write(&mut broker, &bytes).await?;
+                    frame::write(broker, &bytes).await?;
                     sent
                 }
             };
@@ -169,8 +171,8 @@ impl Link {
 
     async fn responses(
         &self,
-        mut broker: BufReader<OwnedReadHalf>,
-        mut service: OwnedWriteHalf,
+        broker: &mut BufReader<OwnedReadHalf>,
+        service: &mut OwnedWriteHalf,
         mut expected: mpsc::UnboundedReceiver<Expected>,
     ) -> Result<(), Closed> {
         loop {
@@ -187,7 +189,7 @@ impl Link {
                 None => return Ok(()),
                 Some(Expected::Answer(bytes)) => Reply::pass(bytes),
                 Some(Expected::Response(head, exchange)) => {
-                    let Some(frame) = frame::read(&mut broker).await? else { return Ok(()) };
+                    let Some(frame) = frame::read(broker).await? else { return Ok(()) };
                     if frame.len() < 4 || (&frame[..4]).get_i32() != head.correlation {
                         return Err(Malformed::new("the broker answered another request").into());
                     }
@@ -198,7 +200,7 @@ impl Link {
                 held.cancelled().await;
             }
             if let Some(bytes) = reply.bytes {
-                frame::write(&mut service, &bytes).await?;
+                frame::write(service, &bytes).await?;
             }
             if let Some(done) = reply.stop {
                 let _ = done.await;
