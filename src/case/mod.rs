@@ -6,6 +6,8 @@
 pub mod faults;
 mod file;
 mod generate;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod subjects;
 pub mod workload;
 

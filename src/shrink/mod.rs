@@ -18,6 +18,8 @@ mod delete;
 mod search;
 mod simplify;
 mod slice;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
