@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_yaml::FlowMap;
 
-use super::{Argument, Case, Fault, Operation, is_legal};
-use crate::spec::{Given, Spec};
+use super::{Case, Fault, Operation};
+use crate::spec::Spec;
 
 /// The version that this build writes, and the only one that it reads.
 const VERSION: u32 = 1;
@@ -195,66 +195,8 @@ impl CaseFile {
         if let Some(invariant) = self.invariant.as_ref().filter(|name| !spec.invariants.contains_key(*name)) {
             changes.push(format!("the spec has no invariant `{invariant}`"));
         }
-        let mut made: Vec<&str> = Vec::new();
-        for (index, operation) in self.case.operations.iter().enumerate() {
-            changes.extend(
-                misfits(spec, operation).into_iter().map(|what| format!("operation {}: {what}", index + 1)),
-            );
-            let missing = operation.needs().filter(|id| !made.contains(id));
-            changes.extend(
-                missing.map(|id| format!("operation {}: no earlier operation makes `{id}`", index + 1)),
-            );
-            for id in operation.creates() {
-                if made.contains(&id) {
-                    changes.push(format!("operation {}: `{id}` is made twice", index + 1));
-                }
-                made.push(id);
-            }
-        }
-        for (index, fault) in self.case.faults.iter().enumerate() {
-            if let Err(what) = is_legal(spec, fault) {
-                changes.push(format!("fault {}: {what}", index + 1));
-            }
-            if !made.contains(&fault.at.about.as_str()) {
-                changes.push(format!("fault {}: no operation makes `{}`", index + 1, fault.at.about));
-            }
-        }
+        changes.extend(self.case.fits(spec).err().unwrap_or_default());
         if changes.is_empty() { Ok(()) } else { Err(changes) }
-    }
-}
-
-/// What of an operation the spec does not know.
-fn misfits(spec: &Spec, operation: &Operation) -> Vec<String> {
-    let name = &operation.operation;
-    let Some(kind) = spec.operations.get(name) else {
-        return vec![format!("the spec has no operation `{name}`")];
-    };
-    let mut misfits = Vec::new();
-    if operation.client == 0 {
-        misfits.push("clients are counted from 1".to_owned());
-    }
-    for (argument, value) in &operation.given {
-        match kind.given.get(argument) {
-            None => misfits.push(format!("`{name}` has no argument `{argument}`")),
-            Some(given) if !can_be(given, value) => {
-                misfits.push(format!("`{argument}` of `{name}` cannot be `{value}`"));
-            }
-            Some(_) => {}
-        }
-    }
-    let missing = kind.given.keys().filter(|argument| !operation.given.contains_key(*argument));
-    misfits.extend(missing.map(|argument| format!("`{name}` needs the argument `{argument}`")));
-    misfits
-}
-
-fn can_be(given: &Given, argument: &Argument) -> bool {
-    match (given, argument) {
-        (Given::New, Argument::New(_)) | (Given::Existing, Argument::Existing(_)) => true,
-        (Given::OneOf(values), Argument::Plain(value)) => values.contains(value),
-        (Given::Range(low, high), Argument::Plain(value)) => {
-            value.as_i64().is_some_and(|number| (*low..=*high).contains(&number))
-        }
-        _ => false,
     }
 }
 
@@ -283,6 +225,7 @@ mod tests {
 
     use super::super::{Generator, sample};
     use super::*;
+    use crate::spec::Given;
 
     const MINIMAL: &str = r#"steadfast_case: 1
 spec: specs/checkout.yaml

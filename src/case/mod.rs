@@ -5,6 +5,7 @@
 
 pub mod faults;
 mod file;
+mod fits;
 mod generate;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -20,7 +21,7 @@ use serde_json::Value;
 pub use faults::{Seen, allowed, is_legal};
 pub use file::{CaseFile, CaseFileError};
 pub use generate::Generator;
-pub use subjects::Subjects;
+pub use subjects::{Subjects, letters};
 pub use workload::Values;
 
 /// Operations and faults of one run.
