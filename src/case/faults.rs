@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::Union;
 
-use super::{Edge, FactKind, Fault, FaultAction, Operation, Trigger, Until, Verb};
+use super::{Edge, FactKind, Fault, FaultAction, Operation, Trigger, Until, Verb, letters};
 use crate::spec::{Delivery, FaultRule, Spec};
 
 /// The largest `nth` that is drawn: later facts of one subject are rare, and a fault that never fires is waste.
@@ -54,10 +54,6 @@ impl Seen {
         let place = (moment.service.clone(), moment.fact.clone(), letters(subject).to_owned());
         self.largest.get(&place).copied()
     }
-}
-
-fn letters(subject: &str) -> &str {
-    subject.trim_end_matches(|character: char| character.is_ascii_digit())
 }
 
 /// Faults that the spec allows, at facts about the subjects of these operations.

@@ -5,7 +5,10 @@
 
 pub mod faults;
 mod file;
+mod fits;
 mod generate;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod subjects;
 pub mod workload;
 
@@ -20,7 +23,7 @@ use crate::spec::FaultRule;
 pub use faults::{Seen, allowed, is_legal};
 pub use file::{CaseFile, CaseFileError};
 pub use generate::Generator;
-pub use subjects::Subjects;
+pub use subjects::{Subjects, letters};
 pub use workload::Values;
 
 /// Operations and faults of one run.

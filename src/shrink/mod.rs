@@ -18,6 +18,8 @@ mod delete;
 mod search;
 mod simplify;
 mod slice;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -123,7 +125,7 @@ pub async fn shrink<P: Predicate>(
     progress: &mut dyn FnMut(Step<'_>),
 ) -> Minimal<P::Error> {
     let mut search = Search::new(case, hints, budget, predicate, progress);
-    let ended = match search.to_the_end().await {
+    let ended = match search.until_minimal().await {
         Ok(()) => Ended::Minimal,
         Err(ended) => ended,
     };
@@ -131,7 +133,7 @@ pub async fn shrink<P: Predicate>(
 }
 
 impl<P: Predicate> Search<'_, P> {
-    async fn to_the_end(&mut self) -> Result<(), Ended<P::Error>> {
+    async fn until_minimal(&mut self) -> Result<(), Ended<P::Error>> {
         loop {
             let before = self.improvements();
             self.slice().await?;

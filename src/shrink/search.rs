@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use super::{Attempt, Budget, Ended, Hints, Minimal, Predicate, Step};
-use crate::case::{Argument, Case, Size};
+use crate::case::{Argument, Case, Size, letters};
 use crate::history::clock;
 
 pub(super) struct Search<'a, P: Predicate> {
@@ -128,11 +128,10 @@ impl<'a, P: Predicate> Search<'a, P> {
 
 /// The number at the end of an id: 17 for `o17`.
 fn number_of(id: &str) -> u64 {
-    let digits = id.trim_start_matches(|character: char| !character.is_ascii_digit());
-    digits.parse().unwrap_or(u64::MAX)
+    id[letters(id).len()..].parse().unwrap_or(u64::MAX)
 }
 
+/// Tells cases apart: everything in a case is in its debug form.
 fn key(case: &Case) -> String {
-    // A case is plain data with text keys, which always serialises; if not, it is only run again.
-    serde_json::to_string(case).unwrap_or_default()
+    format!("{case:?}")
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::delete::without_operations;
 use super::search::Search;
 use super::{Ended, Predicate};
-use crate::case::{Argument, Case, Edge, FaultAction, Operation, Until, Values};
+use crate::case::{Argument, Case, Edge, FaultAction, Operation, Until, Values, letters};
 
 impl<P: Predicate> Search<'_, P> {
     /// All operations on one client; where that hides the violation, each client onto an earlier one.
@@ -210,10 +210,9 @@ fn renumbered(case: &Case) -> Case {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut names: HashMap<&str, String> = HashMap::new();
     for id in case.subjects() {
-        let letters = id.trim_end_matches(|character: char| character.is_ascii_digit());
-        let count = counts.entry(letters).or_insert(0);
+        let count = counts.entry(letters(id)).or_insert(0);
         *count += 1;
-        names.entry(id).or_insert(format!("{letters}{count}"));
+        names.entry(id).or_insert(format!("{}{count}", letters(id)));
     }
     for operation in &mut renumbered.operations {
         for argument in operation.given.values_mut() {

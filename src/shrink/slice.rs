@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::delete::without_operations;
 use super::simplify::{moved, simplest};
 use super::{Ended, Predicate, search::Search};
-use crate::case::{Argument, Case, FaultAction, Operation, Until};
+use crate::case::{Argument, Case, FaultAction, Operation, Until, letters};
 
 impl<P: Predicate> Search<'_, P> {
     /// Keeps only operations and faults about the evidence, and of the faults only those that fired.
@@ -80,10 +80,6 @@ impl<P: Predicate> Search<'_, P> {
         let plain = moved(&simplest(&lasting, &self.hints.values, None), |_| 1);
         Ok(self.accepts(plain).await? || self.accepts(lasting).await? || self.accepts(sliced).await?)
     }
-}
-
-fn letters(id: &str) -> &str {
-    id.trim_end_matches(|character: char| character.is_ascii_digit())
 }
 
 fn keep_faults(case: &Case, kept: &[usize]) -> Case {
