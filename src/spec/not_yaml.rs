@@ -13,6 +13,11 @@ pub(super) const QUOTE_REFERENCE: &str = "inside { } and [ ], a text that holds 
 const INDENTATION: &str =
     "keys of one map stand in one column; is this line, or the one above, indented wrongly?";
 const TABS: &str = "YAML does not allow tabs for indentation; use spaces";
+const QUOTES: &str = "quote the whole text; inside \"…\" a quote is written \\\", inside '…' it is ''";
+const COLON: &str =
+    "is the line, or the one above, indented like its neighbours? A text that holds `: ` needs quotes";
+const CLOSE: &str =
+    "close it; a comma stands between two entries, and a text that holds brackets needs quotes";
 
 /// The problem that a parser error is. `last` is where the last thing that the parser understood ended.
 pub(super) fn not_yaml(text: &str, last: usize, error: &ScanError) -> Problem {
@@ -39,12 +44,13 @@ fn explain(text: &str, last: usize, at: &Range<usize>, error: &ScanError) -> Pro
         | ErrorKind::TabInPlainScalar
         | ErrorKind::TabAtBlockScalarStart => Problem::at(at, "a tab where only spaces may stand").help(TABS),
         ErrorKind::UnclosedQuotedScalar => {
-            let quote = text[last..].find(['"', '\'']).map_or(at.clone(), |found| last + found..last + found + 1);
+            let quote =
+                text[last..].find(['"', '\'']).map_or(at.clone(), |found| last + found..last + found + 1);
             Problem::at(&quote, "this quote is never closed").help("close it with the same quote")
         }
         ErrorKind::InvalidTrailingDoubleQuotedScalar | ErrorKind::InvalidTrailingSingleQuotedScalar => {
             let problem = Problem::at(at, "there is text after a closing quote");
-            let problem = problem.help("quote the whole text; inside \"…\" a quote is written \\\", inside '…' it is ''");
+            let problem = problem.help(QUOTES);
             match text[last..at.start].find(['"', '\'']) {
                 Some(found) => problem.related(&(last + found..last + found + 1), "the quote is opened here"),
                 None => problem,
@@ -63,14 +69,17 @@ fn explain(text: &str, last: usize, at: &Range<usize>, error: &ScanError) -> Pro
                 .help("put the text in quotes")
         }
         ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidSimpleKey | ErrorKind::SimpleKeyExpected => {
-            Problem::at(at, "a key cannot stand here")
-                .help("is the line, or the one above, indented like its neighbours? A text that holds `: ` needs quotes")
+            Problem::at(at, "a key cannot stand here").help(COLON)
         }
         ErrorKind::ExpectedBlockMappingKey
         | ErrorKind::InvalidIndentation
         | ErrorKind::ExpectedBlockSequenceEntry
-        | ErrorKind::BlockSequenceEntryNotAllowed => Problem::at(at, "this does not fit the lines above").help(INDENTATION),
-        ErrorKind::RecursionLimitExceeded => Problem::at(at, format!("nested deeper than {MOST_LEVELS} levels")),
+        | ErrorKind::BlockSequenceEntryNotAllowed => {
+            Problem::at(at, "this does not fit the lines above").help(INDENTATION)
+        }
+        ErrorKind::RecursionLimitExceeded => {
+            Problem::at(at, format!("nested deeper than {MOST_LEVELS} levels"))
+        }
         _ => Problem::at(at, format!("this is not YAML: {}", error.info())),
     }
 }
@@ -78,7 +87,7 @@ fn explain(text: &str, last: usize, at: &Range<usize>, error: &ScanError) -> Pro
 /// `${order}` in a line whose brackets take its `{` for one of theirs.
 fn bare_reference(line: &str) -> Option<Range<usize>> {
     let start = line.find("${")?;
-    let quoted = line[..start].ends_with(['"', '\'']);
+    let quoted = ['"', '\''].into_iter().any(|quote| line[..start].matches(quote).count() % 2 == 1);
     let end = line[start..].find('}').map_or(line.len(), |length| start + length + 1);
     (!quoted && line[..start].contains(['{', '['])).then_some(start..end)
 }
@@ -96,9 +105,7 @@ fn unclosed(text: &str, at: &Range<usize>) -> Problem {
     match open.last() {
         Some((byte, bracket)) => {
             let problem = Problem::at(&(*byte..byte + 1), format!("this `{bracket}` is not closed"));
-            let problem = problem.help(
-                "close it; a comma stands between two entries, and a text that holds brackets needs quotes",
-            );
+            let problem = problem.help(CLOSE);
             match text[at.start..].trim().is_empty() {
                 true => problem,
                 false => problem.related(at, "read until here"),

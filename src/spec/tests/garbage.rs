@@ -51,6 +51,12 @@ const PIECES: &[&str] = &[
     "`",
 ];
 
+/// Pieces of CEL.
+const TOKENS: &[&str] = &[
+    "a", ".", "(", ")", "[", "]", "{", "}", "'", "\"", "\\", "==", "=", "&&", "?", ":", "!", "-", "1", "é",
+    " ", "in", "has(", "\n",
+];
+
 fn never_panics(text: &str) {
     if let Err(problems) = Spec::parse(Path::new("checkout.yaml"), text) {
         assert!(!problems.all().is_empty());
@@ -86,7 +92,7 @@ proptest! {
 
     #[test]
     fn conditions(condition in prop::collection::vec(
-        prop::sample::select(&["a", ".", "(", ")", "[", "]", "{", "}", "'", "\"", "\\", "==", "=", "&&", "?", ":", "!", "-", "1", "é", " ", "in", "has(", "\n"][..]), 0..20)
+        prop::sample::select(TOKENS), 0..20)
     ) {
         let quoted = serde_json::to_string(&condition.concat()).unwrap();
         never_panics(&CHECKOUT.replace("holds: available >= 0", &format!("holds: {quoted}")));

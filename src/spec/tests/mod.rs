@@ -67,7 +67,8 @@ fn other_writings_mean_the_same() {
     assert_eq!(mean(&alias), mean(&written_out));
 }
 
-/// The table of keys says the same as the code: a spec that spells out every default means the same as one that does not.
+/// The table of keys says what the code does: a spec that spells out every default means the same as one that
+/// does not.
 #[test]
 fn documented_defaults_are_the_defaults() {
     let shortest = "
