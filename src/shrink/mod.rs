@@ -69,13 +69,13 @@ pub struct Budget {
     pub runs: u32,
     /// Longest time; a run that has begun is finished.
     pub time: Duration,
-    /// How often more a candidate is tried that did not violate, if the rate is below 1.
+    /// Most repetitions of a candidate that did not violate; none if the rate is 1, and the fewer the nearer it is.
     pub confirm: u32,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Budget { runs: 400, time: Duration::from_mins(2), confirm: 3 }
+        Budget { runs: 400, time: Duration::from_mins(2), confirm: 9 }
     }
 }
 

@@ -81,8 +81,7 @@ impl<'a, P: Predicate> Search<'a, P> {
         if pointless || !self.tried.insert(key(&candidate)) {
             return Ok(Tried::Skipped);
         }
-        let (violated, of) = self.hints.rate;
-        let tries = if violated < of { 1 + self.budget.confirm } else { 1 };
+        let tries = tries(self.hints.rate, self.budget.confirm);
         let mut attempt = Attempt::default();
         for _ in 0..tries {
             attempt = self.run(&candidate).await?;
@@ -126,6 +125,19 @@ impl<'a, P: Predicate> Search<'a, P> {
     }
 }
 
+/// How often a candidate is run before it is rejected: until one as good as the case itself would be missed once in
+/// five hundred (a shrinking rejects dozens), or what the budget allows.
+fn tries((violated, of): (u32, u32), confirm: u32) -> u32 {
+    let missed_once = f64::from(of.saturating_sub(violated)) / f64::from(of.max(1));
+    let mut tries = 1;
+    let mut missed = missed_once;
+    while missed > 0.002 && tries <= confirm {
+        missed *= missed_once;
+        tries += 1;
+    }
+    tries
+}
+
 /// The number at the end of an id: 17 for `o17`.
 fn number_of(id: &str) -> u64 {
     id[letters(id).len()..].parse().unwrap_or(u64::MAX)
@@ -134,4 +146,21 @@ fn number_of(id: &str) -> u64 {
 /// Tells cases apart: everything in a case is in its debug form.
 fn key(case: &Case) -> String {
     format!("{case:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tries;
+
+    #[test]
+    fn the_rarer_the_violation_the_more_tries() {
+        let check = |rate, expected| assert_eq!(tries(rate, 9), expected, "{rate:?}");
+        check((20, 20), 1);
+        check((0, 0), 1);
+        check((19, 20), 3);
+        check((4, 5), 4);
+        check((1, 2), 9);
+        check((1, 20), 10);
+        assert_eq!(tries((1, 2), 0), 1);
+    }
 }

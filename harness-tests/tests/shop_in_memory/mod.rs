@@ -135,7 +135,7 @@ impl Run {
         let shown: Vec<&Record> = self.shown_records(order).collect();
         shown.iter().enumerate().any(|(place, late)| {
             let overtaken = |early: &&Record| early.verb == second && early.offset > late.offset;
-            late.verb == first && shown[..place].iter().any(|early| overtaken(early))
+            late.verb == first && shown[..place].iter().any(overtaken)
         })
     }
 
