@@ -3,6 +3,19 @@
 //! The modules stand in the order of the story: what is said, what will be done, what was seen,
 //! where it happens, how it is seen and disturbed, and what it meant.
 
+// In the product bad input is never a panic, and only `cli::screen` prints. Tests may do both.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::print_stdout,
+        clippy::print_stderr
+    )
+)]
+
 pub mod spec;
 
 pub mod case;
