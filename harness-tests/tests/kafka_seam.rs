@@ -41,7 +41,7 @@ impl Stage {
         let topic = |name: &str, mediated| MediatedTopic { name: name.to_owned(), partitions: 2, mediated };
         let topics = [topic("order-events", true), topic("plain", false)];
         let seam = KafkaSeam::start(broker.address(), &topics, conductor.clone()).await.unwrap();
-        let stage = Stage { broker: broker, seam, conductor, orders };
+        let stage = Stage { broker, seam, conductor, orders };
         stage.begin(faults);
         stage
     }
