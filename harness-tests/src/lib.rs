@@ -1,1 +1,3 @@
+//! The reference services, and the tests of steadfast that need real processes.
 
+pub mod shop;

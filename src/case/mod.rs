@@ -3,7 +3,14 @@
 //! A [`Case`] names its subjects by short ids (`o1`); what the services are sent is unique per run and made
 //! from them by [`Subjects`]. A [`Fault`] hangs on a [`Trigger`], which names a fact and never a time.
 
+pub mod faults;
+mod file;
+mod fits;
+mod generate;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod subjects;
+pub mod workload;
 
 use std::fmt;
 
@@ -11,7 +18,13 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use subjects::Subjects;
+use crate::spec::FaultRule;
+
+pub use faults::{Seen, allowed, is_legal};
+pub use file::{CaseFile, CaseFileError};
+pub use generate::Generator;
+pub use subjects::{Subjects, letters};
+pub use workload::Values;
 
 /// Operations and faults of one run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -161,6 +174,17 @@ pub enum FaultAction {
     },
 }
 
+impl FaultAction {
+    /// The line of the spec that allows it.
+    pub fn rule(&self) -> FaultRule {
+        match self.clone() {
+            FaultAction::Duplicate { topic } => FaultRule::Duplicate { topic },
+            FaultAction::Hold { topic, to, .. } => FaultRule::Hold { topic, to },
+            FaultAction::Crash { service } => FaultRule::Crash { service },
+        }
+    }
+}
+
 /// How long a fault lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -308,14 +332,14 @@ impl fmt::Display for Fault {
 ///
 /// Compared in this order: twice the faults plus the operations (a fault counts more than an operation, so
 /// 2 + 0 is simpler than 1 + 1), faults, clients, the weight of the triggers (a first fact before a second
-/// one, a fault that ends with quiet before one that counts), the values of the arguments.
+/// one, before a fact rather than after it, a hold that ends with quiet before one that counts). Which of two
+/// values is simpler only the spec can say: see [`Values`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size {
     weight: usize,
     faults: usize,
     clients: usize,
     triggers: u64,
-    values: String,
 }
 
 impl Case {
@@ -329,15 +353,14 @@ impl Case {
                 FaultAction::Hold { until: Until::Facts(count), .. } => 1 + u64::from(*count),
                 _ => 0,
             };
-            u64::from(fault.at.nth) + length
+            let edge = u64::from(fault.at.edge == Edge::After);
+            u64::from(fault.at.nth) + length + edge
         });
-        let values = self.operations.iter().map(|operation| format!("{operation}\n"));
         Size {
             weight: self.operations.len() + 2 * self.faults.len(),
             faults: self.faults.len(),
             clients: clients.len(),
             triggers: triggers.sum(),
-            values: values.collect(),
         }
     }
 

@@ -63,6 +63,11 @@ impl Subjects {
     }
 }
 
+/// The letters that an id begins with, which name its kind: `o` of `o17`.
+pub fn letters(id: &str) -> &str {
+    id.trim_end_matches(|character: char| character.is_ascii_digit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

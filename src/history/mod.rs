@@ -250,6 +250,13 @@ pub struct Observation {
     pub rows: Vec<Vec<Value>>,
 }
 
+impl Observation {
+    /// Whether it is this source of this invariant.
+    pub fn is_of(&self, invariant: &str, source: &str) -> bool {
+        self.invariant == invariant && self.source == source
+    }
+}
+
 impl Fact {
     /// The kind that triggers count, if it is one that they can name.
     pub fn kind(&self) -> Option<FactKind> {
@@ -281,7 +288,7 @@ impl History {
     }
 
     /// The final states.
-    pub fn observations(&self) -> impl Iterator<Item = (&Event, &Observation)> {
+    pub fn observations(&self) -> impl DoubleEndedIterator<Item = (&Event, &Observation)> {
         self.events.iter().filter_map(|event| match &event.what {
             What::Observed(observation) => Some((event, observation)),
             _ => None,

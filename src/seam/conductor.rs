@@ -120,12 +120,28 @@ impl Conductor {
 
     /// No further fault fires, and whatever is held is released.
     pub fn heal(&self) {
-        let mut live = lock(&self.live);
-        if let Some(playing) = &mut live.case {
+        self.release_holds();
+        if let Some(playing) = &mut lock(&self.live).case {
             playing.healed = true;
-            playing.holds.drain(..).for_each(|(_, token)| token.cancel());
             playing.recorder.record(What::Healed);
         }
+    }
+
+    /// How many frames are held now.
+    pub fn holds(&self) -> usize {
+        lock(&self.live).case.as_ref().map_or(0, |playing| playing.holds.len())
+    }
+
+    /// Releases whatever is held, and says how many that were; faults that are yet to come may still fire.
+    pub fn release_holds(&self) -> usize {
+        let mut live = lock(&self.live);
+        let Some(playing) = &mut live.case else { return 0 };
+        let released = playing.holds.len();
+        playing.holds.drain(..).for_each(|(_, token)| token.cancel());
+        if released > 0 {
+            live.last_change = clock::now();
+        }
+        released
     }
 
     /// Ends the case; gives back its recorder.
@@ -193,6 +209,12 @@ impl Conductor {
 
     /// The fact has passed: it counts, it is recorded, and what is due after it is ruled.
     pub fn passed(&self, fact: Fact) -> Ruling {
+        self.passed_with(fact, Vec::new())
+    }
+
+    /// As [`passed`](Self::passed), with the facts that came of it at once: they stand before anything that
+    /// is ruled after it.
+    pub fn passed_with(&self, fact: Fact, consequences: Vec<Fact>) -> Ruling {
         let mut live = lock(&self.live);
         if fact.changes_state() {
             live.last_change = clock::now();
@@ -200,6 +222,10 @@ impl Conductor {
         let Some(playing) = &mut live.case else { return Ruling::default() };
         playing.count(&fact);
         playing.recorder.record(What::Fact(fact.clone()));
+        for consequence in consequences {
+            playing.count(&consequence);
+            playing.recorder.record(What::Fact(consequence));
+        }
         playing.rule(&fact, Edge::After, 0, &self.orders)
     }
 

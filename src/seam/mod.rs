@@ -4,6 +4,7 @@
 //! knows its protocol and nothing of cases, checkers or other seams; the conductor knows no protocol.
 
 mod conductor;
+pub mod http;
 pub mod kafka;
 
 pub use conductor::{Busy, Conductor, Order, Ruling};

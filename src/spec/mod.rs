@@ -1,9 +1,17 @@
 //! What the user says: one YAML file, read, checked and resolved.
 //!
 //! [`Spec`] is the *meant* form: every name in it exists, every range is sane, every default is filled in.
-//! `raw` mirrors what is typed, `resolve` turns it into this and reports all problems at once. This module
-//! knows nothing of cases, worlds or checkers.
+//! `raw` keeps what is typed, with the place of every value; `resolve` turns it into this and reports all
+//! problems at once, guided by the table in `keys`. This module knows nothing of cases, worlds or checkers.
 
+pub mod keys;
+mod load;
+mod names;
+mod not_yaml;
+mod problem;
+mod raw;
+mod reader;
+mod resolve;
 mod template;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +20,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 use std::time::Duration;
 
+pub use problem::{Problem, Problems};
 pub use template::{Part, Template};
 
 /// One spec file, resolved: nothing in it is left to look up.
@@ -247,6 +256,17 @@ pub enum FaultRule {
     },
 }
 
+impl std::fmt::Display for FaultRule {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            FaultRule::Duplicate { topic } => write!(formatter, "duplicate {topic}"),
+            FaultRule::Hold { topic, to: None } => write!(formatter, "hold {topic}"),
+            FaultRule::Hold { topic, to: Some(service) } => write!(formatter, "hold {topic} to {service}"),
+            FaultRule::Crash { service } => write!(formatter, "crash {service}"),
+        }
+    }
+}
+
 /// What must hold.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Invariant {
@@ -336,3 +356,6 @@ impl Default for Settings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

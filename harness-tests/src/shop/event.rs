@@ -1,0 +1,87 @@
+//! The events that the services tell each other, as JSON.
+
+use serde::{Deserialize, Serialize};
+
+/// Where `orders` publishes, keyed by order id.
+pub const ORDER_EVENTS: &str = "order-events";
+/// Where `payments` publishes, keyed by order id.
+pub const PAYMENT_EVENTS: &str = "payment-events";
+
+/// One event of an order. A delivery may be repeated; `event_id` is the same each time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum Event {
+    /// The order is taken and its stock reserved.
+    OrderPlaced(OrderPlaced),
+    /// The order is charged.
+    PaymentSucceeded(PaymentSucceeded),
+    /// An event of a newer version of the shop, which a service that does not know it passes over.
+    #[serde(other, skip_serializing)]
+    Unknown,
+}
+
+/// The order is taken and its stock reserved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderPlaced {
+    pub event_id: String,
+    pub order_id: String,
+    pub sku: String,
+    pub quantity: i32,
+    /// In cents.
+    pub amount: i64,
+}
+
+/// The order is charged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentSucceeded {
+    pub event_id: String,
+    pub order_id: String,
+    /// In cents.
+    pub amount: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(json: &str, event: &Event) {
+        assert_eq!(&serde_json::from_str::<Event>(json).unwrap(), event, "{json}");
+    }
+
+    #[test]
+    fn an_event_is_read_whatever_the_order_of_its_fields() {
+        let placed = Event::OrderPlaced(OrderPlaced {
+            event_id: "e1".into(),
+            order_id: "o1".into(),
+            sku: "red".into(),
+            quantity: 2,
+            amount: 8400,
+        });
+        check(
+            r#"{"event_id":"e1","type":"OrderPlaced","order_id":"o1","sku":"red","quantity":2,"amount":8400}"#,
+            &placed,
+        );
+        check(
+            r#"{"amount":8400,"quantity":2,"sku":"red","order_id":"o1","event_id":"e1","type":"OrderPlaced"}"#,
+            &placed,
+        );
+        check(&serde_json::to_string(&placed).unwrap(), &placed);
+    }
+
+    #[test]
+    fn a_newer_field_or_event_is_no_reason_to_stop() {
+        let paid = PaymentSucceeded { event_id: "e2".into(), order_id: "o1".into(), amount: 8400 };
+        check(
+            r#"{"event_id":"e2","type":"PaymentSucceeded","order_id":"o1","amount":8400,"currency":"EUR"}"#,
+            &Event::PaymentSucceeded(paid),
+        );
+        check(r#"{"event_id":"e3","type":"OrderGiftWrapped","order_id":"o1"}"#, &Event::Unknown);
+    }
+
+    #[test]
+    fn a_record_that_is_no_event_is_refused() {
+        for malformed in ["", "{}", r#"{"type":"OrderPlaced"}"#, "\u{0}\u{1}"] {
+            assert!(serde_json::from_str::<Event>(malformed).is_err(), "{malformed:?}");
+        }
+    }
+}

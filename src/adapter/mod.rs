@@ -1,0 +1,4 @@
+//! How the system is driven and observed: its services, and the operations on them.
+
+pub mod operation;
+pub mod process;

@@ -1,0 +1,304 @@
+//! The product on one screen: generate → run → check → shrink → report.
+//!
+//! [`run`] is the only place that calls every stage. It judges one spec in one variant and returns plain data;
+//! it prints nothing.
+
+mod investigate;
+mod replay;
+mod tally;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use tokio_util::sync::CancellationToken;
+
+use crate::case::{Case, CaseFile, CaseFileError, Generator, Seen, allowed};
+use crate::check::{Verdict, judge};
+use crate::history::{History, clock};
+use crate::report::{Summary, Violation};
+use crate::run::{Between, RunError, System};
+use crate::shrink::Budget;
+use crate::spec::{Expected, Spec};
+use crate::world::supervisor::Supervisor;
+
+pub use replay::{Replayed, keep, replay};
+use tally::Tally;
+
+/// Cases without faults that run before the search; large ones, so that they see much.
+const UNDISTURBED: [u32; 3] = [30, 80, 200];
+/// How often a case is drawn again none of whose faults fired.
+const REDRAWS: u32 = 3;
+
+/// What the user may choose for a run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Cases to search; `None`: as many as the spec says.
+    pub cases: Option<u32>,
+    /// Longest search; running out is a normal end.
+    pub time: Option<Duration>,
+    /// What all cases are made from.
+    pub seed: u64,
+    /// What shrinking may cost.
+    pub shrink: Budget,
+    /// How often a minimal case is run again, with its faults and without each.
+    pub reproduce: u32,
+    /// Where cases and histories are kept, by spec and variant.
+    pub folder: PathBuf,
+}
+
+/// What a run tells while it goes on.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// Something that takes long has begun.
+    Doing(&'a str),
+    /// The search has begun; so many services are running.
+    Searching {
+        /// Services of the spec.
+        services: usize,
+    },
+    /// A case has ended.
+    Case {
+        /// Its number.
+        number: u32,
+        /// Of how many.
+        of: u32,
+        /// Operations so far.
+        operations: u64,
+        /// Faults carried out so far.
+        faults: u64,
+    },
+    /// An invariant was violated; it is being confirmed and shrunk.
+    Suspected {
+        /// The invariant.
+        invariant: &'a str,
+        /// The number of the case.
+        number: u32,
+    },
+    /// The shrinker tries a simpler case.
+    Trying {
+        /// The case.
+        case: &'a Case,
+        /// Runs so far, this one included.
+        runs: u32,
+    },
+    /// The minimal case is being run again, or without one of its faults.
+    Reproducing {
+        /// Which run.
+        run: u32,
+        /// Of how many.
+        of: u32,
+    },
+    /// A violation is confirmed, shrunk and saved.
+    Found {
+        /// The invariant.
+        invariant: &'a str,
+        /// What the spec expects of it here.
+        expected: Expected,
+        /// The violation.
+        violation: &'a Violation,
+    },
+}
+
+/// Why a run ended without a summary.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// Someone asked.
+    #[error("interrupted")]
+    Interrupted,
+    /// The world or a service failed, so nothing can be said.
+    #[error(transparent)]
+    World(#[from] RunError),
+    /// A case could not be written or read.
+    #[error(transparent)]
+    Case(#[from] CaseFileError),
+    /// A case file does not fit its spec any more.
+    #[error("{file}: the case does not fit the spec any more:\n  {}", .problems.join("\n  "))]
+    Unfit {
+        /// The case file.
+        file: String,
+        /// What changed.
+        problems: Vec<String>,
+    },
+    /// A folder or file of ours could not be made.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}
+
+/// One spec in one variant, being judged.
+struct Campaign<'a> {
+    spec: Arc<Spec>,
+    variant: Option<&'a str>,
+    options: &'a Options,
+    system: System,
+    cancel: &'a CancellationToken,
+    progress: &'a mut dyn FnMut(Progress<'_>),
+}
+
+/// Judges one spec in one variant: regressions first, then a few cases without faults, then the search. It ends
+/// with the first case that violates what must hold, or when all expected violations are found.
+///
+/// # Errors
+/// [`Stopped`]; whatever was started is ended all the same.
+pub async fn run(
+    spec: Arc<Spec>,
+    variant: Option<&str>,
+    options: &Options,
+    supervisor: Supervisor,
+    cancel: &CancellationToken,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Summary, Stopped> {
+    let began = clock::now();
+    let starting =
+        System::start(Arc::clone(&spec), variant, supervisor, |what| progress(Progress::Doing(what)));
+    let system = tokio::select! {
+        () = cancel.cancelled() => return Err(Stopped::Interrupted),
+        started = starting => started?,
+    };
+    progress(Progress::Searching { services: spec.services.len() });
+    let mut campaign = Campaign { spec, variant, options, system, cancel, progress };
+    let tally = campaign.judge().await;
+    let Campaign { spec, system, .. } = campaign;
+    system.stop().await;
+    Ok(tally?.summary(&spec, variant, options.seed, clock::since(began)))
+}
+
+impl Campaign<'_> {
+    async fn judge(&mut self) -> Result<Tally, Stopped> {
+        let mut tally = Tally::new(&self.spec, self.variant);
+        self.regressions(&mut tally).await?;
+        let mut generator = Generator::new(&self.spec, self.options.seed);
+        generator.learn(self.undisturbed(&generator, &mut tally).await?);
+        if !tally.is_decided() {
+            self.search(&generator, &mut tally).await?;
+        }
+        Ok(tally)
+    }
+
+    /// Kept cases of this spec run first, on fresh services.
+    async fn regressions(&mut self, tally: &mut Tally) -> Result<(), Stopped> {
+        for file in replay::kept(&self.spec, self.variant)? {
+            let kept = CaseFile::load(&file)?;
+            if let Err(problems) = kept.fits(&self.spec) {
+                return Err(Stopped::Unfit { file: file.display().to_string(), problems });
+            }
+            let (history, verdicts) = self.play(&kept.case, Between::Restart).await?;
+            tally.add_run(&kept.case, &history, &verdicts);
+            self.follow_up(0, &kept.case, &history, &verdicts, tally).await?;
+        }
+        Ok(())
+    }
+
+    /// A few cases without faults: what fails here fails without any, and what is seen here says where faults
+    /// can be placed.
+    async fn undisturbed(&mut self, generator: &Generator, tally: &mut Tally) -> Result<Seen, Stopped> {
+        let mut seen = Seen::default();
+        for number in UNDISTURBED {
+            let case = generator.without_faults(number);
+            let (history, verdicts) = self.play(&case, Between::Reset).await?;
+            seen.add_run(history.facts().filter_map(|(_, fact)| {
+                Some((fact.service.as_deref(), fact.kind()?, fact.about.as_slice()))
+            }));
+            tally.add_run(&case, &history, &verdicts);
+            self.follow_up(0, &case, &history, &verdicts, tally).await?;
+        }
+        Ok(seen)
+    }
+
+    async fn search(&mut self, generator: &Generator, tally: &mut Tally) -> Result<(), Stopped> {
+        let cases = self.options.cases.unwrap_or(self.spec.settings.cases);
+        let began = clock::now();
+        for number in 1..=cases {
+            if self.options.time.is_some_and(|time| clock::since(began) >= time) {
+                break;
+            }
+            let searching = clock::now();
+            let (case, history, verdicts) = self.case_that_fires(generator, number).await?;
+            tally.add_case(&case, &history, &verdicts, clock::since(searching));
+            (self.progress)(Progress::Case {
+                number,
+                of: cases,
+                operations: tally.operations(),
+                faults: tally.faults_fired(),
+            });
+            self.follow_up(number, &case, &history, &verdicts, tally).await?;
+            if tally.is_decided() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A case none of whose faults fired tests nothing new; it is drawn again, a few times at most.
+    async fn case_that_fires(
+        &mut self,
+        generator: &Generator,
+        number: u32,
+    ) -> Result<(Case, History, IndexMap<String, Verdict>), Stopped> {
+        let mut attempt = 0;
+        loop {
+            let case = generator.redraw(number, attempt);
+            let (history, verdicts) = self.play(&case, Between::Reset).await?;
+            attempt += 1;
+            if case.faults.is_empty() || !history.fired().is_empty() || attempt > REDRAWS {
+                return Ok((case, history, verdicts));
+            }
+        }
+    }
+
+    /// Looks into every violation that is new.
+    async fn follow_up(
+        &mut self,
+        number: u32,
+        case: &Case,
+        history: &History,
+        verdicts: &IndexMap<String, Verdict>,
+        tally: &mut Tally,
+    ) -> Result<(), Stopped> {
+        for (invariant, verdict) in verdicts {
+            if let Verdict::Violated(evidence) = verdict
+                && !tally.is_found(invariant)
+            {
+                (self.progress)(Progress::Suspected { invariant, number });
+                let found = self.investigate(invariant, number, case, history, evidence).await?;
+                if let crate::report::Found::Violated(violation) = &found {
+                    let expected = tally.expected(invariant);
+                    (self.progress)(Progress::Found { invariant, expected, violation });
+                }
+                tally.found(invariant, found);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the world as new, runs a case, judges it.
+    async fn play(
+        &mut self,
+        case: &Case,
+        between: Between,
+    ) -> Result<(History, IndexMap<String, Verdict>), Stopped> {
+        let why = case.faults.iter().map(|fault| allowed(&self.spec, fault)).collect();
+        let playing = async {
+            self.system.renew(between).await?;
+            self.system.play(case, why, None).await
+        };
+        let history = tokio::select! {
+            () = self.cancel.cancelled() => return Err(Stopped::Interrupted),
+            played = playing => played?,
+        };
+        let verdicts = judge(&self.spec, &history);
+        Ok((history, verdicts))
+    }
+}
+
+/// The faults of the spec, in words, that are not among those that fired.
+fn never_fired(spec: &Spec, fired: &HashSet<String>) -> Vec<String> {
+    spec.faults.iter().map(ToString::to_string).filter(|rule| !fired.contains(rule)).collect()
+}

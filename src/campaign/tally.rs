@@ -1,0 +1,142 @@
+//! What a search has seen so far, and what that amounts to.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use super::never_fired;
+use crate::case::Case;
+use crate::check::Verdict;
+use crate::history::{History, What};
+use crate::report::{Found, InvariantSummary, Summary};
+use crate::spec::{Expected, Spec};
+
+/// Counts of a search, and what was found of each invariant.
+pub(super) struct Tally {
+    cases: u32,
+    operations: u64,
+    faults_fired: u64,
+    fired_rules: HashSet<String>,
+    searched: Duration,
+    invariants: IndexMap<String, Seen>,
+}
+
+struct Seen {
+    expected: Expected,
+    exercised: u32,
+    not_exercised: Option<String>,
+    unknown: Option<String>,
+    found: Option<Found>,
+}
+
+impl Tally {
+    pub(super) fn new(spec: &Spec, variant: Option<&str>) -> Tally {
+        let variant = variant.and_then(|name| spec.variants.get(name));
+        let seen = |name: &String| Seen {
+            expected: variant.and_then(|variant| variant.expect.get(name).copied()).unwrap_or(Expected::Held),
+            exercised: 0,
+            not_exercised: None,
+            unknown: None,
+            found: None,
+        };
+        Tally {
+            cases: 0,
+            operations: 0,
+            faults_fired: 0,
+            fired_rules: HashSet::new(),
+            searched: Duration::ZERO,
+            invariants: spec.invariants.keys().map(|name| (name.clone(), seen(name))).collect(),
+        }
+    }
+
+    /// Counts a case of the search.
+    pub(super) fn add_case(
+        &mut self,
+        case: &Case,
+        history: &History,
+        verdicts: &IndexMap<String, Verdict>,
+        took: Duration,
+    ) {
+        self.cases += 1;
+        self.searched += took;
+        self.add_run(case, history, verdicts);
+    }
+
+    /// Counts a run that is no case of the search.
+    pub(super) fn add_run(&mut self, case: &Case, history: &History, verdicts: &IndexMap<String, Verdict>) {
+        let invoked = history.events.iter().filter(|event| matches!(event.what, What::Invoked { .. }));
+        self.operations += invoked.count() as u64;
+        let fired = history.fired();
+        self.faults_fired += fired.len() as u64;
+        let rules = fired.iter().filter_map(|index| case.faults.get(*index)).map(|fault| fault.action.rule());
+        self.fired_rules.extend(rules.map(|rule| rule.to_string()));
+        for (name, verdict) in verdicts {
+            let Some(seen) = self.invariants.get_mut(name) else { continue };
+            match verdict {
+                Verdict::Held | Verdict::Violated(_) => seen.exercised += 1,
+                Verdict::NotExercised(reason) => seen.not_exercised = Some(reason.clone()),
+                Verdict::Unknown(reason) => seen.unknown = Some(reason.clone()),
+            }
+        }
+    }
+
+    pub(super) fn found(&mut self, invariant: &str, found: Found) {
+        if let Some(seen) = self.invariants.get_mut(invariant) {
+            seen.found = Some(found);
+        }
+    }
+
+    pub(super) fn is_found(&self, invariant: &str) -> bool {
+        self.invariants.get(invariant).is_some_and(|seen| seen.found.is_some())
+    }
+
+    pub(super) fn expected(&self, invariant: &str) -> Expected {
+        self.invariants.get(invariant).map_or(Expected::Held, |seen| seen.expected)
+    }
+
+    pub(super) fn operations(&self) -> u64 {
+        self.operations
+    }
+
+    pub(super) fn faults_fired(&self) -> u64 {
+        self.faults_fired
+    }
+
+    /// Whether more cases would change nothing: something was violated that must hold, or everything that must
+    /// be violated was.
+    pub(super) fn is_decided(&self) -> bool {
+        let violated = |seen: &Seen| matches!(seen.found, Some(Found::Violated(_)));
+        let mut expected =
+            self.invariants.values().filter(|seen| seen.expected == Expected::Violated).peekable();
+        let broken = self.invariants.values().any(|seen| seen.expected == Expected::Held && violated(seen));
+        broken || (expected.peek().is_some() && expected.all(violated))
+    }
+
+    pub(super) fn summary(self, spec: &Spec, variant: Option<&str>, seed: u64, took: Duration) -> Summary {
+        let decided_early = self.is_decided();
+        let invariants = self.invariants.into_iter().map(|(name, seen)| {
+            let Seen { expected, exercised, not_exercised, unknown, found } = seen;
+            let found = found.unwrap_or_else(|| match (unknown, exercised) {
+                (Some(reason), _) => Found::Unknown(reason),
+                (None, 0) => Found::NotExercised(not_exercised.unwrap_or_else(|| "no case ran".to_owned())),
+                (None, exercised) => Found::Held { exercised },
+            });
+            InvariantSummary { name, expected, found }
+        });
+        Summary {
+            spec: spec.name.clone(),
+            variant: variant.map(str::to_owned),
+            world: "embedded".to_owned(),
+            seed,
+            cases: self.cases,
+            operations: self.operations,
+            faults_fired: self.faults_fired,
+            // A search that ended with its first finding says nothing of the faults that it never got to.
+            faults_never_fired: if decided_early { Vec::new() } else { never_fired(spec, &self.fired_rules) },
+            search_seconds: self.searched.as_secs_f64(),
+            seconds: took.as_secs_f64(),
+            invariants: invariants.collect(),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Faults: proptest strategies for what the spec allows to go wrong, and the law that every fault must keep.
+//!
+//! A rule of the spec says *what*; the strategy chooses *when*: a kind of fact, a subject of the case, which
+//! of its facts, and the edge.
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::strategy::Union;
+
+use super::{Edge, FactKind, Fault, FaultAction, Operation, Trigger, Until, Verb, letters};
+use crate::spec::{Delivery, FaultRule, Spec};
+
+/// The largest `nth` that is drawn: later facts of one subject are rare, and a fault that never fires is waste.
+const LARGEST_NTH: u32 = 3;
+/// The longest hold that is counted in facts.
+const LONGEST_HOLD: u32 = 30;
+
+/// Which facts really occur with the services of a spec, learned from runs without faults.
+///
+/// The spec does not say which topics a service reads or writes; without this knowledge many faults would wait
+/// for a fact that never comes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    largest: HashMap<Place, u32>,
+}
+
+/// Service, kind of fact, and the letters of the ids that it is about.
+type Place = (Option<String>, FactKind, String);
+
+impl Seen {
+    /// Adds the facts of one run: service, kind, and what it is about.
+    pub fn add_run<'a>(
+        &mut self,
+        facts: impl IntoIterator<Item = (Option<&'a str>, FactKind, &'a [String])>,
+    ) {
+        let mut counts: HashMap<(Option<&str>, FactKind, &str), u32> = HashMap::new();
+        for (service, kind, about) in facts {
+            for subject in about {
+                *counts.entry((service, kind.clone(), subject)).or_insert(0) += 1;
+            }
+        }
+        for ((service, kind, subject), count) in counts {
+            let place = (service.map(str::to_owned), kind, letters(subject).to_owned());
+            let largest = self.largest.entry(place).or_insert(0);
+            *largest = count.max(*largest);
+        }
+    }
+
+    fn largest(&self, moment: &Moment, subject: &str) -> Option<u32> {
+        let place = (moment.service.clone(), moment.fact.clone(), letters(subject).to_owned());
+        self.largest.get(&place).copied()
+    }
+}
+
+/// Faults that the spec allows, at facts about the subjects of these operations.
+pub fn faults(
+    spec: &Spec,
+    operations: &[Operation],
+    seen: &Seen,
+    count: RangeInclusive<usize>,
+) -> BoxedStrategy<Vec<Fault>> {
+    let subjects: Vec<&str> = operations.iter().flat_map(Operation::creates).collect();
+    let rules = spec.faults.iter().filter_map(|rule| by_rule(spec, rule, &subjects, seen));
+    let rules: Vec<BoxedStrategy<Fault>> = rules.collect();
+    if rules.is_empty() {
+        return Just(Vec::new()).boxed();
+    }
+    let distinct = |faults: Vec<Fault>| {
+        let mut kept: Vec<Fault> = Vec::new();
+        for fault in faults {
+            if !kept.contains(&fault) {
+                kept.push(fault);
+            }
+        }
+        kept
+    };
+    vec(Union::new(rules), count).prop_map(distinct).boxed()
+}
+
+/// When a rule may strike: a kind of fact at a service, and an edge.
+#[derive(Debug, Clone, PartialEq)]
+struct Moment {
+    service: Option<String>,
+    fact: FactKind,
+    edge: Edge,
+}
+
+fn moments(spec: &Spec, rule: &FaultRule) -> Vec<Moment> {
+    let moment = |service: Option<&String>, verb, of: &String, edge| Moment {
+        service: service.cloned(),
+        fact: FactKind { verb, of: of.clone() },
+        edge,
+    };
+    match rule {
+        FaultRule::Duplicate { topic } | FaultRule::Hold { topic, to: None } => {
+            vec![moment(None, Verb::Published, topic, Edge::Before)]
+        }
+        FaultRule::Hold { topic, to: Some(to) } => {
+            vec![moment(Some(to), Verb::Delivered, topic, Edge::Before)]
+        }
+        FaultRule::Crash { service } => {
+            let Some(about) = spec.services.get(service) else { return Vec::new() };
+            let mut moments = Vec::new();
+            for topic in spec.topics.keys().filter(|_| about.uses_kafka()) {
+                moments.push(moment(Some(service), Verb::Delivered, topic, Edge::Before));
+                for verb in [Verb::OffsetCommitted, Verb::Produced] {
+                    moments.push(moment(Some(service), verb, topic, Edge::Before));
+                    moments.push(moment(Some(service), verb, topic, Edge::After));
+                }
+            }
+            let references: Vec<&str> = about.env.values().flat_map(|value| value.references()).collect();
+            let given = |name: &&String| references.contains(&format!("dependencies.{name}").as_str());
+            for dependency in spec.dependencies.keys().filter(given) {
+                moments.push(moment(Some(service), Verb::Called, dependency, Edge::Before));
+                moments.push(moment(Some(service), Verb::Called, dependency, Edge::After));
+            }
+            moments
+        }
+    }
+}
+
+/// `None` if the rule can strike nowhere in this case.
+fn by_rule(spec: &Spec, rule: &FaultRule, subjects: &[&str], seen: &Seen) -> Option<BoxedStrategy<Fault>> {
+    let moments = moments(spec, rule);
+    // A rule none of whose moments was seen keeps them all: what has not come yet may still come.
+    let known = moments.iter().any(|moment| {
+        seen.largest.keys().any(|(service, kind, _)| *service == moment.service && *kind == moment.fact)
+    });
+    let places: Vec<BoxedStrategy<Trigger>> = moments
+        .into_iter()
+        .filter_map(|moment| {
+            let about = subjects.iter().filter(|subject| !known || seen.largest(&moment, subject).is_some());
+            let about: Vec<(String, u32)> = about
+                .map(|subject| {
+                    let largest = seen.largest(&moment, subject).unwrap_or(LARGEST_NTH);
+                    ((*subject).to_owned(), largest)
+                })
+                .collect();
+            (!about.is_empty()).then(|| triggers(moment, about))
+        })
+        .collect();
+    let rule = rule.clone();
+    (!places.is_empty()).then(|| {
+        (Union::new(places), until())
+            .prop_map(move |(at, until)| Fault { action: action(&rule, until), at })
+            .boxed()
+    })
+}
+
+fn triggers(moment: Moment, about: Vec<(String, u32)>) -> BoxedStrategy<Trigger> {
+    (select(about), nth())
+        .prop_map(move |((about, largest), nth)| Trigger {
+            service: moment.service.clone(),
+            fact: moment.fact.clone(),
+            // One more than was seen without faults: a fault can make a fact come again.
+            nth: nth.min(largest.saturating_add(1)),
+            about,
+            edge: moment.edge,
+        })
+        .boxed()
+}
+
+fn nth() -> impl Strategy<Value = u32> {
+    prop_oneof![6 => Just(1), 2 => Just(2), 1 => Just(LARGEST_NTH)]
+}
+
+fn until() -> impl Strategy<Value = Until> {
+    prop_oneof![1 => Just(Until::Quiet), 2 => (1..=LONGEST_HOLD).prop_map(Until::Facts)]
+}
+
+fn action(rule: &FaultRule, until: Until) -> FaultAction {
+    match rule.clone() {
+        FaultRule::Duplicate { topic } => FaultAction::Duplicate { topic },
+        FaultRule::Hold { topic, to } => FaultAction::Hold { topic, to, until },
+        FaultRule::Crash { service } => FaultAction::Crash { service },
+    }
+}
+
+/// Why the contract of the spec allows this fault, as a short phrase.
+pub fn allowed(spec: &Spec, fault: &Fault) -> String {
+    match &fault.action {
+        FaultAction::Duplicate { topic } => {
+            let delivery = spec.topics.get(topic).map(|topic| topic.delivery);
+            match delivery {
+                Some(Delivery::ExactlyOnce) => format!("{topic} is exactly-once: it is not allowed"),
+                Some(Delivery::AtLeastOnce) | None => format!("{topic} is at-least-once"),
+            }
+        }
+        FaultAction::Hold { .. } => "Kafka promises no time of delivery".to_owned(),
+        FaultAction::Crash { .. } => "a process may die at any moment".to_owned(),
+    }
+}
+
+/// Whether the spec allows this fault, at this trigger.
+///
+/// # Errors
+/// What the spec does not allow, in words.
+pub fn is_legal(spec: &Spec, fault: &Fault) -> Result<(), String> {
+    let rule = fault.action.rule();
+    if !spec.faults.contains(&rule) {
+        return Err(format!("the spec does not allow `{}`", fault.action));
+    }
+    if let FaultRule::Duplicate { topic } = &rule
+        && spec.topics.get(topic).is_some_and(|topic| topic.delivery == Delivery::ExactlyOnce)
+    {
+        return Err(format!("`{}`: {topic} is exactly-once", fault.action));
+    }
+    let Trigger { service, fact, edge, nth, .. } = &fault.at;
+    let moment = Moment { service: service.clone(), fact: fact.clone(), edge: *edge };
+    let fits = moments(spec, &rule).contains(&moment);
+    if !fits {
+        return Err(format!("`{}` cannot happen `{}`", fault.action, fault.at));
+    }
+    if *nth == 0 {
+        return Err(format!("`{fault}`: facts are counted from 1"));
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! A small spec for the tests of this module.
+
+use indexmap::IndexMap;
+
+use crate::spec::{
+    Action, BodyTemplate, Delivery, Dependency, FaultRule, Given, HttpCall, OperationKind, Order, Service,
+    Settings, Spec, Template, Topic,
+};
+
+/// Orders that are placed and cancelled for customers, payments that charge for them.
+pub(crate) fn spec() -> Spec {
+    let topic = Topic { partitions: 3, delivery: Delivery::AtLeastOnce, order: Order::PerPartition };
+    let topic_name = || "order-events".to_owned();
+    let payments = || "payments".to_owned();
+    Spec {
+        name: "checkout".to_owned(),
+        about: String::new(),
+        file: "specs/checkout.yaml".into(),
+        topics: [(topic_name(), topic)].into(),
+        databases: IndexMap::new(),
+        dependencies: [("gateway".to_owned(), Dependency { routes: Vec::new() })].into(),
+        services: [
+            ("orders".to_owned(), service(&["${kafka}", "${port}"])),
+            (payments(), service(&["${kafka}", "${dependencies.gateway}"])),
+            ("mailer".to_owned(), service(&["${port}"])),
+        ]
+        .into(),
+        operations: [
+            operation("cancel_order", 2, &[("order", Given::Existing)]),
+            operation(
+                "place_order",
+                4,
+                &[
+                    ("order", Given::New),
+                    ("sku", Given::OneOf(vec!["red".into(), "blue".into()])),
+                    ("quantity", Given::Range(1, 3)),
+                ],
+            ),
+            operation("make_offer", 1, &[("offer", Given::New), ("order", Given::Existing)]),
+        ]
+        .into(),
+        faults: vec![
+            FaultRule::Duplicate { topic: topic_name() },
+            FaultRule::Hold { topic: topic_name(), to: None },
+            FaultRule::Hold { topic: topic_name(), to: Some(payments()) },
+            FaultRule::Crash { service: payments() },
+        ],
+        invariants: IndexMap::new(),
+        variants: IndexMap::new(),
+        settings: Settings::default(),
+    }
+}
+
+fn service(env: &[&str]) -> Service {
+    let env = env.iter().enumerate().map(|(index, text)| {
+        let template = Template::parse(text).expect("a template of this file");
+        (format!("ADDRESS_{index}"), template)
+    });
+    Service {
+        build: None,
+        run: String::new(),
+        directory: ".".into(),
+        env: env.collect(),
+        ready: None,
+        start_within: std::time::Duration::from_secs(1),
+    }
+}
+
+fn operation(name: &str, weight: u32, given: &[(&str, Given)]) -> (String, OperationKind) {
+    let call = HttpCall { method: "POST".to_owned(), target: Template::default() };
+    let action = Action::Call { call, body: None::<BodyTemplate>, headers: IndexMap::new() };
+    let given = given.iter().map(|(name, given)| ((*name).to_owned(), given.clone())).collect();
+    (name.to_owned(), OperationKind { weight, given, action })
+}

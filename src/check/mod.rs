@@ -1,0 +1,94 @@
+//! What it meant: pure judgements over a history.
+//!
+//! One file per family of invariants. A checker sees the spec and the history and nothing else, so it judges
+//! a stored history as well as a live one. A checker that panics yields *unknown*, never a pass.
+
+mod effects;
+mod finals;
+mod rows;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use indexmap::IndexMap;
+
+use crate::history::{History, What};
+use crate::spec::{Invariant, Spec};
+
+/// What is known of an invariant after one run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// Its subject appeared and it held.
+    Held,
+    /// It was broken; here is how.
+    Violated(Evidence),
+    /// Its subject never appeared, so nothing was proven; the reason in words.
+    NotExercised(String),
+    /// It could not be decided; the reason in words.
+    Unknown(String),
+}
+
+/// The facts that show a violation.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Evidence {
+    /// One sentence for people: `at most one charge per order: o1 has 2`.
+    pub sentence: String,
+    /// Places of the culprit events in the history, in order; the last is where it went wrong.
+    pub events: Vec<u64>,
+    /// A note for each of them: `second charge for o1`.
+    pub notes: Vec<String>,
+    /// Ids that the violation is about.
+    pub about: Vec<String>,
+}
+
+impl Verdict {
+    /// The evidence, if it is a violation.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        match self {
+            Verdict::Violated(evidence) => Some(evidence),
+            _ => None,
+        }
+    }
+
+    /// The word for it, as in reports.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Verdict::Held => "held",
+            Verdict::Violated(_) => "violated",
+            Verdict::NotExercised(_) => "not exercised",
+            Verdict::Unknown(_) => "unknown",
+        }
+    }
+}
+
+/// Judges every invariant of the spec.
+pub fn judge(spec: &Spec, history: &History) -> IndexMap<String, Verdict> {
+    spec.invariants
+        .iter()
+        .map(|(name, invariant)| (name.clone(), judge_one(name, invariant, history)))
+        .collect()
+}
+
+/// Judges one invariant.
+pub fn judge_one(name: &str, invariant: &Invariant, history: &History) -> Verdict {
+    let judged = catch_unwind(AssertUnwindSafe(|| match invariant {
+        Invariant::AtMostOne { effect, per } => effects::at_most_one(effect, per, history),
+        Invariant::Always { database, table, holds } => rows::always(database, table, holds, history),
+        Invariant::Agree { sources } => match not_quiet(history) {
+            Some(reason) => Verdict::Unknown(reason),
+            None => finals::agree(name, sources, history),
+        },
+    }));
+    judged
+        .unwrap_or_else(|_| Verdict::Unknown("the checker failed; this is a defect of steadfast".to_owned()))
+}
+
+/// Why the final state of this history means nothing, if so.
+fn not_quiet(history: &History) -> Option<String> {
+    history.events.iter().find_map(|event| match &event.what {
+        What::NotQuiet { moving } => Some(format!("the world did not become quiet: {}", moving.join(", "))),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Property-based consistency tests for event-driven services.
+///
+/// Says which of a spec's invariants break when events come twice, late or in another order and services die;
+/// shrinks what breaks them to the smallest history; and keeps a file that replays it.
+#[derive(Debug, Parser)]
+#[command(name = "steadfast", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 held, or as the spec expects · 1 violated, or an expected violation was not found · \
+2 the spec or the command line is wrong · 3 not proven · 4 the world failed · 130 interrupted.
+Where several apply: 130, 2, 1, 4, 3, 0. STEADFAST_LOG=debug shows what happens inside.";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Search for cases that break the invariants of specs
+    Run(RunArguments),
+    /// Run a stored case again
+    Replay(ReplayArguments),
+    /// Keep a case beside its spec (in regressions/), where every run begins with it
+    Keep(KeepArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// Spec files, or folders of them
+    #[arg(value_name = "SPEC", default_value = "specs")]
+    pub(super) specs: Vec<PathBuf>,
+    /// Run only this variant [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(super) variant: Option<String>,
+    /// Cases for each spec and variant [default: what the spec says, else 200]
+    #[arg(long, value_name = "N", conflicts_with = "time")]
+    pub(super) cases: Option<u32>,
+    /// Search for so long instead (30s, 5m); running out is a normal end
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) time: Option<Duration>,
+    /// Make the cases from this seed, in hexadecimal [default: another one each time]
+    #[arg(long, value_name = "SEED", value_parser = seed)]
+    pub(super) seed: Option<u64>,
+    /// Runs of a minimal case, with its faults and without each
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) reproduce: u32,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArguments {
+    /// The case file
+    #[arg(value_name = "CASE")]
+    pub(super) case: PathBuf,
+    /// How often
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) times: u32,
+    /// In this variant of the spec [default: the one it was found in]
+    #[arg(long, value_name = "NAME")]
+    pub(super) variant: Option<String>,
+    /// With this spec [default: the one it was found with]
+    #[arg(long, value_name = "FILE")]
+    pub(super) spec: Option<PathBuf>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeepArguments {
+    /// The case file
+    #[arg(value_name = "CASE")]
+    pub(super) case: PathBuf,
+    /// Beside this spec [default: the one it was found with]
+    #[arg(long, value_name = "FILE")]
+    pub(super) spec: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Human,
+    /// One JSON object per line
+    Json,
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    u64::from_str_radix(text.trim_start_matches("0x"), 16)
+        .map_err(|_| "a seed is a hexadecimal number of at most 16 digits, such as 7f3a".to_owned())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.len() - text.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
+    let number: u64 = text[..digits].parse().map_err(|_| "a time is a number and a unit: 30s, 5m, 1h")?;
+    match &text[digits..] {
+        "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
+        "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
+        _ => Err("a time is a number and a unit: 30s, 5m, 1h".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<u64>) {
+        assert_eq!(duration(text).ok().map(|time| time.as_secs()), expected, "{text}");
+    }
+
+    #[test]
+    fn times_have_a_unit() {
+        check("30s", Some(30));
+        check("5m", Some(300));
+        check("1h", Some(3600));
+        check("5", None);
+        check("m", None);
+        check("5 minutes", None);
+        check("99999999999999999999s", None);
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,104 @@
+//! `steadfast replay` and `steadfast keep`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::arguments::{Format, KeepArguments, ReplayArguments};
+use super::run::{load, report, variants};
+use super::screen;
+use super::{HELD, NOT_PROVEN, VIOLATED, WRONG};
+use crate::campaign::{self, Replayed};
+use crate::case::CaseFile;
+use crate::report::{json, steps, text};
+use crate::spec::Spec;
+use crate::world::supervisor::Supervisor;
+
+pub(super) async fn replay(
+    arguments: ReplayArguments,
+    supervisor: &Supervisor,
+    cancel: &CancellationToken,
+) -> u8 {
+    let Some((spec, file)) = load_case(&arguments.case, arguments.spec.clone()) else { return WRONG };
+    let variant = arguments.variant.clone().or_else(|| file.variant.clone());
+    if let Some(variant) = &variant
+        && let Err(message) = variants(&spec, Some(variant))
+    {
+        screen::problem(&message);
+        return WRONG;
+    }
+    let live = screen::Live::new(arguments.format == Format::Json);
+    let times = arguments.times;
+    let mut after_each =
+        |run: u32| live.show(&campaign::Progress::Reproducing { run: (run + 1).min(times), of: times });
+    let replayed = campaign::replay(
+        Arc::clone(&spec),
+        variant.as_deref(),
+        &file,
+        times,
+        supervisor.clone(),
+        cancel,
+        &mut after_each,
+    );
+    let replayed = replayed.await;
+    drop(live);
+    match replayed {
+        Ok(replayed) => {
+            tell(&arguments, &spec, variant.as_deref(), &file, &replayed);
+            match (replayed.rate.k, replayed.undecided) {
+                (0, None) => HELD,
+                (0, Some(_)) => NOT_PROVEN,
+                _ => VIOLATED,
+            }
+        }
+        Err(stopped) => report(&stopped),
+    }
+}
+
+fn tell(
+    arguments: &ReplayArguments,
+    spec: &Spec,
+    variant: Option<&str>,
+    file: &CaseFile,
+    replayed: &Replayed,
+) {
+    let invariant = file.invariant.clone().unwrap_or_default();
+    if arguments.format == Format::Json {
+        let case = arguments.case.display().to_string();
+        return screen::result(&json::replay(&spec.name, variant, &invariant, &case, replayed.rate));
+    }
+    if let Some((evidence, history)) = &replayed.seen {
+        screen::result(&text::story(&steps::steps(&file.case, history, evidence), screen::width()));
+        screen::result(&format!("\n  {}", evidence.sentence));
+    }
+    let variant = variant.map(|variant| format!(" · {variant}")).unwrap_or_default();
+    screen::result(&format!("  {}{variant}   {invariant}: violated {}", spec.name, replayed.rate));
+    if let Some(reason) = &replayed.undecided {
+        screen::result(&format!("  some runs could not be judged: {reason}"));
+    }
+}
+
+pub(super) fn keep(arguments: &KeepArguments) -> u8 {
+    let Some((spec, _)) = load_case(&arguments.case, arguments.spec.clone()) else { return WRONG };
+    match campaign::keep(&spec, &arguments.case) {
+        Ok(kept) => {
+            screen::result(&format!("kept as {}; every run begins with it", kept.display()));
+            HELD
+        }
+        Err(stopped) => report(&stopped),
+    }
+}
+
+/// A case and its spec; `None` after the problem was said.
+fn load_case(case: &std::path::Path, spec: Option<PathBuf>) -> Option<(Arc<Spec>, CaseFile)> {
+    let file = match CaseFile::load(case) {
+        Ok(file) => file,
+        Err(error) => {
+            screen::problem(&format!("steadfast: {error}"));
+            return None;
+        }
+    };
+    let spec = load(&spec.unwrap_or_else(|| file.spec.clone()))?;
+    Some((spec, file))
+}

@@ -1,0 +1,172 @@
+//! `steadfast run`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::arguments::{Format, RunArguments};
+use super::screen::{self, Live};
+use super::{HELD, INTERRUPTED, NOT_PROVEN, VIOLATED, WORLD_FAILED, WRONG, worst};
+use crate::campaign::{self, Options, Progress, Stopped};
+use crate::history::clock;
+use crate::report::{Ending, Summary, json, text};
+use crate::shrink::Budget;
+use crate::spec::Spec;
+use crate::world::supervisor::Supervisor;
+
+/// Where cases and histories go, in the working directory.
+const SCRATCH: &str = ".steadfast";
+
+pub(super) async fn run(arguments: RunArguments, supervisor: &Supervisor, cancel: &CancellationToken) -> u8 {
+    let specs = match load_all(&arguments.specs) {
+        Ok(specs) => specs,
+        Err(code) => return code,
+    };
+    let mut jobs: Vec<(Arc<Spec>, Option<String>)> = Vec::new();
+    for spec in specs {
+        match variants(&spec, arguments.variant.as_deref()) {
+            Ok(variants) => jobs.extend(variants.into_iter().map(|variant| (Arc::clone(&spec), variant))),
+            Err(message) => {
+                screen::problem(&message);
+                return WRONG;
+            }
+        }
+    }
+    // A seed of four digits is enough for a search and short enough to be typed.
+    let seed = arguments.seed.unwrap_or_else(|| clock::unix_millis().unsigned_abs() & 0xffff);
+    let options = Options {
+        cases: arguments.cases.or(arguments.time.map(|_| u32::MAX)),
+        time: arguments.time,
+        seed,
+        shrink: Budget::default(),
+        reproduce: arguments.reproduce,
+        folder: PathBuf::from(SCRATCH),
+    };
+    let mut codes = Vec::new();
+    for (spec, variant) in jobs {
+        let code = judge(&spec, variant.as_deref(), &options, arguments.format, supervisor, cancel).await;
+        codes.push(code);
+        if code == INTERRUPTED {
+            break;
+        }
+    }
+    worst(codes)
+}
+
+async fn judge(
+    spec: &Arc<Spec>,
+    variant: Option<&str>,
+    options: &Options,
+    format: Format,
+    supervisor: &Supervisor,
+    cancel: &CancellationToken,
+) -> u8 {
+    let is_human = format == Format::Human;
+    let live = Live::new(!is_human);
+    let mut told = |progress: Progress<'_>| {
+        live.show(&progress);
+        match progress {
+            Progress::Searching { services } if is_human => {
+                live.result(&text::heading(&spec.name, variant, "embedded", options.seed, services));
+            }
+            Progress::Found { invariant, expected, violation } if is_human => {
+                live.result(&text::violation(invariant, expected, violation, screen::width()));
+            }
+            _ => {}
+        }
+    };
+    let judged =
+        campaign::run(Arc::clone(spec), variant, options, supervisor.clone(), cancel, &mut told).await;
+    drop(live);
+    match judged {
+        Ok(summary) => {
+            screen::result(&if is_human { text::summary(&summary) } else { json::summary(&summary) });
+            code(&summary)
+        }
+        Err(stopped) => {
+            if !is_human && !matches!(stopped, Stopped::Interrupted) {
+                screen::result(&json::error(&spec.name, variant, &stopped.to_string()));
+            }
+            report(&stopped)
+        }
+    }
+}
+
+fn code(summary: &Summary) -> u8 {
+    match summary.ending() {
+        Ending::Held | Ending::AsExpected => HELD,
+        Ending::Violated => VIOLATED,
+        Ending::NotProven => NOT_PROVEN,
+    }
+}
+
+/// Says why nothing can be said; the exit code for it.
+pub(super) fn report(stopped: &Stopped) -> u8 {
+    screen::problem(&format!("steadfast: {stopped}"));
+    match stopped {
+        Stopped::Interrupted => INTERRUPTED,
+        Stopped::World(crate::run::RunError::Spec(_) | crate::run::RunError::Query { .. })
+        | Stopped::Case(_)
+        | Stopped::Unfit { .. } => WRONG,
+        Stopped::World(_) | Stopped::Io { .. } => WORLD_FAILED,
+    }
+}
+
+/// Reads all specs, and says all problems of all of them.
+fn load_all(paths: &[PathBuf]) -> Result<Vec<Arc<Spec>>, u8> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() { files.extend(specs_in(path)) } else { files.push(path.clone()) }
+    }
+    if files.is_empty() {
+        screen::problem("there is no spec: name a file, or put one (*.yaml) into specs/");
+        return Err(WRONG);
+    }
+    let mut specs = Vec::new();
+    let mut wrong = false;
+    for file in files {
+        match load(&file) {
+            Some(spec) => specs.push(spec),
+            None => wrong = true,
+        }
+    }
+    if wrong { Err(WRONG) } else { Ok(specs) }
+}
+
+/// Reads one spec; `None` after its problems were said.
+pub(super) fn load(file: &Path) -> Option<Arc<Spec>> {
+    match Spec::load(file) {
+        Ok(spec) => Some(Arc::new(spec)),
+        Err(problems) => {
+            screen::problem(&problems.render(screen::colour(), screen::width()));
+            None
+        }
+    }
+}
+
+fn specs_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    files.retain(|path| path.is_file() && path.extension().is_some_and(|end| end == "yaml" || end == "yml"));
+    files.sort();
+    files
+}
+
+/// The variants to run: the one that was asked for, else all, else the spec as it is.
+pub(super) fn variants(spec: &Spec, asked: Option<&str>) -> Result<Vec<Option<String>>, String> {
+    match asked {
+        None if spec.variants.is_empty() => Ok(vec![None]),
+        None => Ok(spec.variants.keys().cloned().map(Some).collect()),
+        Some(name) if spec.variants.contains_key(name) => Ok(vec![Some(name.to_owned())]),
+        Some(name) => {
+            let known: Vec<&str> = spec.variants.keys().map(String::as_str).collect();
+            let known = if known.is_empty() {
+                "it has none".to_owned()
+            } else {
+                format!("it has {}", known.join(", "))
+            };
+            Err(format!("{}: there is no variant `{name}`; {known}", spec.file.display()))
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Where everything is printed: results, progress, problems.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::campaign::Progress;
+use crate::report::Size;
+
+/// Where a terminal is wider than is good for reading.
+const WIDEST: usize = 120;
+/// As wide as text is when nobody says how wide.
+const USUAL: usize = 100;
+
+/// Prints a result to standard output.
+pub(super) fn result(text: &str) {
+    // A reader that went away (`| head`) is no reason to fail.
+    let _ = writeln!(anstream::stdout(), "{}", text.trim_end_matches('\n'));
+}
+
+/// Prints a problem to standard error.
+pub(super) fn problem(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Columns of the terminal, within reason.
+pub(super) fn width() -> usize {
+    let terminal = console::Term::stdout();
+    let columns = terminal.size_checked().map(|(_, columns)| usize::from(columns));
+    columns.unwrap_or(USUAL).clamp(60, WIDEST)
+}
+
+/// Whether standard error shows colour; for messages that are painted before they are printed.
+pub(super) fn colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// The live line of a run: on a terminal it moves, elsewhere only what takes long is said, a line each.
+pub(super) struct Live {
+    bar: ProgressBar,
+    is_live: bool,
+    quiet: bool,
+}
+
+impl Live {
+    /// `quiet`: nothing at all is shown (machine output).
+    pub(super) fn new(quiet: bool) -> Live {
+        let is_live = !quiet && std::io::stderr().is_terminal();
+        let target = if is_live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if is_live {
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        bar.set_style(style("  {spinner} {msg}"));
+        Live { bar, is_live, quiet }
+    }
+
+    /// Shows how far a run is.
+    pub(super) fn show(&self, progress: &Progress<'_>) {
+        match progress {
+            Progress::Doing(what) => self.say(what),
+            Progress::Case { number: 1, of, .. } => {
+                self.bar.set_style(style("  {pos}/{len} cases   {bar:18}   {msg}   {per_sec}"));
+                self.bar.set_length(u64::from(*of));
+                self.bar.reset_elapsed();
+                self.bar.set_position(1);
+            }
+            Progress::Case { number, operations, faults, .. } => {
+                self.bar.set_position(u64::from(*number));
+                self.bar.set_message(format!("{operations} operations   {faults} faults fired"));
+            }
+            Progress::Suspected { invariant, number } => {
+                self.bar.set_style(style("  {spinner} {msg}"));
+                let place = if *number == 0 { String::new() } else { format!(" in case {number}") };
+                self.say(&format!("{invariant}: violated{place}; confirming and shrinking"));
+            }
+            Progress::Trying { case, runs } => {
+                self.bar.set_message(format!("shrinking   run {runs}: {}", Size::of(case)));
+            }
+            Progress::Reproducing { run, of } => {
+                self.bar.set_message(format!("measuring   run {run} of {of}"))
+            }
+            Progress::Searching { .. } | Progress::Found { .. } => {}
+        }
+    }
+
+    /// Prints a result above the live line.
+    pub(super) fn result(&self, text: &str) {
+        self.bar.suspend(|| result(text));
+    }
+
+    fn say(&self, what: &str) {
+        self.bar.set_message(what.to_owned());
+        if !self.is_live && !self.quiet {
+            problem(&format!("  {what}"));
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // The templates are constants of this file; the plain one is a fallback that shows the same numbers.
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("█░")
+}

@@ -1,0 +1,165 @@
+//! One JSON object per line, for machines. Format 1.
+
+use serde::Serialize;
+
+use super::{Found, InvariantSummary, Rate, Summary, Violation};
+
+#[derive(Serialize)]
+struct SummaryLine<'a> {
+    r#type: &'static str,
+    format: u32,
+    spec: &'a str,
+    variant: Option<&'a str>,
+    world: &'a str,
+    seed: u64,
+    cases: u32,
+    operations: u64,
+    faults_fired: u64,
+    faults_never_fired: &'a [String],
+    seconds: f64,
+    cases_per_second: f64,
+    outcome: &'static str,
+    invariants: Vec<InvariantLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct InvariantLine<'a> {
+    name: &'a str,
+    verdict: &'static str,
+    expected: crate::spec::Expected,
+    reason: Option<String>,
+    case: Option<u32>,
+    minimal: Option<MinimalLine>,
+    shrink_runs: Option<u32>,
+    shrink_seconds: Option<f64>,
+    reproduced: Option<[u32; 2]>,
+    without: Vec<WithoutLine<'a>>,
+    case_file: Option<String>,
+}
+
+#[derive(Serialize)]
+struct MinimalLine {
+    operations: usize,
+    faults: usize,
+}
+
+#[derive(Serialize)]
+struct WithoutLine<'a> {
+    fault: &'a str,
+    rate: [u32; 2],
+}
+
+/// The line for a spec and variant that ran.
+pub fn summary(summary: &Summary) -> String {
+    line(&SummaryLine {
+        r#type: "summary",
+        format: 1,
+        spec: &summary.spec,
+        variant: summary.variant.as_deref(),
+        world: &summary.world,
+        seed: summary.seed,
+        cases: summary.cases,
+        operations: summary.operations,
+        faults_fired: summary.faults_fired,
+        faults_never_fired: &summary.faults_never_fired,
+        seconds: rounded(summary.seconds),
+        cases_per_second: rounded(summary.cases_per_second()),
+        outcome: summary.ending().word(),
+        invariants: summary.invariants.iter().map(invariant).collect(),
+    })
+}
+
+/// The line for a replay: how often the invariant was violated.
+pub fn replay(spec: &str, variant: Option<&str>, invariant: &str, case_file: &str, rate: Rate) -> String {
+    #[derive(Serialize)]
+    struct ReplayLine<'a> {
+        r#type: &'static str,
+        format: u32,
+        spec: &'a str,
+        variant: Option<&'a str>,
+        invariant: &'a str,
+        case_file: &'a str,
+        violated: [u32; 2],
+    }
+    line(&ReplayLine {
+        r#type: "replay",
+        format: 1,
+        spec,
+        variant,
+        invariant,
+        case_file,
+        violated: [rate.k, rate.n],
+    })
+}
+
+/// The line for a run that could not tell anything.
+pub fn error(spec: &str, variant: Option<&str>, message: &str) -> String {
+    #[derive(Serialize)]
+    struct ErrorLine<'a> {
+        r#type: &'static str,
+        format: u32,
+        spec: &'a str,
+        variant: Option<&'a str>,
+        message: &'a str,
+    }
+    line(&ErrorLine { r#type: "error", format: 1, spec, variant, message })
+}
+
+fn invariant(summary: &InvariantSummary) -> InvariantLine<'_> {
+    let empty = InvariantLine {
+        name: &summary.name,
+        verdict: summary.verdict(),
+        expected: summary.expected,
+        reason: None,
+        case: None,
+        minimal: None,
+        shrink_runs: None,
+        shrink_seconds: None,
+        reproduced: None,
+        without: Vec::new(),
+        case_file: None,
+    };
+    match &summary.found {
+        Found::Held { .. } => empty,
+        Found::NotExercised(reason) | Found::Unknown(reason) => {
+            InvariantLine { reason: Some(reason.clone()), ..empty }
+        }
+        Found::NotReproduced(once) => InvariantLine {
+            reason: Some(format!(
+                "violated once and not again on fresh services: {}",
+                once.evidence.sentence
+            )),
+            case: Some(once.case),
+            reproduced: Some([once.reproduced.k, once.reproduced.n]),
+            ..empty
+        },
+        Found::Violated(violation) => violated(violation, empty),
+    }
+}
+
+fn violated<'a>(violation: &'a Violation, empty: InvariantLine<'a>) -> InvariantLine<'a> {
+    let without = |(fault, rate): &'a (String, Rate)| WithoutLine { fault, rate: [rate.k, rate.n] };
+    InvariantLine {
+        reason: Some(violation.evidence.sentence.clone()),
+        case: Some(violation.case),
+        minimal: Some(MinimalLine {
+            operations: violation.minimal.operations.len(),
+            faults: violation.minimal.faults.len(),
+        }),
+        shrink_runs: Some(violation.shrink_runs),
+        shrink_seconds: Some(rounded(violation.shrink_seconds)),
+        reproduced: Some([violation.reproduced.k, violation.reproduced.n]),
+        without: violation.without.iter().map(without).collect(),
+        case_file: Some(violation.case_file.display().to_string()),
+        ..empty
+    }
+}
+
+/// Milliseconds are as fine as these numbers are good.
+fn rounded(number: f64) -> f64 {
+    (number * 1000.0).round() / 1000.0
+}
+
+fn line(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|error| format!(r#"{{"type":"error","message":"{error}"}}"#))
+}

@@ -1,0 +1,219 @@
+//! What people and machines read: plain data first, then text and JSON made from it.
+//!
+//! A report consumes data only, so a live run, a replay and a stored result print the same.
+
+pub mod json;
+pub mod steps;
+pub mod text;
+
+use std::path::PathBuf;
+
+use crate::case::Case;
+use crate::check::Evidence;
+use crate::history::History;
+use crate::spec::Expected;
+
+/// What became of one spec in one variant.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// Name of the spec.
+    pub spec: String,
+    /// Name of the variant, if the spec has variants.
+    pub variant: Option<String>,
+    /// The world: `embedded`.
+    pub world: String,
+    /// The seed that all its cases were made from.
+    pub seed: u64,
+    /// Cases that ran.
+    pub cases: u32,
+    /// Operations that were begun in them.
+    pub operations: u64,
+    /// Faults that were carried out in them.
+    pub faults_fired: u64,
+    /// Faults of the spec that never fired in any case.
+    pub faults_never_fired: Vec<String>,
+    /// How long the search took, without building, starting and shrinking.
+    pub search_seconds: f64,
+    /// How long everything took.
+    pub seconds: f64,
+    /// What was found of each invariant.
+    pub invariants: Vec<InvariantSummary>,
+}
+
+/// What was found of one invariant.
+#[derive(Debug, Clone)]
+pub struct InvariantSummary {
+    /// Its name.
+    pub name: String,
+    /// What the spec expects of it here.
+    pub expected: Expected,
+    /// What was found.
+    pub found: Found,
+}
+
+/// What was found of an invariant over all cases.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// It held in every case that exercised it: so many.
+    Held {
+        /// Cases that exercised it.
+        exercised: u32,
+    },
+    /// No case exercised it; the reason of the last.
+    NotExercised(String),
+    /// In some case it could not be decided; the reason.
+    Unknown(String),
+    /// It was broken once, and not again on fresh services: it depends on earlier cases, or is rare.
+    NotReproduced(Box<Unconfirmed>),
+    /// It was broken.
+    Violated(Box<Violation>),
+}
+
+/// A violation that did not come again.
+#[derive(Debug, Clone)]
+pub struct Unconfirmed {
+    /// The case that broke it.
+    pub case: u32,
+    /// What was seen.
+    pub evidence: Evidence,
+    /// How often it came again, of how many runs on fresh services.
+    pub reproduced: Rate,
+    /// Where the history of the violation is kept.
+    pub history_file: PathBuf,
+}
+
+/// A violation, shrunk.
+#[derive(Debug, Clone)]
+pub struct Violation {
+    /// The number of the case that broke it, from 1; 0 for a case without faults before the search.
+    pub case: u32,
+    /// Whether it needs no fault at all.
+    pub without_any_fault: bool,
+    /// Size of the case as it was found.
+    pub found_as: Size,
+    /// The simplest case that still breaks it.
+    pub minimal: Case,
+    /// What was seen in one run of it.
+    pub history: History,
+    /// What shows the violation in that history.
+    pub evidence: Evidence,
+    /// Runs that shrinking took.
+    pub shrink_runs: u32,
+    /// Seconds that shrinking took.
+    pub shrink_seconds: f64,
+    /// How often the minimal case broke it.
+    pub reproduced: Rate,
+    /// How often it did without each of its faults.
+    pub without: Vec<(String, Rate)>,
+    /// The file that replays it.
+    pub case_file: PathBuf,
+}
+
+/// Operations and faults of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Operations.
+    pub operations: usize,
+    /// Faults.
+    pub faults: usize,
+}
+
+impl Size {
+    /// The size of this case.
+    pub fn of(case: &Case) -> Size {
+        Size { operations: case.operations.len(), faults: case.faults.len() }
+    }
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let noun = |count: usize, noun: &str| match count {
+            1 => format!("1 {noun}"),
+            _ => format!("{count} {noun}s"),
+        };
+        write!(formatter, "{}, {}", noun(self.operations, "operation"), noun(self.faults, "fault"))
+    }
+}
+
+/// k of n.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How often.
+    pub k: u32,
+    /// Of how many runs.
+    pub n: u32,
+}
+
+impl std::fmt::Display for Rate {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}/{}", self.k, self.n)
+    }
+}
+
+/// How a run ended, as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Every invariant held.
+    Held,
+    /// Every invariant is as the spec expects, at least one of them violated.
+    AsExpected,
+    /// An invariant was violated, or an expected violation was not found.
+    Violated,
+    /// An invariant was not exercised or could not be decided.
+    NotProven,
+}
+
+impl Ending {
+    /// The word for it in machine output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Ending::Held => "held",
+            Ending::AsExpected => "as expected",
+            Ending::Violated => "violated",
+            Ending::NotProven => "not proven",
+        }
+    }
+}
+
+impl InvariantSummary {
+    /// Whether this is what the spec expects; `None`: nothing was proven.
+    pub fn is_expected(&self) -> Option<bool> {
+        match (&self.found, self.expected) {
+            (Found::Violated(_), expected) => Some(expected == Expected::Violated),
+            (Found::Held { .. }, expected) => Some(expected == Expected::Held),
+            (Found::NotExercised(_) | Found::Unknown(_) | Found::NotReproduced(_), _) => None,
+        }
+    }
+
+    /// The word for what was found.
+    pub fn verdict(&self) -> &'static str {
+        match self.found {
+            Found::Held { .. } => "held",
+            Found::NotExercised(_) => "not exercised",
+            Found::Unknown(_) | Found::NotReproduced(_) => "unknown",
+            Found::Violated(_) => "violated",
+        }
+    }
+}
+
+impl Summary {
+    /// How it ended, over all invariants.
+    pub fn ending(&self) -> Ending {
+        let of =
+            |wanted: Option<bool>| self.invariants.iter().any(|invariant| invariant.is_expected() == wanted);
+        if of(Some(false)) {
+            Ending::Violated
+        } else if of(None) {
+            Ending::NotProven
+        } else if self.invariants.iter().any(|invariant| matches!(invariant.found, Found::Violated(_))) {
+            Ending::AsExpected
+        } else {
+            Ending::Held
+        }
+    }
+
+    /// Cases per second of the search.
+    pub fn cases_per_second(&self) -> f64 {
+        if self.search_seconds > 0.0 { f64::from(self.cases) / self.search_seconds } else { 0.0 }
+    }
+}

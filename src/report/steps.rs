@@ -1,0 +1,204 @@
+//! A minimal history told in steps: what a person needs to see to believe the violation.
+
+use crate::case::{Argument, Case, FaultAction};
+use crate::check::Evidence;
+use crate::history::{Content, Event, Fact, History, Outcome, Seen, What};
+
+/// One line of the story.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Who acts: a client, a service, a fault.
+    pub actor: String,
+    /// What happens.
+    pub text: String,
+    /// A status, a place, a reason.
+    pub detail: String,
+    /// Why this step matters: set on culprits.
+    pub note: Option<String>,
+    /// Whether it is a fault.
+    pub is_fault: bool,
+}
+
+impl Step {
+    fn new(actor: impl Into<String>, text: impl Into<String>, detail: impl Into<String>) -> Step {
+        Step { actor: actor.into(), text: text.into(), detail: detail.into(), note: None, is_fault: false }
+    }
+}
+
+/// Tells the history of a minimal case up to its violation.
+pub fn steps(case: &Case, history: &History, evidence: &Evidence) -> Vec<Step> {
+    let mut teller =
+        Teller { case, history, evidence, told: Vec::new(), pending: Vec::new(), given: Vec::new() };
+    let last = evidence.events.iter().max().copied().unwrap_or(u64::MAX);
+    for event in history.events.iter().filter(|event| event.seq <= last) {
+        teller.tell(event);
+    }
+    teller.told
+}
+
+struct Teller<'a> {
+    case: &'a Case,
+    history: &'a History,
+    evidence: &'a Evidence,
+    told: Vec<Step>,
+    /// Duplicates that were ordered; each is told where its copy arrives.
+    pending: Vec<Step>,
+    /// Records that were delivered, by service.
+    given: Vec<(&'a str, &'a str, &'a Content)>,
+}
+
+impl<'a> Teller<'a> {
+    fn tell(&mut self, event: &'a Event) {
+        let step = match &event.what {
+            What::Invoked { operation, client, name, given } => {
+                Some(self.operation(*operation, *client, name, given))
+            }
+            What::Fact(fact) => self.fact(event, fact),
+            What::Fired { fault, action, allowed } => self.fault(*fault, action, allowed),
+            What::Exited { service, .. } => Some(Step::new(service, "is killed", "")),
+            What::Started { service } => Some(Step::new(service, "is started again", "")),
+            What::Observed(seen) if self.evidence.events.contains(&event.seq) => {
+                Some(Step::new(&seen.source, "is read when all is quiet", ""))
+            }
+            _ => None,
+        };
+        if let Some(mut step) = step {
+            let culprit = self.evidence.events.iter().position(|seq| *seq == event.seq);
+            // Everything before the last culprit is as it should be; its note says what is wrong.
+            let is_last = culprit.is_some_and(|index| index + 1 == self.evidence.events.len());
+            let is_view = matches!(event.what, What::Observed(_));
+            step.note = culprit
+                .filter(|_| is_last || is_view)
+                .and_then(|index| self.evidence.notes.get(index).cloned());
+            self.told.push(step);
+        }
+    }
+
+    fn operation(
+        &self,
+        operation: usize,
+        client: u32,
+        name: &str,
+        given: &indexmap::IndexMap<String, Argument>,
+    ) -> Step {
+        let outcome = self.history.events.iter().find_map(|event| match &event.what {
+            What::Returned { operation: of, outcome, detail } if *of == operation => Some(match outcome {
+                Outcome::Ok => "ok".to_owned(),
+                Outcome::Fail => format!("fail: {detail}"),
+                Outcome::Info => format!("unknown: {detail}"),
+            }),
+            _ => None,
+        });
+        let arguments: Vec<String> = given.values().map(ToString::to_string).collect();
+        Step::new(
+            format!("client {client}"),
+            format!("{name} {}", arguments.join(" ")),
+            outcome.unwrap_or_default(),
+        )
+    }
+
+    fn fact(&mut self, event: &Event, fact: &'a Fact) -> Option<Step> {
+        let service = fact.service.as_deref();
+        match &fact.seen {
+            Seen::Delivered { topic, partition, offset, record } if self.matters(fact) => {
+                let service = service?;
+                if self.given.contains(&(service, topic, record)) {
+                    self.told.append(&mut self.pending);
+                }
+                self.given.push((service, topic, record));
+                let from = self.producer(topic, record).unwrap_or("a client");
+                let text = format!("── {} ──▶ {service}", named(topic, record, fact));
+                Some(Step::new(from, text, format!("{topic}/{partition}@{offset}")))
+            }
+            Seen::Effect { effect, dependency, key, .. } if self.matters(fact) => {
+                let status = self.status_after(event, service);
+                let about = key.as_deref().unwrap_or_default();
+                Some(Step::new(service?, format!("{effect} {about} ──▶ {dependency}"), status))
+            }
+            Seen::Row { database, table, new, old, .. } if self.evidence.events.contains(&event.seq) => {
+                let row = new.as_ref().or(old.as_ref())?;
+                let cells: Vec<String> =
+                    row.iter().map(|(column, value)| format!("{column} = {value}")).collect();
+                Some(Step::new(database, format!("commits {table}: {}", cells.join(", ")), ""))
+            }
+            _ => None,
+        }
+    }
+
+    /// Deliveries and effects are told for the services that the culprits belong to, or for all.
+    fn matters(&self, fact: &Fact) -> bool {
+        let culprits = self.history.facts().filter(|(event, _)| self.evidence.events.contains(&event.seq));
+        let mut services = culprits.filter_map(|(_, culprit)| culprit.service.as_ref()).peekable();
+        let about = &self.evidence.about;
+        let is_about =
+            about.is_empty() || fact.about.is_empty() || fact.about.iter().any(|id| about.contains(id));
+        is_about
+            && (services.peek().is_none() || services.any(|service| Some(service) == fact.service.as_ref()))
+    }
+
+    fn fault(&mut self, index: usize, action: &str, allowed: &str) -> Option<Step> {
+        let fault = self.case.faults.get(index)?;
+        let about = &fault.at.about;
+        let text = match &fault.action {
+            FaultAction::Duplicate { topic } => {
+                let record = self.published(topic, about).unwrap_or_else(|| format!("the record of {about}"));
+                format!("{record} is delivered again")
+            }
+            FaultAction::Hold { .. } => format!("{action} ({about})"),
+            FaultAction::Crash { service } => {
+                format!("{service} is killed {} {} {about}", edge(fault.at.edge), fault.at.fact)
+            }
+        };
+        let step = Step { is_fault: true, ..Step::new("⚡ fault", text, format!("allowed: {allowed}")) };
+        if matches!(fault.action, FaultAction::Duplicate { .. }) {
+            self.pending.push(step);
+            return None;
+        }
+        Some(step)
+    }
+
+    fn published(&self, topic: &str, about: &str) -> Option<String> {
+        self.history.facts().find_map(|(_, fact)| match &fact.seen {
+            Seen::Published { topic: to, record, .. }
+                if to == topic && fact.about.iter().any(|id| id == about) =>
+            {
+                Some(named(topic, record, fact))
+            }
+            _ => None,
+        })
+    }
+
+    fn producer(&self, topic: &str, record: &Content) -> Option<&'a str> {
+        self.history.facts().find_map(|(_, fact)| match &fact.seen {
+            Seen::Produced { topic: to, record: sent, .. } if to == topic && sent == record => {
+                fact.service.as_deref()
+            }
+            _ => None,
+        })
+    }
+
+    fn status_after(&self, effect: &Event, service: Option<&str>) -> String {
+        let later = self.history.facts().filter(|(event, _)| event.seq > effect.seq);
+        let status = later.filter(|(_, fact)| fact.service.as_deref() == service).find_map(|(_, fact)| {
+            match fact.seen {
+                Seen::Replied { status, .. } => Some(status.to_string()),
+                _ => None,
+            }
+        });
+        status.unwrap_or_else(|| "no reply".to_owned())
+    }
+}
+
+fn edge(edge: crate::case::Edge) -> &'static str {
+    match edge {
+        crate::case::Edge::Before => "before",
+        crate::case::Edge::After => "after",
+    }
+}
+
+/// A record as people call it: the `type` in its JSON value, else its topic; and what it is about.
+fn named(topic: &str, record: &Content, fact: &Fact) -> String {
+    let value = record.value.as_deref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    let kind = value.as_ref().and_then(|value| value.get("type")).and_then(|kind| kind.as_str());
+    format!("{} {}", kind.unwrap_or(topic), fact.about.join(" ")).trim_end().to_owned()
+}

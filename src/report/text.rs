@@ -1,0 +1,153 @@
+//! The screen: what a person reads in a terminal. Colour is in the text; who prints it strips it where it
+//! does not belong.
+
+use anstyle::{AnsiColor, Style};
+
+use super::steps::{Step, steps};
+use super::{Ending, Found, InvariantSummary, Summary, Violation};
+use crate::spec::Expected;
+
+const RED: Style = AnsiColor::Red.on_default().bold();
+const GREEN: Style = AnsiColor::Green.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+const DIM: Style = Style::new().dimmed();
+const BOLD: Style = Style::new().bold();
+
+fn painted(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// The first line of a run: `checkout · naive   embedded world · seed 7f3a · 3 services`.
+pub fn heading(spec: &str, variant: Option<&str>, world: &str, seed: u64, services: usize) -> String {
+    let variant = variant.map(|variant| format!(" · {variant}")).unwrap_or_default();
+    let rest = format!("{world} world · seed {seed:x} · {services} services");
+    format!("{}   {}", painted(BOLD, &format!("{spec}{variant}")), painted(DIM, &rest))
+}
+
+/// A violation as it is found, explained: the story, the evidence, the rates, the files. `replay` is the command
+/// that runs it again.
+pub fn violation(name: &str, expected: Expected, violation: &Violation, width: usize) -> String {
+    let mut text = String::new();
+    let (mark, style) = if expected == Expected::Violated { ("✓", GREEN) } else { ("✗", RED) };
+    let how = match (violation.without_any_fault, expected) {
+        (true, _) => "fails without any fault",
+        (false, Expected::Violated) => "violated, as expected,",
+        (false, Expected::Held) => "violated",
+    };
+    let case = match violation.case {
+        0 => "before the search".to_owned(),
+        number => format!("in case {number}"),
+    };
+    text.push_str(&format!("{} {how} {case}\n", painted(style, &format!("{mark} {name}"))));
+    text.push_str(&painted(
+        DIM,
+        &format!(
+            "  shrunk   {} → {}   ({} runs, {:.1} s)",
+            violation.found_as,
+            super::Size::of(&violation.minimal),
+            violation.shrink_runs,
+            violation.shrink_seconds
+        ),
+    ));
+    text.push_str("\n\n");
+    text.push_str(&story(&steps(&violation.minimal, &violation.history, &violation.evidence), width));
+    text.push_str(&format!("\n  {}\n", painted(BOLD, &violation.evidence.sentence)));
+    text.push_str(&format!("  {}\n", rates(violation)));
+    let file = violation.case_file.display();
+    text.push_str(&format!("  {}   steadfast replay {file}\n", painted(DIM, "replay")));
+    text
+}
+
+fn rates(violation: &Violation) -> String {
+    let mut rates = match violation.minimal.faults.len() {
+        0 => format!("fails {}", violation.reproduced),
+        1 => format!("fails {} with the fault", violation.reproduced),
+        _ => format!("fails {} with the faults", violation.reproduced),
+    };
+    for (fault, rate) in &violation.without {
+        match violation.without.len() {
+            1 => rates.push_str(&format!(", {rate} without it")),
+            _ => rates.push_str(&format!("\n  fails {rate} without: {fault}")),
+        }
+    }
+    rates
+}
+
+/// The steps in columns, as wide as the terminal allows.
+pub fn story(steps: &[Step], width: usize) -> String {
+    let columns =
+        |of: fn(&Step) -> &str| steps.iter().map(|step| of(step).chars().count()).max().unwrap_or(0);
+    let actor = columns(|step| &step.actor);
+    let detail = columns(|step| &step.detail).min(48);
+    let room = width.saturating_sub(actor + detail + 10).max(24);
+    let text = columns(|step| &step.text).min(room);
+    let mut story = String::new();
+    for (number, step) in steps.iter().enumerate() {
+        let pad = |text: &str, wide: usize| {
+            format!("{text}{}", " ".repeat(wide.saturating_sub(text.chars().count())))
+        };
+        let (who, what) = (pad(&step.actor, actor), pad(&step.text, text));
+        let line = format!("{who}   {what}   {}", step.detail);
+        let line = if step.is_fault { painted(YELLOW, line.trim_end()) } else { line.trim_end().to_owned() };
+        let note = step.note.as_ref().map(|note| painted(RED, &format!("   ◀ {note}"))).unwrap_or_default();
+        story.push_str(&format!("  {:>2}  {line}{note}\n", number + 1));
+    }
+    story
+}
+
+/// The last lines of a run: each invariant, then how it ended.
+pub fn summary(summary: &Summary) -> String {
+    let mut text = String::new();
+    let wide = summary.invariants.iter().map(|invariant| invariant.name.chars().count()).max().unwrap_or(0);
+    for invariant in &summary.invariants {
+        let pad = " ".repeat(wide.saturating_sub(invariant.name.chars().count()));
+        let (mark, style) = match invariant.is_expected() {
+            Some(true) => ("✓", GREEN),
+            Some(false) => ("✗", RED),
+            None => ("?", YELLOW),
+        };
+        let verdict = painted(style, &format!("{mark} {}", invariant.name));
+        text.push_str(&format!("  {verdict}{pad}   {}\n", in_words(invariant)));
+    }
+    if !summary.faults_never_fired.is_empty() {
+        let never = summary.faults_never_fired.join(", ");
+        text.push_str(&format!("  {}\n", painted(YELLOW, &format!("never fired: {never}"))));
+    }
+    let (style, word) = match summary.ending() {
+        Ending::Held => (GREEN, "held"),
+        Ending::AsExpected => (GREEN, "as expected"),
+        Ending::Violated => (RED, "violated"),
+        Ending::NotProven => (YELLOW, "not proven"),
+    };
+    let counts = format!(
+        "{} cases · {} operations · {} faults fired · {:.1} s · {:.1} cases/s",
+        summary.cases,
+        summary.operations,
+        summary.faults_fired,
+        summary.seconds,
+        summary.cases_per_second()
+    );
+    text.push_str(&format!("  {}   {}\n", painted(style, word), painted(DIM, &counts)));
+    text
+}
+
+fn in_words(invariant: &InvariantSummary) -> String {
+    match (&invariant.found, invariant.expected) {
+        (Found::Held { exercised }, Expected::Held) => format!("held, exercised in {exercised} cases"),
+        (Found::Held { exercised }, Expected::Violated) => {
+            format!("held in {exercised} cases, but the spec expects it to be violated")
+        }
+        (Found::NotExercised(reason), _) => format!("not exercised: {reason}"),
+        (Found::Unknown(reason), _) => format!("unknown: {reason}"),
+        (Found::NotReproduced(once), _) => format!(
+            "violated in case {}, then {} times on fresh services: it depends on earlier cases, or is rare ({}); \
+             history in {}",
+            once.case,
+            once.reproduced,
+            once.evidence.sentence,
+            once.history_file.display()
+        ),
+        (Found::Violated(violation), Expected::Held) => format!("violated: {}", violation.evidence.sentence),
+        (Found::Violated(_), Expected::Violated) => "violated, as expected".to_owned(),
+    }
+}

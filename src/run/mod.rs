@@ -1,0 +1,102 @@
+//! Runs a case: services on a world, operations against them, faults on cue, until all is quiet.
+//!
+//! [`System`] is the spec, started: it can be played on, reset, made fresh and stopped. It judges nothing and
+//! decides nothing about cases; it returns what was seen.
+
+mod play;
+mod quiet;
+mod schedule;
+mod service;
+mod system;
+
+use crate::adapter::process::ProcessError;
+use crate::seam::kafka::SeamError;
+use crate::world::postgres::PostgresError;
+
+pub use system::{Between, System};
+
+/// Why a run could not tell anything: the world failed, not the system under test. Never a verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The broker could not be started.
+    #[error("the embedded Kafka broker could not be started: {0}")]
+    Broker(#[source] std::io::Error),
+    /// Postgres could not be had, or answered with an error.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
+    /// A seam could not do its work.
+    #[error(transparent)]
+    Seam(#[from] SeamError),
+    /// A service could not be built or started.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// A port, a file or the supervisor could not be had.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// A service did not become ready.
+    #[error("service `{service}` was not ready within {within:?}: {waiting_for}{}", quoted(.lines))]
+    NotReady {
+        /// The service.
+        service: String,
+        /// How long it was given.
+        within: std::time::Duration,
+        /// What it had not done yet.
+        waiting_for: String,
+        /// The end of its log.
+        lines: Vec<String>,
+    },
+    /// A service ended by itself.
+    #[error("service `{service}` ended by itself ({status}){}", quoted(.lines))]
+    Exited {
+        /// The service.
+        service: String,
+        /// How.
+        status: String,
+        /// The end of its log.
+        lines: Vec<String>,
+    },
+    /// A service was given an address and never used it, so its verdicts would mean nothing.
+    #[error(
+        "service `{service}` is ready but never connected to the Kafka address that it was given ({variable}); \
+         does it read that variable?"
+    )]
+    AroundSeam {
+        /// The service.
+        service: String,
+        /// The environment variable that holds the address.
+        variable: String,
+    },
+    /// A query of the spec could not be run.
+    #[error("invariant `{invariant}`, source `{source_name}`: {reason}")]
+    Query {
+        /// The invariant, or `settled_when`.
+        invariant: String,
+        /// The source in it.
+        source_name: String,
+        /// What the database said.
+        reason: String,
+    },
+    /// The spec asks for something that it does not have.
+    #[error("{0}")]
+    Spec(String),
+}
+
+impl RunError {
+    fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> RunError {
+        let what = what.into();
+        move |source| RunError::Io { what, source }
+    }
+}
+
+fn quoted(lines: &[String]) -> String {
+    if lines.is_empty() {
+        return "\n  it wrote nothing to its log".to_owned();
+    }
+    let shown: Vec<String> = lines.iter().map(|line| format!("\n  | {line}")).collect();
+    format!("\n  the end of its log:{}", shown.concat())
+}

@@ -1,0 +1,210 @@
+//! The one loop that drives a case: operations begin when they are due, faults are carried out when a seam
+//! asks, until everything has ended, was released and is quiet.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use indexmap::IndexMap;
+use tokio::task::JoinSet;
+
+use super::quiet::{LOOK_EVERY, cut_off, disagree};
+use super::schedule::Schedule;
+use super::{RunError, System};
+use crate::adapter::operation::{HttpRequest, Request, request, send};
+use crate::case::{Case, Subjects};
+use crate::history::{FORMAT, History, Outcome, Recorder, What, clock};
+
+impl System {
+    /// Runs one case; `allowed` says for each fault why the spec allows it. With a path, the history is also
+    /// written there as it happens.
+    ///
+    /// # Errors
+    /// The world or a service failed, so that nothing can be said of the case.
+    pub async fn play(
+        &mut self,
+        case: &Case,
+        allowed: Vec<String>,
+        history: Option<&Path>,
+    ) -> Result<History, RunError> {
+        let subjects = Arc::new(Subjects::new(case, &self.next_tag()));
+        let recorder = Recorder::begin(history).map_err(RunError::io("the history"))?;
+        // Rows of the reset, or of what came late, belong to no case.
+        for database in self.databases.values_mut() {
+            database.row_versions().await?;
+        }
+        self.disturbed = true;
+        self.conductor.begin(case, allowed, Arc::clone(&subjects), recorder);
+        let (spec, variant) = (self.spec.name.clone(), self.variant.clone());
+        self.conductor.record(What::Began { format: FORMAT, spec, variant });
+        let driven = self.drive(case, &subjects).await;
+        let recorder = self.conductor.end();
+        let is_quiet = driven?;
+        self.disturbed = !is_quiet;
+        let history = recorder.map(Recorder::finish).transpose().map_err(RunError::io("the history"))?;
+        Ok(history.unwrap_or_default())
+    }
+
+    /// Whether the case became quiet before its deadline.
+    async fn drive(&mut self, case: &Case, subjects: &Arc<Subjects>) -> Result<bool, RunError> {
+        let deadline = clock::now() + self.spec.settings.deadline;
+        let mut schedule = Schedule::new(case);
+        let mut running: JoinSet<usize> = JoinSet::new();
+        let mut ended = vec![false; case.operations.len()];
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            for index in schedule.begin_due() {
+                self.begin_operation(case, index, subjects, &mut running)?;
+            }
+            if schedule.is_over() {
+                break;
+            }
+            tokio::select! {
+                Some(Ok(index)) = running.join_next() => {
+                    ended[index] = true;
+                    schedule.end(index);
+                }
+                Some(order) = self.orders.recv() => self.obey(order).await?,
+                _ = look.tick() => {
+                    self.fail_if_ended()?;
+                    self.read_rows().await?;
+                    self.release_if_stuck();
+                }
+            }
+            if clock::now() >= deadline {
+                running.abort_all();
+                (0..ended.len())
+                    .filter(|&index| !ended[index])
+                    .for_each(|index| self.conductor.record(cut_off(index)));
+                return self.give_up(vec!["operations were still in flight".to_owned()]);
+            }
+        }
+        self.settle(deadline).await
+    }
+
+    /// After the last operation: release what is held, again and again until nothing is, heal, observe.
+    async fn settle(&mut self, deadline: Instant) -> Result<bool, RunError> {
+        loop {
+            let moving = self.until_quiet(deadline).await?;
+            if !moving.is_empty() {
+                return self.give_up(moving);
+            }
+            if self.conductor.release_holds() == 0 {
+                break;
+            }
+        }
+        self.conductor.heal();
+        self.conductor.record(What::Quiet);
+        let observed = self.observe().await?;
+        if disagree(&observed) {
+            // Before a final state is judged, it is looked at again after one more quiet period.
+            self.conductor.stir();
+            let moving =
+                self.until_quiet(deadline.max(clock::now() + self.spec.settings.quiet_for * 4)).await?;
+            if !moving.is_empty() {
+                return self.give_up(moving);
+            }
+            self.observe().await?;
+        }
+        Ok(true)
+    }
+
+    /// Waits until nothing moves, or until only what is held does not; returns what still moves at the deadline.
+    async fn until_quiet(&mut self, deadline: Instant) -> Result<Vec<String>, RunError> {
+        loop {
+            while let Ok(order) = self.orders.try_recv() {
+                self.obey(order).await?;
+            }
+            self.fail_if_ended()?;
+            let moving = self.moving().await?;
+            let only_held =
+                self.conductor.holds() > 0 && self.conductor.idle_for() >= self.spec.settings.quiet_for;
+            if moving.is_empty() || only_held {
+                return Ok(Vec::new());
+            }
+            if clock::now() >= deadline {
+                return Ok(moving);
+            }
+            tokio::select! {
+                Some(order) = self.orders.recv() => self.obey(order).await?,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    fn give_up(&mut self, moving: Vec<String>) -> Result<bool, RunError> {
+        self.conductor.heal();
+        self.conductor.record(What::NotQuiet { moving });
+        Ok(false)
+    }
+
+    /// An operation may wait for what a fault holds back; without this it would wait for its time-out.
+    fn release_if_stuck(&self) {
+        if self.conductor.idle_for() >= self.spec.settings.quiet_for * 4 {
+            self.conductor.release_holds();
+        }
+    }
+
+    fn fail_if_ended(&self) -> Result<(), RunError> {
+        match self.services.values().find_map(super::service::RunningService::ended) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn begin_operation(
+        &self,
+        case: &Case,
+        index: usize,
+        subjects: &Subjects,
+        running: &mut JoinSet<usize>,
+    ) -> Result<(), RunError> {
+        let operation = &case.operations[index];
+        let unknown = || RunError::Spec(format!("the spec has no operation `{}`", operation.operation));
+        let kind = self.spec.operations.get(&operation.operation).ok_or_else(unknown)?;
+        let addresses: IndexMap<String, String> = self
+            .services
+            .iter()
+            .filter_map(|(name, service)| Some((name.clone(), format!("http://{}", service.http?))))
+            .collect();
+        let request = request(kind, operation, subjects, &addresses).map_err(|name| {
+            RunError::Spec(format!("operation `{}`: `${{{name}}}` is not known", operation.operation))
+        })?;
+        self.conductor.record(What::Invoked {
+            operation: index,
+            client: operation.client,
+            name: operation.operation.clone(),
+            given: operation.given.clone(),
+        });
+        let (conductor, client, timeout) =
+            (self.conductor.clone(), self.client.clone(), self.spec.settings.operation_timeout);
+        let kafka = self.kafka.clone();
+        running.spawn(async move {
+            let (outcome, detail) = match &request {
+                Request::Http { method, url, headers, body } => {
+                    let request = HttpRequest { method, url, headers, body: body.as_ref() };
+                    send(&client, request, timeout).await
+                }
+                Request::Record { topic, key, value, headers } => {
+                    let (key, value) = (key.as_ref().map(String::as_bytes), value.to_string());
+                    let headers: Vec<(&str, &[u8])> =
+                        headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+                    let sent = match &kafka {
+                        Some(kafka) => kafka.produce(topic, key, Some(value.as_bytes()), &headers).await,
+                        None => return index,
+                    };
+                    match sent {
+                        Ok(()) => (Outcome::Ok, "acknowledged".to_owned()),
+                        Err(error) => (Outcome::Info, error.to_string()),
+                    }
+                }
+            };
+            let detail = conductor.shown(detail.as_bytes());
+            conductor.record(What::Returned { operation: index, outcome, detail });
+            conductor.stir();
+            index
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! When is nothing left to happen? Observed at the seams, never assumed.
+//!
+//! Quiet is: no operation, call or transaction in flight; nothing in the relay; every record delivered and
+//! its offset committed; and for `quiet_for` no fact that changes state. A consumer that commits late
+//! (auto-commit every few seconds) would never get there in time, so when everything was delivered and nothing
+//! has moved for [`LATE_COMMIT`], a missing commit alone does not put off quiet.
+
+use std::time::Duration;
+
+use crate::history::{Fact, Observation, Outcome, Seen, What};
+use crate::spec::{Invariant, Source};
+
+use super::{RunError, System};
+
+/// After this long without any movement a missing offset commit is taken for a late one.
+const LATE_COMMIT: Duration = Duration::from_secs(1);
+/// How often the world is looked at.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(4);
+
+impl System {
+    /// What is still moving, in words; empty when the world is quiet.
+    pub(super) async fn moving(&mut self) -> Result<Vec<String>, RunError> {
+        self.read_rows().await?;
+        let mut moving = self.conductor.in_flight();
+        let idle = self.conductor.idle_for();
+        let quiet_for = self.spec.settings.quiet_for;
+        if idle < quiet_for {
+            moving.push(format!("something changed within the last {quiet_for:?}"));
+        }
+        if let Some(kafka) = &self.kafka {
+            let unsettled = kafka.unsettled();
+            if unsettled.relay > 0 {
+                moving.push(format!("{} records wait to be published", unsettled.relay));
+            }
+            for lag in &unsettled.lags {
+                if lag.undelivered > 0 {
+                    moving.push(format!(
+                        "{} has not been given {} records of {}",
+                        lag.service, lag.undelivered, lag.topic
+                    ));
+                } else if lag.behind > 0 && idle < quiet_for.max(LATE_COMMIT) {
+                    moving.push(format!(
+                        "{} has not committed {} records of {}",
+                        lag.service, lag.behind, lag.topic
+                    ));
+                }
+            }
+            for service in self.services.values_mut() {
+                if let Some(missing) = service.waits_for_restart(kafka) {
+                    moving.push(format!("{} waits for {missing}", service.name));
+                }
+            }
+        }
+        if moving.is_empty() {
+            self.ask_databases(&mut moving).await?;
+        }
+        Ok(moving)
+    }
+
+    /// Brings every row version that was committed since the last time into the history.
+    pub(super) async fn read_rows(&mut self) -> Result<(), RunError> {
+        for (name, database) in &mut self.databases {
+            for version in database.row_versions().await? {
+                let values = version.old.iter().chain(&version.new).flat_map(|row| row.values());
+                let texts: Vec<String> = values.map(ToString::to_string).collect();
+                let about = self.conductor.about(&texts.iter().map(String::as_bytes).collect::<Vec<_>>());
+                let old = version.old.map(|row| self.conductor.shown_row(row));
+                let new = version.new.map(|row| self.conductor.shown_row(row));
+                let seen = Seen::Row {
+                    database: name.clone(),
+                    table: version.table,
+                    old,
+                    new,
+                    transaction: version.transaction,
+                    commit: version.commit_lsn,
+                    visible: version.last_in_transaction,
+                };
+                let _ = self.conductor.passed(Fact { service: None, about, seen });
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask_databases(&mut self, moving: &mut Vec<String>) -> Result<(), RunError> {
+        for (name, database) in &self.databases {
+            let open = database.open_transactions().await?;
+            if open > 0 {
+                moving.push(format!("{open} transactions are open in {name}"));
+            }
+        }
+        if let Some(source) = &self.spec.settings.settled_when {
+            let rows = self.query("settled_when", "it", source).await?.rows;
+            if rows.first().and_then(|row| row.first()) != Some(&serde_json::Value::Bool(true)) {
+                moving.push("settled_when is not true yet".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the final state that the invariants compare.
+    pub(super) async fn observe(&mut self) -> Result<Vec<Observation>, RunError> {
+        let spec = std::sync::Arc::clone(&self.spec);
+        let mut observed = Vec::new();
+        for (invariant, stated) in &spec.invariants {
+            let Invariant::Agree { sources } = stated else { continue };
+            for (name, source) in sources {
+                let seen = self.query(invariant, name, source).await?;
+                self.conductor.record(What::Observed(seen.clone()));
+                observed.push(seen);
+            }
+        }
+        Ok(observed)
+    }
+
+    async fn query(&self, invariant: &str, name: &str, source: &Source) -> Result<Observation, RunError> {
+        let failed = |reason: String| RunError::Query {
+            invariant: invariant.to_owned(),
+            source_name: name.to_owned(),
+            reason,
+        };
+        let database = self.databases.get(&source.database);
+        let database =
+            database.ok_or_else(|| failed(format!("there is no database `{}`", source.database)))?;
+        let read = database.query(&source.sql).await.map_err(|error| failed(error.to_string()))?;
+        let shown = |value: serde_json::Value| match value {
+            serde_json::Value::String(text) => self.conductor.shown(text.as_bytes()).into(),
+            other => other,
+        };
+        Ok(Observation {
+            invariant: invariant.to_owned(),
+            source: name.to_owned(),
+            columns: read.columns,
+            rows: read.rows.into_iter().map(|row| row.into_iter().map(shown).collect()).collect(),
+        })
+    }
+}
+
+/// Whether two sources of one invariant show different rows, so that a second look is worth its time.
+pub(super) fn disagree(observed: &[Observation]) -> bool {
+    let sorted = |observation: &Observation| {
+        let mut rows: Vec<String> = observation.rows.iter().map(|row| format!("{row:?}")).collect();
+        rows.sort_unstable();
+        rows
+    };
+    observed
+        .windows(2)
+        .any(|pair| pair[0].invariant == pair[1].invariant && sorted(&pair[0]) != sorted(&pair[1]))
+}
+
+/// How an operation ended that was cut off by the end of its case.
+pub(super) fn cut_off(operation: usize) -> What {
+    What::Returned { operation, outcome: Outcome::Info, detail: "the case ended first".to_owned() }
+}

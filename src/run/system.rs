@@ -1,0 +1,266 @@
+//! The spec, started: a world, the seams before it, and the services.
+
+use std::sync::Arc;
+
+use futures::future::{join_all, try_join_all};
+use indexmap::IndexMap;
+use tokio::sync::mpsc;
+
+use super::RunError;
+use super::service::{RunningService, build_all, free_port};
+use crate::history::{What, clock};
+use crate::seam::http::PlayedDependency;
+use crate::seam::kafka::{KafkaSeam, MediatedTopic};
+use crate::seam::{Conductor, Order};
+use crate::spec::{FaultRule, Spec, Variant};
+use crate::world::broker::{Broker, BrokerOptions};
+use crate::world::postgres::{Database, Server};
+use crate::world::supervisor::Supervisor;
+
+/// How the world is made as new between two cases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Between {
+    /// Data is deleted and seeded again under the running services.
+    Reset,
+    /// Fresh services, topics and databases.
+    Restart,
+}
+
+/// The spec in one of its variants, running.
+pub struct System {
+    pub(super) spec: Arc<Spec>,
+    pub(super) variant: Option<String>,
+    pub(super) conductor: Conductor,
+    pub(super) orders: mpsc::UnboundedReceiver<Order>,
+    pub(super) kafka: Option<Arc<KafkaSeam>>,
+    pub(super) databases: IndexMap<String, Database>,
+    pub(super) dependencies: IndexMap<String, PlayedDependency>,
+    pub(super) services: IndexMap<String, RunningService>,
+    pub(super) client: reqwest::Client,
+    /// Distinguishes the ids of one run from those of every other.
+    pub(super) runs: u64,
+    /// Whether the last case left the services in a state that a reset does not mend.
+    pub(super) disturbed: bool,
+    broker: Option<Broker>,
+    postgres: Option<Server>,
+    supervisor: Supervisor,
+}
+
+impl System {
+    /// Builds and starts everything; `progress` is told in words what takes long.
+    ///
+    /// # Errors
+    /// Whatever could not be built or started.
+    pub async fn start(
+        spec: Arc<Spec>,
+        variant: Option<&str>,
+        supervisor: Supervisor,
+        mut progress: impl FnMut(&str),
+    ) -> Result<System, RunError> {
+        build_all(&spec.services, &supervisor, |command| progress(&format!("building: {command}"))).await?;
+        progress("starting the world");
+        let (sender, orders) = mpsc::unbounded_channel();
+        let conductor = Conductor::new(sender);
+        let (broker, postgres) = tokio::try_join!(start_broker(&spec), start_postgres(&spec, &supervisor))?;
+        let kafka = match &broker {
+            Some(broker) => {
+                let topics = mediated(&spec);
+                Some(Arc::new(KafkaSeam::start(broker.address(), &topics, conductor.clone()).await?))
+            }
+            None => None,
+        };
+        let mut databases = IndexMap::new();
+        if let Some(server) = &postgres {
+            for (name, database) in &spec.databases {
+                let schema = database.schema.as_ref().map(std::fs::read_to_string).transpose();
+                let schema =
+                    schema.map_err(RunError::io(format!("the schema of `{name}`")))?.unwrap_or_default();
+                databases.insert(name.clone(), Database::create(server, name, &schema).await?);
+            }
+        }
+        let played = |(name, dependency): (&String, &crate::spec::Dependency)| {
+            (name.clone(), PlayedDependency::new(name, dependency, conductor.clone()))
+        };
+        let dependencies = spec.dependencies.iter().map(played).collect();
+        let mut system = System {
+            variant: variant.map(str::to_owned),
+            spec,
+            conductor,
+            orders,
+            kafka,
+            databases,
+            dependencies,
+            services: IndexMap::new(),
+            client: reqwest::Client::new(),
+            runs: 0,
+            disturbed: false,
+            broker,
+            postgres,
+            supervisor,
+        };
+        system.wire_services().await?;
+        progress("starting the services");
+        system.start_services().await?;
+        // Tables that the services made themselves belong to the state that a reset goes back to.
+        for database in system.databases.values_mut() {
+            database.keep_rows().await?;
+        }
+        Ok(system)
+    }
+
+    /// The spec that is running.
+    pub fn spec(&self) -> &Arc<Spec> {
+        &self.spec
+    }
+
+    /// Makes the world as new.
+    ///
+    /// # Errors
+    /// The world or a service failed.
+    pub async fn renew(&mut self, between: Between) -> Result<(), RunError> {
+        if between == Between::Restart || self.disturbed {
+            return self.restart().await;
+        }
+        try_join_all(self.databases.values_mut().map(Database::reset)).await?;
+        Ok(())
+    }
+
+    /// Ends everything: services, seams, broker, databases.
+    pub async fn stop(mut self) {
+        // What cannot be killed politely is killed by the supervisor a moment later.
+        let _ = join_all(self.services.values_mut().map(RunningService::kill)).await;
+        drop(self.kafka.take());
+        drop(self.dependencies);
+        drop(self.databases);
+        if let Some(server) = self.postgres.take() {
+            if let Err(error) = server.stop().await {
+                tracing::warn!(%error, "Postgres did not stop by itself");
+            }
+        }
+    }
+
+    async fn restart(&mut self) -> Result<(), RunError> {
+        try_join_all(self.services.values_mut().map(RunningService::kill)).await?;
+        if let Some(kafka) = &self.kafka {
+            for service in self.services.keys() {
+                kafka.disconnect(service).await;
+                kafka.forget(service);
+            }
+            if let Some(broker) = &self.broker {
+                broker.clear();
+            }
+            kafka.clear().await?;
+        }
+        self.dependencies.values().for_each(PlayedDependency::clear);
+        try_join_all(self.databases.values_mut().map(Database::recreate)).await?;
+        self.start_services().await?;
+        self.disturbed = false;
+        Ok(())
+    }
+
+    async fn start_services(&mut self) -> Result<(), RunError> {
+        for service in self.services.values_mut() {
+            service.start(&self.supervisor)?;
+        }
+        let (kafka, client) = (self.kafka.as_deref(), &self.client);
+        try_join_all(self.services.values_mut().map(|service| service.until_ready(kafka, client))).await?;
+        Ok(())
+    }
+
+    /// Gives every service its addresses: its own port, and its own way through each seam.
+    async fn wire_services(&mut self) -> Result<(), RunError> {
+        let spec = Arc::clone(&self.spec);
+        let mut http = IndexMap::new();
+        for (name, service) in &spec.services {
+            if service.uses_port() {
+                let port = free_port().await.map_err(RunError::io(format!("a port for `{name}`")))?;
+                http.insert(name.clone(), port);
+            }
+        }
+        let variants = self.variant.as_ref().and_then(|name| spec.variants.get(name));
+        for (name, service) in &spec.services {
+            let mut addresses: IndexMap<String, String> =
+                http.iter().map(|(service, port)| (service.clone(), format!("http://{port}"))).collect();
+            addresses.extend(http.get(name).map(|port| ("port".to_owned(), port.port().to_string())));
+            if let Some(kafka) = &self.kafka {
+                let address =
+                    kafka.listen(name).await.map_err(RunError::io(format!("a listener for `{name}`")))?;
+                addresses.insert("kafka".to_owned(), address.to_string());
+            }
+            for (database_name, database) in &self.databases {
+                addresses.insert(format!("postgres.{database_name}"), database.url());
+            }
+            for (dependency, played) in &self.dependencies {
+                let address =
+                    played.listen(name).await.map_err(RunError::io(format!("a port for `{dependency}`")))?;
+                addresses.insert(format!("dependencies.{dependency}"), format!("http://{address}"));
+            }
+            let over = variants.and_then(|variant: &Variant| variant.env.get(name));
+            let lookup = |reference: &str| addresses.get(reference).cloned();
+            let running = RunningService::new(name, service, over, http.get(name).copied(), &lookup)?;
+            self.services.insert(name.clone(), running);
+        }
+        Ok(())
+    }
+
+    /// Carries out what a fault asked for.
+    pub(super) async fn obey(&mut self, order: Order) -> Result<(), RunError> {
+        let Order::Crash { service: name, done } = order;
+        let Some(service) = self.services.get_mut(&name) else { return Ok(()) };
+        if let Some(error) = service.ended() {
+            return Err(error);
+        }
+        let status = service.kill().await?;
+        // The seam that withholds a frame may go on only now: it closes that connection.
+        let _ = done.send(());
+        self.conductor.record(What::Exited { service: name.clone(), status, wanted: true });
+        if let Some(kafka) = &self.kafka {
+            kafka.disconnect(&name).await;
+            kafka.evict(&name).await;
+            kafka.forget(&name);
+        }
+        if let Some(service) = self.services.get_mut(&name) {
+            service.start(&self.supervisor)?;
+            self.conductor.record(What::Started { service: name });
+        }
+        Ok(())
+    }
+
+    /// A short text of letters and digits that no other run of this or another process has.
+    pub(super) fn next_tag(&mut self) -> String {
+        self.runs += 1;
+        let started = clock::unix_millis() & 0xff_ffff;
+        format!("{:06x}{:x}x{:06x}", started, std::process::id(), self.runs)
+    }
+}
+
+async fn start_broker(spec: &Spec) -> Result<Option<Broker>, RunError> {
+    if spec.topics.is_empty() && !spec.services.values().any(crate::spec::Service::uses_kafka) {
+        return Ok(None);
+    }
+    Broker::start(BrokerOptions::default()).await.map(Some).map_err(RunError::Broker)
+}
+
+async fn start_postgres(spec: &Spec, supervisor: &Supervisor) -> Result<Option<Server>, RunError> {
+    match spec.databases.is_empty() {
+        true => Ok(None),
+        false => Ok(Some(Server::start(supervisor).await?)),
+    }
+}
+
+/// The topics; mediated are those whose records a fault may repeat or hold for everyone.
+fn mediated(spec: &Spec) -> Vec<MediatedTopic> {
+    let is_mediated = |name: &String| {
+        spec.faults.iter().any(|fault| match fault {
+            FaultRule::Duplicate { topic } => topic == name,
+            FaultRule::Hold { topic, to } => topic == name && to.is_none(),
+            FaultRule::Crash { .. } => false,
+        })
+    };
+    let topic = |(name, topic): (&String, &crate::spec::Topic)| MediatedTopic {
+        name: name.clone(),
+        partitions: topic.partitions,
+        mediated: is_mediated(name),
+    };
+    spec.topics.iter().map(topic).collect()
+}

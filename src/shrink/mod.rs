@@ -1,0 +1,154 @@
+//! Shrinking: the simplest case that still breaks the same invariant.
+//!
+//! ```text
+//! slice ─▶ faults ─▶ operations ─▶ clients ─▶ triggers ─▶ values ─▶ names
+//!   ▲                                                        │
+//!   └────────────── until nothing changes ───────────────────┘
+//! ```
+//!
+//! A run costs tens of milliseconds, so the order of attempts is the algorithm: what removes most comes first, and
+//! no candidate runs twice. The shrinker knows cases and a [`Predicate`]; it knows nothing of services,
+//! Kafka or clocks of its own, and it draws no random number.
+//!
+//! Where the predicate is deterministic the result is 1-minimal: no operation, fault, client or step of a
+//! trigger or value can be taken away alone. Where it is not, a candidate counts only if it violated, and one that
+//! did not is asked again (see [`Hints::rate`]).
+
+mod delete;
+mod search;
+mod simplify;
+mod slice;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use crate::case::{Case, Values};
+
+use search::Search;
+
+/// What one run of a candidate showed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attempt {
+    /// Whether the *same* invariant was violated.
+    pub violated: bool,
+    /// Indexes of the faults of the candidate that fired.
+    pub fired: Vec<usize>,
+    /// What the evidence is about: ids of the case, or plain texts among its arguments (`red`). Empty if it
+    /// names none.
+    pub evidence: Vec<String>,
+}
+
+/// Runs candidates.
+pub trait Predicate {
+    /// Why a candidate could not be run: the world failed, or someone asked to stop.
+    type Error;
+
+    /// Runs the case once.
+    ///
+    /// # Errors
+    /// It could not be told whether the case violates; shrinking ends with the best case so far.
+    fn run(&mut self, case: &Case) -> impl Future<Output = Result<Attempt, Self::Error>>;
+}
+
+/// What is known before shrinking begins.
+#[derive(Debug, Clone, Default)]
+pub struct Hints {
+    /// What the run of the case itself showed.
+    pub attempt: Attempt,
+    /// The values of the spec, simplest first.
+    pub values: Values,
+    /// How often the case violated: k of n runs. Below 1, a candidate that does not violate is tried again.
+    pub rate: (u32, u32),
+}
+
+/// What shrinking may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Most runs.
+    pub runs: u32,
+    /// Longest time; a run that has begun is finished.
+    pub time: Duration,
+    /// How often more a candidate is tried that did not violate, if the rate is below 1.
+    pub confirm: u32,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Budget { runs: 400, time: Duration::from_mins(2), confirm: 3 }
+    }
+}
+
+/// A simpler case was found.
+#[derive(Debug, Clone, Copy)]
+pub struct Step<'a> {
+    /// The simplest case so far; worth saving.
+    pub case: &'a Case,
+    /// Runs so far.
+    pub runs: u32,
+    /// What was being simplified, in a word: `faults`, `operations`, `values`.
+    pub pass: &'static str,
+}
+
+/// Why shrinking ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended<E> {
+    /// Nothing can be taken away any more.
+    Minimal,
+    /// The budget is spent; the case may not be minimal.
+    Budget,
+    /// A candidate could not be run.
+    Failed(E),
+}
+
+/// The result of shrinking.
+#[derive(Debug, Clone)]
+pub struct Minimal<E> {
+    /// The simplest case found; the one given if none was simpler.
+    pub case: Case,
+    /// What its run showed.
+    pub attempt: Attempt,
+    /// Runs in all.
+    pub runs: u32,
+    /// Why it ended.
+    pub ended: Ended<E>,
+}
+
+/// Finds the simplest case that the predicate still finds violated.
+///
+/// `case` must have violated when it ran last, as `hints.attempt` says. Each simpler case goes to `progress`.
+pub async fn shrink<P: Predicate>(
+    case: Case,
+    hints: Hints,
+    budget: Budget,
+    predicate: &mut P,
+    progress: &mut dyn FnMut(Step<'_>),
+) -> Minimal<P::Error> {
+    let mut search = Search::new(case, hints, budget, predicate, progress);
+    let ended = match search.until_minimal().await {
+        Ok(()) => Ended::Minimal,
+        Err(ended) => ended,
+    };
+    search.into_minimal(ended)
+}
+
+impl<P: Predicate> Search<'_, P> {
+    async fn until_minimal(&mut self) -> Result<(), Ended<P::Error>> {
+        loop {
+            let before = self.improvements();
+            self.slice().await?;
+            self.delete_faults().await?;
+            self.aim().await?;
+            self.delete_operations().await?;
+            self.aim_elsewhere().await?;
+            self.merge_clients().await?;
+            self.simplify_triggers().await?;
+            self.simplify_values().await?;
+            if self.improvements() == before {
+                break;
+            }
+        }
+        // Names last, and once: evidence and reader keep the old ones until nothing else changes.
+        self.renumber().await
+    }
+}

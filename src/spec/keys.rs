@@ -1,0 +1,344 @@
+//! The keys of a spec file: one table for reading, suggestions and documentation.
+
+/// A key of a section.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// As it is typed.
+    pub name: &'static str,
+    /// What may stand there, in words.
+    pub form: &'static str,
+    /// What holds if the key is absent; `None`: the key is required, or its absence means "none".
+    pub default: Option<&'static str>,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What it is for, one sentence.
+    pub doc: &'static str,
+}
+
+/// A map whose keys are fixed.
+#[derive(Debug)]
+pub struct Section {
+    /// Where it stands in the file; capitals are names that the user chooses.
+    pub path: &'static str,
+    /// Its keys, in the order in which one writes them.
+    pub keys: &'static [Key],
+    /// Keys that are planned and not there yet: refused by name.
+    pub later: &'static [&'static str],
+}
+
+const fn required(name: &'static str, form: &'static str, doc: &'static str) -> Key {
+    Key { name, form, default: None, required: true, doc }
+}
+
+const fn optional(name: &'static str, form: &'static str, doc: &'static str) -> Key {
+    Key { name, form, default: None, required: false, doc }
+}
+
+const fn defaulted(name: &'static str, form: &'static str, default: &'static str, doc: &'static str) -> Key {
+    Key { name, form, default: Some(default), required: false, doc }
+}
+
+/// All sections, in the order of the reference page.
+pub static SECTIONS: &[&Section] = &[
+    &ROOT,
+    &WORLD,
+    &KAFKA,
+    &TOPIC,
+    &DATABASE,
+    &ROUTE,
+    &REPLY,
+    &SERVICE,
+    &OPERATION,
+    &PRODUCE,
+    &AT_MOST_ONE,
+    &ALWAYS,
+    &ROW,
+    &AGREE,
+    &SOURCE,
+    &VARIANT,
+];
+
+/// The top level.
+pub static ROOT: Section = Section {
+    path: "",
+    keys: &[
+        required("spec", "lower-case letters, digits and hyphens", "The name of the spec."),
+        required("version", "1", "The version of this format."),
+        defaulted("about", "text", "", "One or two sentences for reports."),
+        optional("world", "map", "What the services talk to."),
+        required(
+            "services",
+            "map of services",
+            "The system under test, in the order in which it is started.",
+        ),
+        required("operations", "map of operations", "The steps that a workload is made of."),
+        optional("faults", "list of faults", "What may go wrong; steadfast decides when, and how often."),
+        required("invariants", "map of invariants", "What must hold all the same."),
+        optional("variants", "map of variants", "Settings of the same spec, with what to expect of each."),
+        defaulted("cases", "1 to 1000000", "200", "Cases to run."),
+        defaulted("clients", "1 to 16", "3", "Concurrent clients of a case."),
+        defaulted("operations_per_case", "1 to 1000", "30", "Most operations of one case."),
+        defaulted("faults_per_case", "0 to 64", "8", "Most faults of one case."),
+        defaulted(
+            "quiet_for",
+            "duration",
+            "50ms",
+            "How long nothing may change before the world counts as quiet.",
+        ),
+        defaulted("deadline", "duration", "10s", "How long a case may take until it is quiet."),
+        defaulted(
+            "operation_timeout",
+            "duration",
+            "5s",
+            "How long a client waits for the answer to one operation.",
+        ),
+        optional(
+            "settled_when",
+            "SQL, or database and sql",
+            "SQL that returns one true when nothing is left to do.",
+        ),
+    ],
+    later: &["between_cases", "adapters", "models"],
+};
+
+/// `world`.
+pub static WORLD: Section = Section {
+    path: "world",
+    keys: &[
+        optional("kafka", "map", "The Kafka topics."),
+        optional("postgres", "map of databases", "The Postgres databases."),
+        optional(
+            "dependencies",
+            "map of dependencies",
+            "Outside HTTP services that steadfast plays and records.",
+        ),
+    ],
+    later: &["containers", "external", "redis", "mysql"],
+};
+
+/// `world.kafka`.
+pub static KAFKA: Section = Section {
+    path: "world.kafka",
+    keys: &[required("topics", "map of topics", "The topics by name.")],
+    later: &["groups", "schema_registry"],
+};
+
+/// A topic.
+pub static TOPIC: Section = Section {
+    path: "world.kafka.topics.TOPIC",
+    keys: &[
+        defaulted("partitions", "1 to 64", "1", "Number of partitions."),
+        defaulted(
+            "delivery",
+            "at-least-once or exactly-once",
+            "at-least-once",
+            "Whether a record may be delivered more than once.",
+        ),
+        defaulted(
+            "order",
+            "per-partition, per-key or none",
+            "per-partition",
+            "The order that consumers may rely on.",
+        ),
+    ],
+    later: &["key", "cleanup"],
+};
+
+/// A database.
+pub static DATABASE: Section = Section {
+    path: "world.postgres.DATABASE",
+    keys: &[optional("schema", "SQL file beside the spec", "Tables and seed rows of every case.")],
+    later: &["seed"],
+};
+
+/// A call that a dependency understands.
+pub static ROUTE: Section = Section {
+    path: "world.dependencies.DEPENDENCY.METHOD PATH",
+    keys: &[
+        optional("effect", "name", "The name under which an accepted call is recorded."),
+        optional("key", POINTER, "What the effect is about."),
+        optional(
+            "once_per",
+            POINTER,
+            "A call that repeats this value is answered again and has no second effect.",
+        ),
+        optional("reply", "map", "What is answered."),
+    ],
+    later: &["decline", "fail"],
+};
+
+/// The form of `key` and `once_per`.
+pub const POINTER: &str = "`body.order_id`, `header Idempotency-Key` or `path.2`";
+
+/// The reply of a dependency.
+pub static REPLY: Section = Section {
+    path: "world.dependencies.DEPENDENCY.METHOD PATH.reply",
+    keys: &[
+        defaulted("status", "100 to 599", "200", "Status of the reply."),
+        defaulted("body", "JSON", "{}", "Body of the reply."),
+    ],
+    later: &["headers"],
+};
+
+/// A service.
+pub static SERVICE: Section = Section {
+    path: "services.SERVICE",
+    keys: &[
+        optional("build", "command", "Builds the service, once before the first start."),
+        required("run", "command", "Runs the service."),
+        defaulted("directory", "folder", ".", "Working directory of both commands."),
+        optional("env", "map of texts", "Its environment; `${kafka}` and the like become addresses."),
+        optional("ready", "GET /path", "Answers with 2xx once the service can serve."),
+        defaulted("start_within", "duration", "10s", "How long a start may take."),
+    ],
+    later: &["image", "address", "config", "replicas"],
+};
+
+/// An operation.
+pub static OPERATION: Section = Section {
+    path: "operations.OPERATION",
+    keys: &[
+        defaulted("weight", "1 to 1000", "1", "How often it is drawn, relative to the others."),
+        optional(
+            "given",
+            "map of arguments",
+            "Arguments: `new`, `existing`, a list, a range `1..3`, or one value.",
+        ),
+        optional("call", "METHOD ${service}/path", "The HTTP request that it makes."),
+        optional("produce", "map", "The Kafka record that it writes."),
+        optional("body", "JSON with ${argument}", "The body of the request."),
+        optional("headers", "map of texts", "Headers of the request."),
+    ],
+    later: &["sql", "when", "expect", "read", "adapter"],
+};
+
+/// A record that an operation writes.
+pub static PRODUCE: Section = Section {
+    path: "operations.OPERATION.produce",
+    keys: &[
+        required("topic", "topic", "The topic of the spec that it goes to."),
+        optional("key", "text with ${argument}", "The record key."),
+        required("value", "JSON with ${argument}", "The record value."),
+        optional("headers", "map of texts", "The record headers."),
+    ],
+    later: &["partition"],
+};
+
+/// An invariant over effects.
+pub static AT_MOST_ONE: Section = Section {
+    path: "invariants.INVARIANT",
+    keys: &[
+        required("at_most_one", "effect", "The effect that may happen once only."),
+        required("per", "argument", "The argument whose ids the effect is about."),
+    ],
+    later: &[],
+};
+
+/// An invariant over every version of every row.
+pub static ALWAYS: Section = Section {
+    path: "invariants.INVARIANT",
+    keys: &[required("always", "map", "A condition on every committed version of every row.")],
+    later: &[],
+};
+
+/// The rows that `always` is about.
+pub static ROW: Section = Section {
+    path: "invariants.INVARIANT.always",
+    keys: &[
+        required("row", "database.table", "The table."),
+        required("holds", "CEL over its columns", "What is true of every row."),
+    ],
+    later: &["where"],
+};
+
+/// An invariant over several sources.
+pub static AGREE: Section = Section {
+    path: "invariants.INVARIANT",
+    keys: &[required(
+        "agree",
+        "map of two or more sources",
+        "Sources that show the same rows once all is quiet.",
+    )],
+    later: &[],
+};
+
+/// A query, where several databases make the short form ambiguous.
+pub static SOURCE: Section = Section {
+    path: "invariants.INVARIANT.agree.SOURCE",
+    keys: &[
+        required("database", "database", "The database of the spec that is asked."),
+        required("sql", "SQL", "The query."),
+    ],
+    later: &["http", "topic", "effects"],
+};
+
+/// A variant.
+pub static VARIANT: Section = Section {
+    path: "variants.VARIANT",
+    keys: &[
+        optional("env", "map of services", "Environment by service, over what the service says itself."),
+        optional(
+            "expect",
+            "map of invariants",
+            "`violated` or `held` by invariant; what is not named must hold.",
+        ),
+    ],
+    later: &["run", "settings"],
+};
+
+/// Families of invariants that are planned.
+pub static LATER_INVARIANTS: &[&str] = &[
+    "exactly_one",
+    "at_least_one",
+    "never_both",
+    "never_after",
+    "compensated",
+    "conserved",
+    "monotonic",
+    "transitions",
+    "never",
+    "every",
+    "eventually",
+    "no_lost",
+    "no_phantom",
+    "same_transaction",
+    "in_order",
+    "read_your_writes",
+    "monotonic_reads",
+    "lag",
+    "linearizable",
+];
+
+/// Faults of this version: name, form, what it does.
+pub static FAULTS: &[(&str, &str, &str)] = &[
+    ("duplicate", "TOPIC", "A record of the topic is delivered again, to everyone."),
+    (
+        "hold",
+        "TOPIC, or TOPIC to SERVICE",
+        "A record of the topic, and all behind it in its partition, waits.",
+    ),
+    ("crash", "SERVICE", "The service is killed and started again."),
+];
+
+/// Faults that are planned.
+pub static LATER_FAULTS: &[&str] = &[
+    "rewind",
+    "reorder",
+    "poison",
+    "lose ack",
+    "refuse",
+    "lose offset commit",
+    "rebalance",
+    "slow partition",
+    "lose reply",
+    "cut",
+    "fail",
+    "slow",
+    "unavailable",
+    "decline",
+    "pause",
+    "restart",
+    "skew clock",
+    "restart broker",
+    "restart postgres",
+];

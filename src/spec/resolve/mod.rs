@@ -1,0 +1,50 @@
+//! From what is typed to what is meant, section by section, with every problem on the way.
+
+mod faults;
+mod invariants;
+mod operations;
+mod references;
+mod services;
+mod settings;
+mod variants;
+mod world;
+
+use std::path::Path;
+
+use super::raw::Node;
+use super::reader::{Field, Reader};
+use super::{Spec, keys};
+
+/// Reads the whole spec. `None` only if a problem was reported; the reverse does not hold.
+pub(super) fn spec(reader: &Reader, root: &Node, file: &Path) -> Option<Spec> {
+    let start = root.at.start..root.at.start;
+    let field = Field { key: "", at: &start, node: root, label: String::new() };
+    let root = reader.section(&field, &keys::ROOT);
+    let name = root.get("spec").and_then(|field| settings::spec_name(reader, field));
+    if let Some(field) = root.get("version") {
+        settings::version(reader, field);
+    }
+    let about = root.get("about").and_then(|field| reader.text(field));
+    let world = root.get("world").map(|field| world::read(reader, field)).unwrap_or_default();
+    let services = root.get("services").map(|field| services::read(reader, field)).unwrap_or_default();
+    let operations = root.get("operations").map(|field| operations::read(reader, field)).unwrap_or_default();
+    let faults =
+        root.get("faults").map(|field| faults::read(reader, field, &world.topics)).unwrap_or_default();
+    let invariants = root.get("invariants").map(|field| invariants::read(reader, field)).unwrap_or_default();
+    let variants = root.get("variants").map(|field| variants::read(reader, field)).unwrap_or_default();
+    let settings = settings::read(reader, &root);
+    Some(Spec {
+        name: name?,
+        about: about.unwrap_or_default().trim().to_owned(),
+        file: file.to_owned(),
+        topics: world.topics,
+        databases: world.databases,
+        dependencies: world.dependencies,
+        services,
+        operations,
+        faults,
+        invariants,
+        variants,
+        settings,
+    })
+}

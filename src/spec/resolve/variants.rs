@@ -1,0 +1,35 @@
+//! `variants`: settings of the same spec, with what to expect of each.
+
+use indexmap::IndexMap;
+
+use super::references;
+use super::world::{NAME_FORM, check_name};
+use crate::spec::reader::{Field, Reader};
+use crate::spec::{Expected, Variant, keys};
+
+pub(super) fn read(reader: &Reader, field: &Field) -> IndexMap<String, Variant> {
+    let read = |entry: &Field| (entry.key.to_owned(), variant(reader, entry));
+    reader.entries(field, "variant").iter().map(read).collect()
+}
+
+fn variant(reader: &Reader, field: &Field) -> Variant {
+    check_name(reader, field, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'), NAME_FORM);
+    let fields = reader.section(field, &keys::VARIANT);
+    let mut variant = Variant::default();
+    for entry in fields.get("env").map(|field| reader.entries(field, "env of service")).unwrap_or_default() {
+        if !reader.name(entry.at, entry.key, "service", reader.names.services.keys().map(String::as_str)) {
+            continue;
+        }
+        let allowed = |name: &str| references::in_env(reader, entry.key, name);
+        variant.env.insert(entry.key.to_owned(), references::texts(reader, &entry, "variable", allowed));
+    }
+    for entry in fields.get("expect").map(|field| reader.entries(field, "invariant")).unwrap_or_default() {
+        let known = reader.names.invariants.iter().map(String::as_str);
+        let exists = reader.name(entry.at, entry.key, "invariant", known);
+        let choices = [("violated", Expected::Violated), ("held", Expected::Held)];
+        if let Some(expected) = reader.choice(&entry, &choices).filter(|_| exists) {
+            variant.expect.insert(entry.key.to_owned(), expected);
+        }
+    }
+    variant
+}

