@@ -155,13 +155,13 @@ pub async fn run(
     cancel: &CancellationToken,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Summary, Stopped> {
-    let began = clock::now();
     let starting =
         System::start(Arc::clone(&spec), variant, supervisor, |what| progress(Progress::Doing(what)));
     let system = tokio::select! {
         () = cancel.cancelled() => return Err(Stopped::Interrupted),
         started = starting => started?,
     };
+    let began = clock::now();
     progress(Progress::Searching { services: spec.services.len() });
     let mut campaign = Campaign { spec, variant, options, system, cancel, progress };
     let tally = campaign.judge().await;
@@ -220,8 +220,10 @@ impl Campaign<'_> {
                 break;
             }
             let searching = clock::now();
+            self.system.take_spent();
             let (case, history, verdicts) = self.case_that_fires(generator, number).await?;
-            tally.add_case(&case, &history, &verdicts, clock::since(searching));
+            let spent = self.system.take_spent();
+            tally.add_case(&case, &history, &verdicts, clock::since(searching), spent);
             (self.progress)(Progress::Case {
                 number,
                 of: cases,

@@ -26,7 +26,7 @@ const TAG: &str = "0k3f";
 
 /// A broker, a seam before it, and a case that is being played.
 struct Stage {
-    _broker: Broker,
+    broker: Broker,
     seam: KafkaSeam,
     conductor: Conductor,
     orders: mpsc::UnboundedReceiver<Order>,
@@ -41,7 +41,7 @@ impl Stage {
         let topic = |name: &str, mediated| MediatedTopic { name: name.to_owned(), partitions: 2, mediated };
         let topics = [topic("order-events", true), topic("plain", false)];
         let seam = KafkaSeam::start(broker.address(), &topics, conductor.clone()).await.unwrap();
-        let stage = Stage { _broker: broker, seam, conductor, orders };
+        let stage = Stage { broker, seam, conductor, orders };
         stage.begin(faults);
         stage
     }
@@ -322,6 +322,57 @@ async fn a_hold_to_one_service_leaves_the_others_alone() {
     assert_eq!(stage.history().fired(), [0]);
 }
 
+/// A batch of three records is cut before the second: its first record is delivered, the others wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_cut_before_the_record_that_waits() {
+    let hold = FaultAction::Hold { topic: "plain".into(), to: Some("payments".into()), until: Until::Quiet };
+    let mut held = fault(hold, Some("payments"), Verb::Delivered, 1, Edge::Before);
+    held.at.fact.of = "plain".to_owned();
+    let stage = Stage::with(vec![held]).await;
+    let settings = &[("linger.ms", "200"), ("compression.type", "zstd")];
+    let producer = stage.producer("orders", settings).await;
+    let sent = ["o2", "o1", "o3"].map(|shown| {
+        let (key, value) = (id(shown), shown.repeat(100));
+        let record = FutureRecord::to("plain").partition(0).key(&key).payload(&value);
+        producer.send_result(record).unwrap()
+    });
+    for sent in sent {
+        sent.await.unwrap().unwrap();
+    }
+    let consumer = stage.consumer("payments", "plain").await;
+    assert_eq!(take(&consumer, 1).await, ["0@0 o2"]);
+    let undelivered = stage.seam.unsettled().lags.iter().map(|lag| lag.undelivered).sum::<i64>();
+    assert_eq!(undelivered, 2);
+    stage.conductor.heal();
+    assert_eq!(take(&consumer, 2).await, ["0@1 o1", "0@2 o3"]);
+    stage.settled().await;
+    let delivered = facts(&stage.history()).into_iter().filter(|fact| fact.contains("delivered"));
+    assert_eq!(
+        delivered.collect::<Vec<_>>(),
+        [
+            "payments: delivered plain/0@0 [o2]",
+            "payments: delivered plain/0@1 [o1]",
+            "payments: delivered plain/0@2 [o3]",
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_seam_leaves_no_connection_behind() {
+    let stage = Stage::with(vec![]).await;
+    let address = stage.seam.listen("orders").await.unwrap();
+    let producer = stage.producer("orders", &[]).await;
+    send(&producer, "order-events", 0, "o1").await;
+    assert!(!stage.broker.peers().is_empty());
+    drop(stage.seam);
+    let closed = async {
+        while !stage.broker.peers().is_empty() || tokio::net::TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, closed).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn held_topics_are_not_shown_to_services() {
     let stage = Stage::with(vec![]).await;
@@ -361,7 +412,7 @@ async fn a_cleared_world_begins_at_zero() {
         stage.settled().await;
         drop((producer, consumer));
         if round == 1 {
-            stage._broker.clear();
+            stage.broker.clear();
         }
         stage.seam.clear().await.unwrap();
         stage.seam.forget("payments");
@@ -532,7 +583,7 @@ async fn latency_is_measured() {
         let service = format!("measured {name}");
         let mut config = stage.client(&service).await;
         if direct {
-            config.set("bootstrap.servers", stage._broker.address().to_string());
+            config.set("bootstrap.servers", stage.broker.address().to_string());
         }
         config.set("linger.ms", "0");
         let producer: FutureProducer = config.create().unwrap();

@@ -10,6 +10,7 @@ use crate::case::Case;
 use crate::check::Verdict;
 use crate::history::{History, What};
 use crate::report::{Found, InvariantSummary, Summary};
+use crate::run::Spent;
 use crate::spec::{Expected, Spec};
 
 /// Counts of a search, and what was found of each invariant.
@@ -19,6 +20,7 @@ pub(super) struct Tally {
     faults_fired: u64,
     fired_rules: HashSet<String>,
     searched: Duration,
+    spent: Spent,
     invariants: IndexMap<String, Seen>,
 }
 
@@ -46,6 +48,7 @@ impl Tally {
             faults_fired: 0,
             fired_rules: HashSet::new(),
             searched: Duration::ZERO,
+            spent: Spent::default(),
             invariants: spec.invariants.keys().map(|name| (name.clone(), seen(name))).collect(),
         }
     }
@@ -57,9 +60,13 @@ impl Tally {
         history: &History,
         verdicts: &IndexMap<String, Verdict>,
         took: Duration,
+        spent: Spent,
     ) {
         self.cases += 1;
         self.searched += took;
+        self.spent.renewing += spent.renewing;
+        self.spent.operating += spent.operating;
+        self.spent.settling += spent.settling;
         self.add_run(case, history, verdicts);
     }
 
@@ -135,6 +142,7 @@ impl Tally {
             // A search that ended with its first finding says nothing of the faults that it never got to.
             faults_never_fired: if decided_early { Vec::new() } else { never_fired(spec, &self.fired_rules) },
             search_seconds: self.searched.as_secs_f64(),
+            spent: self.spent,
             seconds: took.as_secs_f64(),
             invariants: invariants.collect(),
         }

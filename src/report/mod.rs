@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use crate::case::Case;
 use crate::check::Evidence;
 use crate::history::History;
+use crate::run::Spent;
 use crate::spec::Expected;
 
 /// What became of one spec in one variant.
@@ -34,7 +35,9 @@ pub struct Summary {
     pub faults_never_fired: Vec<String>,
     /// How long the search took, without building, starting and shrinking.
     pub search_seconds: f64,
-    /// How long everything took.
+    /// Where the time of the search went.
+    pub spent: Spent,
+    /// How long everything took, without building and starting.
     pub seconds: f64,
     /// What was found of each invariant.
     pub invariants: Vec<InvariantSummary>,

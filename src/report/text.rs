@@ -128,6 +128,16 @@ pub fn summary(summary: &Summary) -> String {
         summary.cases_per_second()
     );
     text.push_str(&format!("  {}   {}\n", painted(style, word), painted(DIM, &counts)));
+    if summary.cases > 0 {
+        let per_case = |spent: std::time::Duration| (spent / summary.cases).as_millis();
+        let spent = format!(
+            "a case took {} ms to renew the world, {} ms of operations, {} ms until all was quiet",
+            per_case(summary.spent.renewing),
+            per_case(summary.spent.operating),
+            per_case(summary.spent.settling)
+        );
+        text.push_str(&format!("  {}\n", painted(DIM, &spent)));
+    }
     text
 }
 

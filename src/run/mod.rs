@@ -3,6 +3,7 @@
 //! [`System`] is the spec, started: it can be played on, reset, made fresh and stopped. It judges nothing and
 //! decides nothing about cases; it returns what was seen.
 
+mod patience;
 mod play;
 mod quiet;
 mod schedule;
@@ -13,7 +14,7 @@ use crate::adapter::process::ProcessError;
 use crate::seam::kafka::SeamError;
 use crate::world::postgres::PostgresError;
 
-pub use system::{Between, System};
+pub use system::{Between, Spent, System};
 
 /// Why a run could not tell anything: the world failed, not the system under test. Never a verdict.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use tokio::task::JoinSet;
@@ -42,12 +42,17 @@ impl System {
         let is_quiet = driven?;
         self.disturbed = !is_quiet;
         let history = recorder.map(Recorder::finish).transpose().map_err(RunError::io("the history"))?;
-        Ok(history.unwrap_or_default())
+        let history = history.unwrap_or_default();
+        if case.faults.is_empty() && is_quiet {
+            self.patience.learn(&history);
+        }
+        Ok(history)
     }
 
     /// Whether the case became quiet before its deadline.
     async fn drive(&mut self, case: &Case, subjects: &Arc<Subjects>) -> Result<bool, RunError> {
-        let deadline = clock::now() + self.spec.settings.deadline;
+        let began = clock::now();
+        let deadline = began + self.spec.settings.deadline;
         let mut schedule = Schedule::new(case);
         let mut running: JoinSet<usize> = JoinSet::new();
         let mut ended = vec![false; case.operations.len()];
@@ -80,13 +85,18 @@ impl System {
                 return self.give_up(vec!["operations were still in flight".to_owned()]);
             }
         }
-        self.settle(deadline).await
+        let operating = clock::since(began);
+        let settled = self.settle(deadline).await;
+        self.spent.operating += operating;
+        self.spent.settling += clock::since(began).saturating_sub(operating);
+        settled
     }
 
     /// After the last operation: release what is held, again and again until nothing is, heal, observe.
     async fn settle(&mut self, deadline: Instant) -> Result<bool, RunError> {
+        let quiet_for = self.spec.settings.quiet_for;
         loop {
-            let moving = self.until_quiet(deadline).await?;
+            let moving = self.until_quiet(quiet_for, deadline).await?;
             if !moving.is_empty() {
                 return self.give_up(moving);
             }
@@ -99,9 +109,9 @@ impl System {
         let observed = self.observe().await?;
         if disagree(&observed) {
             // Before a final state is judged, it is looked at again after one more quiet period.
+            let silence = self.patience.second_look(quiet_for);
             self.conductor.stir();
-            let moving =
-                self.until_quiet(deadline.max(clock::now() + self.spec.settings.quiet_for * 4)).await?;
+            let moving = self.until_quiet(silence, deadline.max(clock::now() + silence * 4)).await?;
             if !moving.is_empty() {
                 return self.give_up(moving);
             }
@@ -111,15 +121,15 @@ impl System {
     }
 
     /// Waits until nothing moves, or until only what is held does not; returns what still moves at the deadline.
-    async fn until_quiet(&mut self, deadline: Instant) -> Result<Vec<String>, RunError> {
+    async fn until_quiet(&mut self, silence: Duration, deadline: Instant) -> Result<Vec<String>, RunError> {
         loop {
             while let Ok(order) = self.orders.try_recv() {
                 self.obey(order).await?;
             }
             self.fail_if_ended()?;
-            let moving = self.moving().await?;
-            let only_held =
-                self.conductor.holds() > 0 && self.conductor.idle_for() >= self.spec.settings.quiet_for;
+            let moving = self.moving(silence).await?;
+            // To let go of what is held it is enough that everything else seems to rest.
+            let only_held = self.conductor.holds() > 0 && self.conductor.idle_for() >= silence / 3;
             if moving.is_empty() || only_held {
                 return Ok(Vec::new());
             }

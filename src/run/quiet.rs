@@ -1,9 +1,8 @@
 //! When is nothing left to happen? Observed at the seams, never assumed.
 //!
-//! Quiet is: no operation, call or transaction in flight; nothing in the relay; every record delivered and
-//! its offset committed; and for `quiet_for` no fact that changes state. A consumer that commits late
-//! (auto-commit every few seconds) would never get there in time, so when everything was delivered and nothing
-//! has moved for [`LATE_COMMIT`], a missing commit alone does not put off quiet.
+//! Quiet is: no operation, call or transaction in flight; nothing in the relay; every record delivered and its
+//! offset committed (or, for a group that is known to commit late, a longer silence); and for `quiet_for` no
+//! fact that changes state.
 
 use std::time::Duration;
 
@@ -12,20 +11,17 @@ use crate::spec::{Invariant, Source};
 
 use super::{RunError, System};
 
-/// After this long without any movement a missing offset commit is taken for a late one.
-const LATE_COMMIT: Duration = Duration::from_secs(1);
 /// How often the world is looked at.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(4);
 
 impl System {
-    /// What is still moving, in words; empty when the world is quiet.
-    pub(super) async fn moving(&mut self) -> Result<Vec<String>, RunError> {
+    /// What is still moving, in words; empty when the world is quiet and nothing has changed for `silence`.
+    pub(super) async fn moving(&mut self, silence: Duration) -> Result<Vec<String>, RunError> {
         self.read_rows().await?;
         let mut moving = self.conductor.in_flight();
         let idle = self.conductor.idle_for();
-        let quiet_for = self.spec.settings.quiet_for;
-        if idle < quiet_for {
-            moving.push(format!("something changed within the last {quiet_for:?}"));
+        if idle < silence {
+            moving.push(format!("something changed within the last {silence:?}"));
         }
         if let Some(kafka) = &self.kafka {
             let unsettled = kafka.unsettled();
@@ -38,7 +34,12 @@ impl System {
                         "{} has not been given {} records of {}",
                         lag.service, lag.undelivered, lag.topic
                     ));
-                } else if lag.behind > 0 && idle < quiet_for.max(LATE_COMMIT) {
+                } else if lag.behind > 0
+                    && self
+                        .patience
+                        .silence_without_commit(&lag.group, silence)
+                        .is_none_or(|least| idle < least)
+                {
                     moving.push(format!(
                         "{} has not committed {} records of {}",
                         lag.service, lag.behind, lag.topic

@@ -1,12 +1,14 @@
 //! The spec, started: a world, the seams before it, and the services.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use indexmap::IndexMap;
 use tokio::sync::mpsc;
 
 use super::RunError;
+use super::patience::Patience;
 use super::service::{RunningService, build_all, free_port};
 use crate::history::{What, clock};
 use crate::seam::http::PlayedDependency;
@@ -26,6 +28,17 @@ pub enum Between {
     Restart,
 }
 
+/// Where the time of the cases went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Making the world as new.
+    pub renewing: Duration,
+    /// From the first operation of a case to the end of its last.
+    pub operating: Duration,
+    /// Until the world was quiet and its final state read.
+    pub settling: Duration,
+}
+
 /// The spec in one of its variants, running.
 pub struct System {
     pub(super) spec: Arc<Spec>,
@@ -39,6 +52,8 @@ pub struct System {
     pub(super) client: reqwest::Client,
     /// Distinguishes the ids of one run from those of every other.
     pub(super) runs: u64,
+    pub(super) spent: Spent,
+    pub(super) patience: Patience,
     /// Whether the last case left the services in a state that a reset does not mend.
     pub(super) disturbed: bool,
     broker: Option<Broker>,
@@ -93,6 +108,8 @@ impl System {
             services: IndexMap::new(),
             client: reqwest::Client::new(),
             runs: 0,
+            spent: Spent::default(),
+            patience: Patience::default(),
             disturbed: false,
             broker,
             postgres,
@@ -118,11 +135,19 @@ impl System {
     /// # Errors
     /// The world or a service failed.
     pub async fn renew(&mut self, between: Between) -> Result<(), RunError> {
+        let began = clock::now();
         if between == Between::Restart || self.disturbed {
-            return self.restart().await;
+            self.restart().await?;
+        } else {
+            try_join_all(self.databases.values_mut().map(Database::reset)).await?;
         }
-        try_join_all(self.databases.values_mut().map(Database::reset)).await?;
+        self.spent.renewing += clock::since(began);
         Ok(())
+    }
+
+    /// Where the time went since the last call.
+    pub fn take_spent(&mut self) -> Spent {
+        std::mem::take(&mut self.spent)
     }
 
     /// Ends everything: services, seams, broker, databases.

@@ -198,6 +198,12 @@ impl KafkaSeam {
         self.shared.ledger().forget(service);
     }
 
+    /// A new case begins: what was delivered before it is not about its subjects. Call it where the same
+    /// services go on with another case, and no [`KafkaSeam::clear`] lies between.
+    pub fn begin(&self) {
+        self.shared.ledger().begin();
+    }
+
     /// How far a service has come since it was forgotten.
     pub fn readiness(&self, service: &str) -> Readiness {
         self.shared.ledger().readiness(service)

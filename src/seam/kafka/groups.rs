@@ -3,8 +3,8 @@
 use bytes::{Buf, Bytes};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{
-    ConsumerProtocolAssignment, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, OffsetCommitRequest,
-    OffsetCommitResponse, SyncGroupRequest, SyncGroupResponse,
+    ConsumerProtocolAssignment, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse,
+    LeaveGroupRequest, OffsetCommitRequest, OffsetCommitResponse, SyncGroupRequest, SyncGroupResponse,
 };
 use kafka_protocol::protocol::Decodable;
 
@@ -81,6 +81,24 @@ fn assignment(mut bytes: Bytes) -> Result<Vec<Partition>, Malformed> {
     Ok(topics
         .flat_map(|topic| topic.partitions.into_iter().map(move |part| (topic.topic.to_string(), part)))
         .collect())
+}
+
+/// A member says that it lives.
+pub fn heartbeat(frame: Bytes, head: Head) -> Result<Step, Malformed> {
+    let (_, body) = decode_request::<HeartbeatRequest>(&frame, head.version)?;
+    let (group, member) = (body.group_id.to_string(), body.member_id.to_string());
+    Ok(Step::Forward(frame, Exchange::Heartbeat { group, member }))
+}
+
+/// A member may learn that its session has timed out; it then joins under another id.
+pub fn beaten(link: &Link, frame: Bytes, head: Head, group: &str, member: &str) -> Result<Reply, Malformed> {
+    let (_, body) = decode_response::<HeartbeatResponse>(&frame, head.version)?;
+    if let Some(ResponseError::UnknownMemberId | ResponseError::FencedInstanceId) =
+        ResponseError::try_from_code(body.error_code)
+    {
+        link.shared.ledger().left(&link.service, group, member);
+    }
+    Ok(Reply::pass(frame))
 }
 
 /// Members leave.

@@ -259,6 +259,11 @@ impl Ledger {
         backlog.busy = busy;
     }
 
+    /// A new case: ids of the former one may be the same in their short form.
+    pub fn begin(&mut self) {
+        self.services.values_mut().for_each(|service| service.delivered.clear());
+    }
+
     /// A fresh world; only what the user must know stays.
     pub fn clear(&mut self) {
         let problems = std::mem::take(&mut self.problems);

@@ -85,6 +85,13 @@ pub enum Exchange {
     Join(Member),
     /// SyncGroup, with the id of the member.
     Sync(String),
+    /// Heartbeat.
+    Heartbeat {
+        /// The group.
+        group: String,
+        /// Id of the member.
+        member: String,
+    },
     /// LeaveGroup.
     Leave {
         /// The group.
@@ -221,6 +228,7 @@ impl Link {
             Some(ApiKey::Fetch) => fetch::request(self, frame, head).await,
             Some(ApiKey::JoinGroup) => groups::join(self, frame, head),
             Some(ApiKey::SyncGroup) => groups::sync(self, frame, head),
+            Some(ApiKey::Heartbeat) => groups::heartbeat(frame, head),
             Some(ApiKey::LeaveGroup) => groups::leave(frame, head),
             Some(ApiKey::OffsetCommit) => groups::commit(self, frame, head).await,
             _ => Ok(Step::Forward(frame, Exchange::Opaque)),
@@ -237,6 +245,7 @@ impl Link {
             Exchange::Fetch(pending) => fetch::response(self, frame, head, &pending),
             Exchange::Join(member) => groups::joined(self, frame, head, member),
             Exchange::Sync(member) => groups::synced(self, frame, head, &member),
+            Exchange::Heartbeat { group, member } => groups::beaten(self, frame, head, &group, &member),
             Exchange::Leave { group, members } => Ok(groups::left(self, frame, &group, &members)),
             Exchange::Commit(commit) => groups::committed(self, frame, head, commit),
         }
