@@ -33,6 +33,9 @@ impl System {
         for database in self.databases.values_mut() {
             database.row_versions().await?;
         }
+        if let Some(kafka) = &self.kafka {
+            kafka.begin();
+        }
         self.disturbed = true;
         self.conductor.begin(case, allowed, Arc::clone(&subjects), recorder);
         let (spec, variant) = (self.spec.name.clone(), self.variant.clone());
@@ -87,6 +90,7 @@ impl System {
         }
         let operating = clock::since(began);
         let settled = self.settle(deadline).await;
+        tracing::debug!(?operating, settling = ?clock::since(began).saturating_sub(operating), faults = ?case.faults.iter().map(ToString::to_string).collect::<Vec<_>>(), "played");
         self.spent.operating += operating;
         self.spent.settling += clock::since(began).saturating_sub(operating);
         settled
@@ -133,6 +137,7 @@ impl System {
             if moving.is_empty() || only_held {
                 return Ok(Vec::new());
             }
+            tracing::trace!(?moving, "not quiet yet");
             if clock::now() >= deadline {
                 return Ok(moving);
             }
