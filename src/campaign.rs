@@ -15,7 +15,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use tokio_util::sync::CancellationToken;
 
-use crate::case::{Case, CaseFile, CaseFileError, Generator, Seen, allowed};
+use crate::case::{Case, CaseFile, CaseFileError, Generator, Seed, Seen, allowed};
 use crate::check::{Verdict, judge};
 use crate::history::{History, clock};
 use crate::report::{Summary, Violation};
@@ -40,7 +40,7 @@ pub struct Options {
     /// Longest search; running out is a normal end.
     pub time: Option<Duration>,
     /// What all cases are made from.
-    pub seed: u64,
+    pub seed: Seed,
     /// What shrinking may cost.
     pub shrink: Budget,
     /// How often a minimal case is run again, with its faults and without each.

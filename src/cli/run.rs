@@ -9,6 +9,7 @@ use super::arguments::{Format, RunArguments};
 use super::screen::{self, Live};
 use super::{HELD, INTERRUPTED, NOT_PROVEN, VIOLATED, WORLD_FAILED, WRONG, worst};
 use crate::campaign::{self, Options, Progress, Stopped};
+use crate::case::Seed;
 use crate::history::clock;
 use crate::report::{Ending, Summary, json, text};
 use crate::shrink::Budget;
@@ -34,7 +35,7 @@ pub(super) async fn run(arguments: RunArguments, supervisor: &Supervisor, cancel
         }
     }
     // A seed of four digits is enough for a search and short enough to be typed.
-    let seed = arguments.seed.unwrap_or_else(|| clock::unix_millis().unsigned_abs() & 0xffff);
+    let seed = arguments.seed.unwrap_or_else(|| Seed(clock::unix_millis().unsigned_abs() & 0xffff));
     let options = Options {
         cases: arguments.cases.or(arguments.time.map(|_| u32::MAX)),
         time: arguments.time,
