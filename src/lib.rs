@@ -25,4 +25,6 @@ pub mod report;
 
 pub mod campaign;
 
+pub mod trials;
+
 pub mod cli;

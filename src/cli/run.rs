@@ -118,7 +118,7 @@ pub(super) fn report(stopped: &Stopped) -> u8 {
 fn load_all(paths: &[PathBuf]) -> Result<Vec<Arc<Spec>>, u8> {
     let mut files = Vec::new();
     for path in paths {
-        if path.is_dir() { files.extend(specs_in(path)) } else { files.push(path.clone()) }
+        if path.is_dir() { files.extend(Spec::files_in(path)) } else { files.push(path.clone()) }
     }
     if files.is_empty() {
         screen::problem("there is no spec: name a file, or put one (*.yaml) into specs/");
@@ -144,14 +144,6 @@ pub(super) fn load(file: &Path) -> Option<Arc<Spec>> {
             None
         }
     }
-}
-
-fn specs_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    files.retain(|path| path.is_file() && path.extension().is_some_and(|end| end == "yaml" || end == "yml"));
-    files.sort();
-    files
 }
 
 /// The variants to run: the one that was asked for, else all, else the spec as it is.
