@@ -3,6 +3,23 @@
 //! The modules stand in the order of the story: what is said, what will be done, what was seen,
 //! where it happens, how it is seen and disturbed, and what it meant.
 
+// In the product bad input is never a panic, a number that does not fit never becomes another number, and only
+// `cli::screen` prints. Tests may do all three.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::print_stdout,
+        clippy::print_stderr,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss
+    )
+)]
+
 pub mod spec;
 
 pub mod case;

@@ -48,6 +48,7 @@ pub struct ServiceCommand {
 
 /// Why a service or its build did not run.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each names its fields")]
 pub enum ProcessError {
     /// The line has no words, or a quote that does not end.
     #[error("{name}: `{run}` is not a command: {problem}")]

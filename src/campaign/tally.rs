@@ -9,8 +9,8 @@ use super::never_fired;
 use crate::case::{Case, Seed};
 use crate::check::Verdict;
 use crate::history::{History, What};
-use crate::report::{Found, InvariantSummary, Summary};
-use crate::run::Spent;
+use crate::report::{Found, InvariantSummary, Spent, Summary};
+use crate::run;
 use crate::spec::{Expected, Spec};
 
 /// Counts of a search, and what was found of each invariant.
@@ -60,7 +60,7 @@ impl Tally {
         history: &History,
         verdicts: &IndexMap<String, Verdict>,
         took: Duration,
-        spent: Spent,
+        spent: run::Spent,
     ) {
         self.cases += 1;
         self.searched += took;

@@ -89,6 +89,7 @@ async fn cancel_on_signal(cancel: CancellationToken) {
             screen::problem("stopping; once more to stop at once");
             cancel.cancel();
         } else {
+            #[expect(clippy::exit, reason = "whoever asks twice wants no orderly end")]
             std::process::exit(i32::from(INTERRUPTED));
         }
     }

@@ -79,7 +79,7 @@ impl Live {
                 self.bar.set_message(format!("shrinking   run {runs}: {}", Size::of(case)));
             }
             Progress::Reproducing { run, of } => {
-                self.bar.set_message(format!("measuring   run {run} of {of}"))
+                self.bar.set_message(format!("measuring   run {run} of {of}"));
             }
             Progress::Searching { .. } | Progress::Found { .. } => {}
         }

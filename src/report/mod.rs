@@ -7,11 +7,11 @@ pub mod steps;
 pub mod text;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::case::{Case, Seed};
 use crate::check::Evidence;
 use crate::history::History;
-use crate::run::Spent;
 use crate::spec::Expected;
 
 /// What became of one spec in one variant.
@@ -41,6 +41,17 @@ pub struct Summary {
     pub seconds: f64,
     /// What was found of each invariant.
     pub invariants: Vec<InvariantSummary>,
+}
+
+/// Where the time of a search went, summed over its cases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Making the world as new.
+    pub renewing: Duration,
+    /// From the first operation of a case to the end of its last.
+    pub operating: Duration,
+    /// Until the world was quiet and its final state read.
+    pub settling: Duration,
 }
 
 /// What was found of one invariant.

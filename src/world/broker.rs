@@ -70,7 +70,9 @@ impl Default for BrokerOptions {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("topic `{name}` with {partitions} partitions: {reason}")]
 pub struct TopicError {
+    /// The topic that was asked for.
     pub name: String,
+    /// How many partitions it should have had.
     pub partitions: i32,
     /// Kafka's name for the error.
     pub reason: String,
@@ -83,7 +85,10 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Listens on a free port of 127.0.0.1. Must be called within a tokio runtime. Errors: the port cannot be opened.
+    /// Listens on a free port of 127.0.0.1. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The port cannot be opened.
     pub async fn start(options: BrokerOptions) -> io::Result<Broker> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let shared = Arc::new(Shared::new(options, listener.local_addr()?));
@@ -99,7 +104,10 @@ impl Broker {
         self.shared.address()
     }
 
-    /// Makes a topic. Errors: the name is not allowed or taken, or the number of partitions is not between 1 and 10,000.
+    /// Makes a topic.
+    ///
+    /// # Errors
+    /// The name is not allowed or taken, or the number of partitions is not between 1 and 10,000.
     pub fn create_topic(&self, name: &str, partitions: i32) -> Result<(), TopicError> {
         let created = self.shared.topics().create(name, partitions, BTreeMap::new()).map(|_| ());
         created.map_err(|error| TopicError { name: name.to_owned(), partitions, reason: error.to_string() })

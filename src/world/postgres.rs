@@ -30,6 +30,7 @@ pub const APPLICATION_NAME: &str = "steadfast";
 
 /// Why the embedded Postgres, or something asked of it, could not be had.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each names its fields")]
 pub enum PostgresError {
     /// No directory holds both `postgres` and `initdb`.
     #[error(

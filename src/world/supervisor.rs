@@ -15,6 +15,8 @@
 //!
 //! What it cannot catch: a process that leaves its group on purpose (a daemon that calls `setsid`).
 
+#![expect(unsafe_code, reason = "what a child does between fork and exec cannot be said in safe Rust")]
+
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;

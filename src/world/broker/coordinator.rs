@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::group::{Group, Phase};
 use super::member::{Moment, Reply, Ticket};
 use super::shared::lock;
+use crate::history::clock;
 
 /// Runs the group state machines on real time.
 pub struct Coordinator {
@@ -29,7 +30,11 @@ struct Groups {
 
 impl Coordinator {
     pub fn new() -> Coordinator {
-        Coordinator { started: Instant::now(), groups: Mutex::default(), sooner: Notify::new() }
+        Coordinator {
+            started: Instant::from_std(clock::now()),
+            groups: Mutex::default(),
+            sooner: Notify::new(),
+        }
     }
 
     /// Changes one group and hands out the replies that became due. None: there is no such group.

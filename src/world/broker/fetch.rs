@@ -29,7 +29,8 @@ pub async fn answer(shared: &Shared, connection: &Arc<Notify>, request: FetchReq
     tokio::pin!(patience);
     let mut waited = wait.is_zero();
     loop {
-        if let Some(response) = read(&mut shared.topics(), connection, &request, waited) {
+        let response = read(&mut shared.topics(), connection, &request, waited);
+        if let Some(response) = response {
             return response;
         }
         tokio::select! {

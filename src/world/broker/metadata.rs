@@ -88,9 +88,9 @@ fn look_up(topics: &mut Topics, wanted: MetadataRequestTopic, create: Option<i32
 }
 
 fn describe(name: &str, topic: &Topic) -> MetadataResponseTopic {
-    let partitions = (0..topic.partitions.len()).map(|index| {
+    let partitions = (0_i32..).zip(&topic.partitions).map(|(index, _)| {
         MetadataResponsePartition::default()
-            .with_partition_index(index as i32)
+            .with_partition_index(index)
             .with_leader_id(NODE)
             .with_leader_epoch(0)
             .with_replica_nodes(vec![NODE])

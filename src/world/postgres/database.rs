@@ -23,7 +23,9 @@ const HARNESS_SQL: &str = include_str!("harness.sql");
 /// What a query returned. Columns may repeat a name; the order is the one of the query.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rows {
+    /// The names of the columns.
     pub columns: Vec<String>,
+    /// The rows, each with a value for every column.
     pub rows: Vec<Vec<Value>>,
 }
 
@@ -135,8 +137,7 @@ impl Database {
             .fetch_one(self.control()?)
             .await
             .map_err(PostgresError::sql(doing))?;
-        // In the stream a transaction has the lower 32 bits of its id.
-        self.own_transactions.insert(transaction as u32);
+        self.own_transactions.insert(low_half(transaction));
         Ok(())
     }
 
@@ -321,7 +322,7 @@ impl Database {
                 sqlx::query_as(sql).bind(&new).fetch_all(&mut sessions.control).await?;
             for relation in new {
                 let key = columns.iter().filter(|(of, _)| *of == relation).map(|(_, name)| name.clone());
-                self.catalog.keys.insert(relation as u32, key.collect());
+                self.catalog.keys.insert(low_half(relation), key.collect());
             }
         }
         let unknown = batch.own_types().into_iter().any(|id| !self.catalog.domains.contains_key(&id));
@@ -334,7 +335,7 @@ impl Database {
                            join pg_type t on b.typtype = 'd' and t.oid = b.typbasetype) \
                        select of::bigint, oid::bigint from base where typtype <> 'd'";
             let bases: Vec<(i64, i64)> = sqlx::query_as(sql).fetch_all(&mut sessions.control).await?;
-            self.catalog.domains.extend(bases.into_iter().map(|(of, base)| (of as u32, base as u32)));
+            self.catalog.domains.extend(bases.into_iter().map(|(of, base)| (low_half(of), low_half(base))));
         }
         Ok(())
     }
@@ -375,6 +376,12 @@ async fn prepare(server: &Server, template: &str, name: &str, schema_sql: &str) 
     // A database with a session can be neither copied nor dropped.
     session.close().await.map_err(doing())?;
     filled
+}
+
+/// Object and transaction ids have 32 bits in the stream. SQL gives them as 64; the upper half of a transaction id counts
+/// how often they wrapped around.
+fn low_half(id: i64) -> u32 {
+    u32::try_from(id & 0xffff_ffff).unwrap_or_default()
 }
 
 fn template_of(name: &str) -> String {

@@ -20,8 +20,11 @@ const EPOCH_DIFFERENCE: i64 = 946_684_800_000_000;
 /// What happened to a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
+    /// It was not there before.
     Insert,
+    /// It was there before and is there after.
     Update,
+    /// It is not there after.
     Delete,
     /// The whole table was emptied; there are no rows to show.
     Truncate,
@@ -32,6 +35,7 @@ pub enum Change {
 pub struct RowVersion {
     /// With its schema, unless that is `public`.
     pub table: String,
+    /// What happened to it.
     pub change: Change,
     /// The row before; `None` for an insert.
     pub old: Option<Row>,
