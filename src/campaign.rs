@@ -15,7 +15,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use tokio_util::sync::CancellationToken;
 
-use crate::case::{Case, CaseFile, CaseFileError, Generator, Seen, allowed};
+use crate::case::{Case, CaseFile, CaseFileError, Generator, Seed, Seen, allowed};
 use crate::check::{Verdict, judge};
 use crate::history::{History, clock};
 use crate::report::{Summary, Violation};
@@ -40,13 +40,20 @@ pub struct Options {
     /// Longest search; running out is a normal end.
     pub time: Option<Duration>,
     /// What all cases are made from.
-    pub seed: u64,
+    pub seed: Seed,
     /// What shrinking may cost.
     pub shrink: Budget,
     /// How often a minimal case is run again, with its faults and without each.
     pub reproduce: u32,
     /// Where cases and histories are kept, by spec and variant.
     pub folder: PathBuf,
+}
+
+impl Options {
+    /// Where the cases and histories of this spec in this variant are kept.
+    fn folder_of(&self, spec: &Spec, variant: Option<&str>) -> PathBuf {
+        self.folder.join(&spec.name).join(variant.unwrap_or_default())
+    }
 }
 
 /// What a run tells while it goes on.
@@ -155,6 +162,9 @@ pub async fn run(
     cancel: &CancellationToken,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Summary, Stopped> {
+    let folder = options.folder_of(&spec, variant);
+    std::fs::create_dir_all(&folder)
+        .map_err(|source| Stopped::Io { what: folder.display().to_string(), source })?;
     let starting =
         System::start(Arc::clone(&spec), variant, supervisor, |what| progress(Progress::Doing(what)));
     let system = tokio::select! {
@@ -287,9 +297,10 @@ impl Campaign<'_> {
         between: Between,
     ) -> Result<(History, IndexMap<String, Verdict>), Stopped> {
         let why = case.faults.iter().map(|fault| allowed(&self.spec, fault)).collect();
+        let running = self.options.folder_of(&self.spec, self.variant).join("last.history.jsonl");
         let playing = async {
             self.system.renew(between).await?;
-            self.system.play(case, why, None).await
+            self.system.play(case, why, Some(&running)).await
         };
         let history = tokio::select! {
             () = self.cancel.cancelled() => return Err(Stopped::Interrupted),

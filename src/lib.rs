@@ -42,4 +42,6 @@ pub mod report;
 
 pub mod campaign;
 
+pub mod trials;
+
 pub mod cli;

@@ -156,8 +156,7 @@ impl Campaign<'_> {
     }
 
     fn file(&self, invariant: &str) -> PathBuf {
-        let variant = self.variant.unwrap_or_default();
-        self.options.folder.join(&self.spec.name).join(variant).join(format!("{}.yaml", slug(invariant)))
+        self.options.folder_of(&self.spec, self.variant).join(format!("{}.yaml", slug(invariant)))
     }
 }
 

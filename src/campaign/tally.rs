@@ -6,7 +6,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::never_fired;
-use crate::case::Case;
+use crate::case::{Case, Seed};
 use crate::check::Verdict;
 use crate::history::{History, What};
 use crate::report::{Found, InvariantSummary, Spent, Summary};
@@ -120,7 +120,7 @@ impl Tally {
         broken || (expected.peek().is_some() && expected.all(violated))
     }
 
-    pub(super) fn summary(self, spec: &Spec, variant: Option<&str>, seed: u64, took: Duration) -> Summary {
+    pub(super) fn summary(self, spec: &Spec, variant: Option<&str>, seed: Seed, took: Duration) -> Summary {
         let decided_early = self.is_decided();
         let invariants = self.invariants.into_iter().map(|(name, seen)| {
             let Seen { expected, exercised, not_exercised, unknown, found } = seen;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_yaml::FlowMap;
 
-use super::{Case, Fault, Operation};
+use super::{Case, Fault, Operation, Seed};
 use crate::spec::Spec;
 
 /// The version that this build writes, and the only one that it reads.
@@ -27,7 +27,7 @@ pub struct CaseFile {
     /// The invariant that the case violates.
     pub invariant: Option<String>,
     /// Where it was found: seed and number of the case, before shrinking.
-    pub found: Option<(u64, u32)>,
+    pub found: Option<(Seed, u32)>,
     /// The measured rates, in words: `fails 20/20 with the fault, 0/20 without it`.
     pub note: Option<String>,
     /// The case.
@@ -110,7 +110,7 @@ struct Written<'a> {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Found {
-    seed: u64,
+    seed: Seed,
     case: u32,
 }
 
@@ -250,9 +250,9 @@ faults:
                 spec: "specs/a b.yaml".into(),
                 variant: Some(variant),
                 invariant: None,
-                found: Some((seed, number)),
+                found: Some((Seed(seed), number)),
                 note: Some(note),
-                case: Generator::new(&sample::spec(), seed).case(number),
+                case: Generator::new(&sample::spec(), Seed(seed)).case(number),
             };
             saved.save(&path).unwrap();
             prop_assert_eq!(CaseFile::load(&path).unwrap(), saved);
@@ -273,14 +273,14 @@ faults:
         let mut file = parsed(MINIMAL).unwrap();
         assert_eq!(file.text().unwrap(), MINIMAL);
         file.variant = Some("naive".to_owned());
-        file.found = Some((7, 38));
-        file.case = Generator::new(&sample::spec(), 9).case(24);
+        file.found = Some((Seed(7), 38));
+        file.case = Generator::new(&sample::spec(), Seed(9)).case(24);
         insta::assert_snapshot!(file.text().unwrap(), @r#"
         steadfast_case: 1
         spec: specs/checkout.yaml
         variant: naive
         invariant: no double charge
-        found: {seed: 7, case: 38}
+        found: {seed: "7", case: 38}
         note: fails 20/20 with the fault, 0/20 without it
         operations:
         - {client: 1, operation: place_order, given: {order: {new: or1}, sku: blue, quantity: 2}}

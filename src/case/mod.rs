@@ -9,6 +9,7 @@ mod fits;
 mod generate;
 #[cfg(test)]
 pub(crate) mod sample;
+mod seed;
 pub mod subjects;
 pub mod workload;
 
@@ -23,6 +24,7 @@ use crate::spec::FaultRule;
 pub use faults::{Seen, allowed, is_legal};
 pub use file::{CaseFile, CaseFileError};
 pub use generate::Generator;
+pub use seed::Seed;
 pub use subjects::{Subjects, letters};
 pub use workload::Values;
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::case::Seed;
+
 /// Property-based consistency tests for event-driven services.
 ///
 /// Says which of a spec's invariants break when events come twice, late or in another order and services die;
@@ -46,8 +48,8 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) time: Option<Duration>,
     /// Make the cases from this seed, in hexadecimal [default: another one each time]
-    #[arg(long, value_name = "SEED", value_parser = seed)]
-    pub(super) seed: Option<u64>,
+    #[arg(long, value_name = "SEED")]
+    pub(super) seed: Option<Seed>,
     /// Runs of a minimal case, with its faults and without each
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) reproduce: u32,
@@ -91,11 +93,6 @@ pub(super) enum Format {
     Human,
     /// One JSON object per line
     Json,
-}
-
-fn seed(text: &str) -> Result<u64, String> {
-    u64::from_str_radix(text.trim_start_matches("0x"), 16)
-        .map_err(|_| "a seed is a hexadecimal number of at most 16 digits, such as 7f3a".to_owned())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -9,6 +9,7 @@ use super::arguments::{Format, RunArguments};
 use super::screen::{self, Live};
 use super::{HELD, INTERRUPTED, NOT_PROVEN, VIOLATED, WORLD_FAILED, WRONG, worst};
 use crate::campaign::{self, Options, Progress, Stopped};
+use crate::case::Seed;
 use crate::history::clock;
 use crate::report::{Ending, Summary, json, text};
 use crate::shrink::Budget;
@@ -34,7 +35,7 @@ pub(super) async fn run(arguments: RunArguments, supervisor: &Supervisor, cancel
         }
     }
     // A seed of four digits is enough for a search and short enough to be typed.
-    let seed = arguments.seed.unwrap_or_else(|| clock::unix_millis().unsigned_abs() & 0xffff);
+    let seed = arguments.seed.unwrap_or_else(|| Seed(clock::unix_millis().unsigned_abs() & 0xffff));
     let options = Options {
         cases: arguments.cases.or(arguments.time.map(|_| u32::MAX)),
         time: arguments.time,
@@ -117,7 +118,7 @@ pub(super) fn report(stopped: &Stopped) -> u8 {
 fn load_all(paths: &[PathBuf]) -> Result<Vec<Arc<Spec>>, u8> {
     let mut files = Vec::new();
     for path in paths {
-        if path.is_dir() { files.extend(specs_in(path)) } else { files.push(path.clone()) }
+        if path.is_dir() { files.extend(Spec::files_in(path)) } else { files.push(path.clone()) }
     }
     if files.is_empty() {
         screen::problem("there is no spec: name a file, or put one (*.yaml) into specs/");
@@ -143,14 +144,6 @@ pub(super) fn load(file: &Path) -> Option<Arc<Spec>> {
             None
         }
     }
-}
-
-fn specs_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    files.retain(|path| path.is_file() && path.extension().is_some_and(|end| end == "yaml" || end == "yml"));
-    files.sort();
-    files
 }
 
 /// The variants to run: the one that was asked for, else all, else the spec as it is.

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::case::Seed;
+
 use super::{Found, InvariantSummary, Rate, Summary, Violation};
 
 #[derive(Serialize)]
@@ -11,7 +13,7 @@ struct SummaryLine<'a> {
     spec: &'a str,
     variant: Option<&'a str>,
     world: &'a str,
-    seed: u64,
+    seed: Seed,
     cases: u32,
     operations: u64,
     faults_fired: u64,

@@ -9,7 +9,7 @@ pub mod text;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::case::Case;
+use crate::case::{Case, Seed};
 use crate::check::Evidence;
 use crate::history::History;
 use crate::spec::Expected;
@@ -24,7 +24,7 @@ pub struct Summary {
     /// The world: `embedded`.
     pub world: String,
     /// The seed that all its cases were made from.
-    pub seed: u64,
+    pub seed: Seed,
     /// Cases that ran.
     pub cases: u32,
     /// Operations that were begun in them.

@@ -1,6 +1,6 @@
 //! A minimal history told in steps: what a person needs to see to believe the violation.
 
-use crate::case::{Argument, Case, FaultAction};
+use crate::case::{Argument, Case, Edge, FaultAction, Trigger, Verb};
 use crate::check::Evidence;
 use crate::history::{Content, Event, Fact, History, Outcome, Seen, What};
 
@@ -55,7 +55,7 @@ impl<'a> Teller<'a> {
             }
             What::Fact(fact) => self.fact(event, fact),
             What::Fired { fault, action, allowed } => self.fault(*fault, action, allowed),
-            What::Exited { service, .. } => Some(Step::new(service, "is killed", "")),
+            What::Exited { service, wanted: false, .. } => Some(Step::new(service, "ends by itself", "")),
             What::Started { service } => Some(Step::new(service, "is started again", "")),
             What::Observed(seen) if self.evidence.events.contains(&event.seq) => {
                 Some(Step::new(&seen.source, "is read when all is quiet", ""))
@@ -145,9 +145,7 @@ impl<'a> Teller<'a> {
                 format!("{record} is delivered again")
             }
             FaultAction::Hold { .. } => format!("{action} ({about})"),
-            FaultAction::Crash { service } => {
-                format!("{service} is killed {} {} {about}", edge(fault.at.edge), fault.at.fact)
-            }
+            FaultAction::Crash { service } => format!("{service} is killed {}", moment(&fault.at)),
         };
         let step = Step { is_fault: true, ..Step::new("⚡ fault", text, format!("allowed: {allowed}")) };
         if matches!(fault.action, FaultAction::Duplicate { .. }) {
@@ -189,10 +187,24 @@ impl<'a> Teller<'a> {
     }
 }
 
-fn edge(edge: crate::case::Edge) -> &'static str {
-    match edge {
-        crate::case::Edge::Before => "before",
-        crate::case::Edge::After => "after",
+/// When, in words: `after its call to gateway about o1`.
+fn moment(at: &Trigger) -> String {
+    let Trigger { fact, about, nth, edge, .. } = at;
+    let edge = match edge {
+        Edge::Before => "before",
+        Edge::After => "after",
+    };
+    let of = &fact.of;
+    let what = match fact.verb {
+        Verb::Produced => format!("it sends {about} to {of}"),
+        Verb::Published => format!("{about} appears on {of}"),
+        Verb::Delivered => format!("it is given {about} from {of}"),
+        Verb::OffsetCommitted => format!("it commits the offset of {about} in {of}"),
+        Verb::Called => format!("its call to {of} about {about}"),
+    };
+    match nth {
+        1 => format!("{edge} {what}"),
+        nth => format!("{edge} {what}, time {nth}"),
     }
 }
 

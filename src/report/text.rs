@@ -5,6 +5,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::steps::{Step, steps};
 use super::{Ending, Found, InvariantSummary, Summary, Violation};
+use crate::case::Seed;
 use crate::spec::Expected;
 
 const RED: Style = AnsiColor::Red.on_default().bold();
@@ -18,9 +19,9 @@ fn painted(style: Style, text: &str) -> String {
 }
 
 /// The first line of a run: `checkout · naive   embedded world · seed 7f3a · 3 services`.
-pub fn heading(spec: &str, variant: Option<&str>, world: &str, seed: u64, services: usize) -> String {
+pub fn heading(spec: &str, variant: Option<&str>, world: &str, seed: Seed, services: usize) -> String {
     let variant = variant.map(|variant| format!(" · {variant}")).unwrap_or_default();
-    let rest = format!("{world} world · seed {seed:x} · {services} services");
+    let rest = format!("{world} world · seed {seed} · {services} services");
     format!("{}   {}", painted(BOLD, &format!("{spec}{variant}")), painted(DIM, &rest))
 }
 

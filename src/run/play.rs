@@ -90,7 +90,6 @@ impl System {
         }
         let operating = clock::since(began);
         let settled = self.settle(deadline).await;
-        tracing::debug!(?operating, settling = ?clock::since(began).saturating_sub(operating), faults = ?case.faults.iter().map(ToString::to_string).collect::<Vec<_>>(), "played");
         self.spent.operating += operating;
         self.spent.settling += clock::since(began).saturating_sub(operating);
         settled

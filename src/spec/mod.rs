@@ -53,6 +53,17 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// The spec files in a folder (`*.yaml`, `*.yml`), by name; empty if it cannot be read.
+    pub fn files_in(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        files.retain(|path| {
+            path.is_file() && path.extension().is_some_and(|end| end == "yaml" || end == "yml")
+        });
+        files.sort();
+        files
+    }
+
     /// The folder that relative files of the spec start from.
     pub fn folder(&self) -> &Path {
         self.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
