@@ -169,7 +169,7 @@ fn check(arguments: &str, until: &str, act: impl FnOnce(&Child)) -> i32 {
     let seen = Seen::by(&steadfast, &mark);
     // The supervisor, three services and Postgres; broker, seams, services and Postgres listen.
     assert!(seen.processes.len() > 5 && seen.ports.len() > 5, "{:?} {:?}", seen.processes, seen.ports);
-    assert_eq!(seen.folders.len(), 1, "{:?}", seen.folders);
+    assert_eq!((seen.folders.len(), seen.shared_memory.is_empty()), (1, false), "{:?}", seen.folders);
     act(&steadfast);
     lines.read_to_string(&mut printed).expect("text");
     let status = steadfast.wait().expect("reaped");

@@ -106,6 +106,13 @@ impl Project {
         settings.add_filter(r"PORT=\d+", "PORT=[port]");
         settings.add_filter(r"\d+\.\d s\b", "[time]");
         settings.add_filter(r"\d+\.\d cases/s", "[rate]");
+        // How the services interleave differs as well.
+        settings.add_filter(r"-events/\d@\d", "-events/[place]");
+        settings.add_filter(r"\d+ runs", "[some] runs");
+        settings.add_filter(r"in case \d+", "in case [number]");
+        settings.add_filter(r"\d+ cases?", "[some] cases");
+        settings.add_filter(r"shrunk   .* →", "shrunk   [found as] →");
+        settings.add_filter(r"\d+ operations? · \d+ faults? fired", "[counts]");
         settings.bind(|| insta::assert_snapshot!(name, text));
     }
 
