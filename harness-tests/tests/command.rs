@@ -48,8 +48,8 @@ fn the_main_job() {
     assert_eq!(
         keys(summary).as_deref(),
         Some(
-            "type format spec variant world seed cases operations faults_fired faults_never_fired seconds \
-             cases_per_second outcome invariants"
+            "type format spec variant world seed cases operations faults_fired faults_never_fired operations_never_ok \
+             seconds cases_per_second outcome invariants"
         )
     );
     assert_eq!(
@@ -177,6 +177,15 @@ fn an_unexpected_violation() {
 }
 
 #[test]
+fn what_cannot_be_saved_is_told_all_the_same() {
+    let project = Project::checkout();
+    project.write(".steadfast", "a file, where a folder should be");
+    let ran = project.run("run specs --variant naive --seed 1 --reproduce 1");
+    project.compare("violation_not_saved", &ran.screen());
+    ran.ends_with(0);
+}
+
+#[test]
 fn wrong_specs() {
     let project = Project::checkout();
     project.change("payments:\n    run:", "payments:\n    rum:");
@@ -203,10 +212,12 @@ fn wrong_cases() {
     check("replay_in_an_unknown_variant", &project, "replay case.yaml --variant nave", 2);
     project.write("newer.yaml", &DOUBLE_CHARGE.replace("steadfast_case: 1", "steadfast_case: 2"));
     check("case_of_another_version", &project, "replay newer.yaml", 2);
-    let other = DOUBLE_CHARGE.replace("sku: red", "colour: red").replace("order-events", "orders");
+    let other =
+        DOUBLE_CHARGE.replace("sku: red", "colour: red").replace("{topic: order-events}", "{topic: orders}");
     project.write("misfit.yaml", &other);
     check("case_that_does_not_fit", &project, "replay misfit.yaml", 2);
     check("keep_what_does_not_fit", &project, "keep misfit.yaml", 2);
+    assert!(!project.path().join("specs/regressions").exists());
     project.write("elsewhere.yaml", &DOUBLE_CHARGE.replace("specs/checkout.yaml", "specs/gone.yaml"));
     check("case_of_a_spec_that_is_gone", &project, "replay elsewhere.yaml", 2);
 }

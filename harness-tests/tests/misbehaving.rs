@@ -170,6 +170,12 @@ fn touches_nothing() {
 }
 
 #[test]
+fn refuses_everything_while_the_seed_rows_agree() {
+    let agree = "stock: select sku from stock where false";
+    check_world("refuses_everything_over_seed_rows", (agree, "stock: select id from orders"), 3);
+}
+
+#[test]
 fn ignores_the_address_of_kafka() {
     check_world("ignores_kafka", ("env: { ", "env: { BROKERS: \"${kafka}\", "), 4);
 }
