@@ -34,7 +34,7 @@ impl Campaign<'_> {
             }
         }
         let Some((evidence_again, confirmed)) = confirmed else {
-            let history_file = self.keep_history(invariant, history)?;
+            let history_file = self.keep_history(invariant, history).map_err(|error| error.to_string());
             let evidence = evidence.clone();
             let once = Unconfirmed { case: number, evidence, reproduced: rate, history_file };
             return Ok(Found::NotReproduced(Box::new(once)));
@@ -57,9 +57,9 @@ impl Campaign<'_> {
             shrink_seconds,
             reproduced: measured.reproduced,
             without: measured.without,
-            case_file: PathBuf::new(),
+            case_file: Ok(PathBuf::new()),
         };
-        violation.case_file = self.save(invariant, number, &violation)?;
+        violation.case_file = self.save(invariant, number, &violation).map_err(|error| error.to_string());
         Ok(Found::Violated(Box::new(violation)))
     }
 

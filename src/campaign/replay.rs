@@ -41,7 +41,7 @@ pub async fn replay(
     cancel: &CancellationToken,
     after_each: &mut dyn FnMut(u32),
 ) -> Result<Replayed, Stopped> {
-    let unfit = |problems| Stopped::Unfit { file: "the case".to_owned(), problems };
+    let unfit = |problems| Stopped::Unfit { file: "this case".to_owned(), problems };
     file.fits(&spec).map_err(unfit)?;
     let name = file.invariant.clone().unwrap_or_default();
     let invariant = spec.invariants.get(&name).cloned();
@@ -93,9 +93,11 @@ pub(super) fn kept(spec: &Spec, variant: Option<&str>) -> Result<Vec<PathBuf>, S
 /// Copies a case beside its spec, where every run begins with it; returns where it is now.
 ///
 /// # Errors
-/// The file is no case, or could not be copied.
+/// The file is no case, does not fit the spec, or could not be copied.
 pub fn keep(spec: &Spec, file: &Path) -> Result<PathBuf, Stopped> {
     let case = CaseFile::load(file)?;
+    // Once kept, it would stop every run that begins with it.
+    case.fits(spec).map_err(|problems| Stopped::Unfit { file: file.display().to_string(), problems })?;
     let name = super::investigate::slug(case.invariant.as_deref().unwrap_or("case"));
     let folder = regressions(spec, case.variant.as_deref());
     let mut path = folder.join(format!("{name}.yaml"));

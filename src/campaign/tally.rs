@@ -8,8 +8,8 @@ use indexmap::IndexMap;
 use super::never_fired;
 use crate::case::{Case, Seed};
 use crate::check::Verdict;
-use crate::history::{History, What};
-use crate::report::{Found, InvariantSummary, Spent, Summary};
+use crate::history::{History, Outcome, What};
+use crate::report::{Found, InvariantSummary, NeverOk, Spent, Summary};
 use crate::run;
 use crate::spec::{Expected, Spec};
 
@@ -17,11 +17,20 @@ use crate::spec::{Expected, Spec};
 pub(super) struct Tally {
     cases: u32,
     operations: u64,
+    by_operation: IndexMap<String, Outcomes>,
     faults_fired: u64,
     fired_rules: HashSet<String>,
     searched: Duration,
     spent: Spent,
     invariants: IndexMap<String, Seen>,
+}
+
+/// How the operations of one kind ended.
+#[derive(Default)]
+struct Outcomes {
+    ok: bool,
+    others: u64,
+    last: String,
 }
 
 struct Seen {
@@ -45,6 +54,7 @@ impl Tally {
         Tally {
             cases: 0,
             operations: 0,
+            by_operation: IndexMap::new(),
             faults_fired: 0,
             fired_rules: HashSet::new(),
             searched: Duration::ZERO,
@@ -74,6 +84,7 @@ impl Tally {
     pub(super) fn add_run(&mut self, case: &Case, history: &History, verdicts: &IndexMap<String, Verdict>) {
         let invoked = history.events.iter().filter(|event| matches!(event.what, What::Invoked { .. }));
         self.operations += invoked.count() as u64;
+        self.add_outcomes(case, history);
         let fired = history.fired();
         self.faults_fired += fired.len() as u64;
         let rules = fired.iter().filter_map(|index| case.faults.get(*index)).map(|fault| fault.action.rule());
@@ -84,6 +95,21 @@ impl Tally {
                 Verdict::Held | Verdict::Violated(_) => seen.exercised += 1,
                 Verdict::NotExercised(reason) => seen.not_exercised = Some(reason.clone()),
                 Verdict::Unknown(reason) => seen.unknown = Some(reason.clone()),
+            }
+        }
+    }
+
+    fn add_outcomes(&mut self, case: &Case, history: &History) {
+        for event in &history.events {
+            let What::Returned { operation, outcome, detail } = &event.what else { continue };
+            let Some(operation) = case.operations.get(*operation) else { continue };
+            let outcomes = self.by_operation.entry(operation.operation.clone()).or_default();
+            match outcome {
+                Outcome::Ok => outcomes.ok = true,
+                Outcome::Fail | Outcome::Info => {
+                    outcomes.others += 1;
+                    outcomes.last.clone_from(detail);
+                }
             }
         }
     }
@@ -131,6 +157,9 @@ impl Tally {
             });
             InvariantSummary { name, expected, found }
         });
+        let never_ok = self.by_operation.into_iter().filter(|(_, outcomes)| !outcomes.ok);
+        let never_ok =
+            never_ok.map(|(name, Outcomes { others, last, .. })| NeverOk { name, tried: others, last });
         Summary {
             spec: spec.name.clone(),
             variant: variant.map(str::to_owned),
@@ -139,6 +168,7 @@ impl Tally {
             cases: self.cases,
             operations: self.operations,
             faults_fired: self.faults_fired,
+            never_ok: never_ok.collect(),
             // A search that ended with its first finding says nothing of the faults that it never got to.
             faults_never_fired: if decided_early { Vec::new() } else { never_fired(spec, &self.fired_rules) },
             search_seconds: self.searched.as_secs_f64(),

@@ -73,16 +73,22 @@ pub fn judge_one(name: &str, invariant: &Invariant, history: &History) -> Verdic
     let judged = catch_unwind(AssertUnwindSafe(|| match invariant {
         Invariant::AtMostOne { effect, per } => effects::at_most_one(effect, per, history),
         Invariant::Always { database, table, holds } => rows::always(database, table, holds, history),
-        Invariant::Agree { sources } => match not_quiet(history) {
-            Some(reason) => Verdict::Unknown(reason),
-            None => finals::agree(name, sources, history),
-        },
+        Invariant::Agree { sources } => finals::agree(name, sources, history),
     }));
-    judged
-        .unwrap_or_else(|_| Verdict::Unknown("the checker failed; this is a defect of steadfast".to_owned()))
+    let verdict = judged
+        .unwrap_or_else(|_| Verdict::Unknown("the checker failed; this is a defect of steadfast".to_owned()));
+    match (verdict, not_quiet(history)) {
+        // An effect or a committed row was seen, whatever came after it; a final state was not final.
+        (Verdict::Violated(evidence), _) if !matches!(invariant, Invariant::Agree { .. }) => {
+            Verdict::Violated(evidence)
+        }
+        // What would have broken it may have come a moment later.
+        (_, Some(reason)) => Verdict::Unknown(reason),
+        (verdict, None) => verdict,
+    }
 }
 
-/// Why the final state of this history means nothing, if so.
+/// Why what did not happen in this history means nothing, if so.
 fn not_quiet(history: &History) -> Option<String> {
     history.events.iter().find_map(|event| match &event.what {
         What::NotQuiet { moving } => Some(format!("the world did not become quiet: {}", moving.join(", "))),

@@ -42,7 +42,7 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "NAME")]
     pub(super) variant: Option<String>,
     /// Cases for each spec and variant [default: what the spec says, else 200]
-    #[arg(long, value_name = "N", conflicts_with = "time")]
+    #[arg(long, value_name = "N", conflicts_with = "time", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) cases: Option<u32>,
     /// Search for so long instead (30s, 5m); running out is a normal end
     #[arg(long, value_name = "TIME", value_parser = duration)]

@@ -9,7 +9,7 @@ use super::arguments::{Format, KeepArguments, ReplayArguments};
 use super::run::{load, report, variants};
 use super::screen;
 use super::{HELD, NOT_PROVEN, VIOLATED, WRONG};
-use crate::campaign::{self, Replayed};
+use crate::campaign::{self, Replayed, Stopped};
 use crate::case::CaseFile;
 use crate::report::{json, steps, text};
 use crate::spec::Spec;
@@ -51,6 +51,9 @@ pub(super) async fn replay(
                 (0, Some(_)) => NOT_PROVEN,
                 _ => VIOLATED,
             }
+        }
+        Err(Stopped::Unfit { problems, .. }) => {
+            report(&Stopped::Unfit { file: arguments.case.display().to_string(), problems })
         }
         Err(stopped) => report(&stopped),
     }

@@ -46,7 +46,9 @@ pub(super) struct Live {
 impl Live {
     /// `quiet`: nothing at all is shown (machine output).
     pub(super) fn new(quiet: bool) -> Live {
-        let is_live = !quiet && std::io::stderr().is_terminal();
+        // On a terminal that cannot move its cursor nothing would be drawn; it gets the lines.
+        let is_dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");
+        let is_live = !quiet && !is_dumb && std::io::stderr().is_terminal();
         let target = if is_live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
         if is_live {

@@ -18,6 +18,7 @@ struct SummaryLine<'a> {
     operations: u64,
     faults_fired: u64,
     faults_never_fired: &'a [String],
+    operations_never_ok: Vec<&'a str>,
     seconds: f64,
     cases_per_second: f64,
     outcome: &'static str,
@@ -64,6 +65,7 @@ pub fn summary(summary: &Summary) -> String {
         operations: summary.operations,
         faults_fired: summary.faults_fired,
         faults_never_fired: &summary.faults_never_fired,
+        operations_never_ok: summary.never_ok.iter().map(|operation| operation.name.as_str()).collect(),
         seconds: rounded(summary.seconds),
         cases_per_second: rounded(summary.cases_per_second()),
         outcome: summary.ending().word(),
@@ -152,7 +154,7 @@ fn violated<'a>(violation: &'a Violation, empty: InvariantLine<'a>) -> Invariant
         shrink_seconds: Some(rounded(violation.shrink_seconds)),
         reproduced: Some([violation.reproduced.k, violation.reproduced.n]),
         without: violation.without.iter().map(without).collect(),
-        case_file: Some(violation.case_file.display().to_string()),
+        case_file: violation.case_file.as_ref().ok().map(|file| file.display().to_string()),
         ..empty
     }
 }

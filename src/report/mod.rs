@@ -29,6 +29,8 @@ pub struct Summary {
     pub cases: u32,
     /// Operations that were begun in them.
     pub operations: u64,
+    /// Operations of the spec that never ended `ok`.
+    pub never_ok: Vec<NeverOk>,
     /// Faults that were carried out in them.
     pub faults_fired: u64,
     /// Faults of the spec that never fired in any case.
@@ -52,6 +54,17 @@ pub struct Spent {
     pub operating: Duration,
     /// Until the world was quiet and its final state read.
     pub settling: Duration,
+}
+
+/// An operation that was tried and never ended `ok`: what follows from it was not tested.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeverOk {
+    /// Its name.
+    pub name: String,
+    /// How often it was tried.
+    pub tried: u64,
+    /// What was known of the last try.
+    pub last: String,
 }
 
 /// What was found of one invariant.
@@ -92,8 +105,8 @@ pub struct Unconfirmed {
     pub evidence: Evidence,
     /// How often it came again, of how many runs on fresh services.
     pub reproduced: Rate,
-    /// Where the history of the violation is kept.
-    pub history_file: PathBuf,
+    /// Where the history of the violation is kept, or why it could not be.
+    pub history_file: Result<PathBuf, String>,
 }
 
 /// A violation, shrunk.
@@ -119,8 +132,8 @@ pub struct Violation {
     pub reproduced: Rate,
     /// How often it did without each of its faults.
     pub without: Vec<(String, Rate)>,
-    /// The file that replays it.
-    pub case_file: PathBuf,
+    /// The file that replays it, or why it could not be written: what was found is worth telling all the same.
+    pub case_file: Result<PathBuf, String>,
 }
 
 /// Operations and faults of a case.
@@ -141,12 +154,14 @@ impl Size {
 
 impl std::fmt::Display for Size {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let noun = |count: usize, noun: &str| match count {
-            1 => format!("1 {noun}"),
-            _ => format!("{count} {noun}s"),
-        };
-        write!(formatter, "{}, {}", noun(self.operations, "operation"), noun(self.faults, "fault"))
+        let (operations, faults) = (self.operations as u64, self.faults as u64);
+        write!(formatter, "{}, {}", counted(operations, "operation"), counted(faults, "fault"))
     }
+}
+
+/// A number with its noun: `1 case`, `2 cases`.
+fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// k of n.
@@ -221,6 +236,11 @@ impl Summary {
             Ending::NotProven
         } else if self.invariants.iter().any(|invariant| matches!(invariant.found, Found::Violated(_))) {
             Ending::AsExpected
+        } else if self.operations > 0
+            && self.never_ok.iter().map(|one| one.tried).sum::<u64>() == self.operations
+        {
+            // Nothing that was asked for ever happened, so nothing was put to the test.
+            Ending::NotProven
         } else {
             Ending::Held
         }

@@ -4,7 +4,7 @@
 use anstyle::{AnsiColor, Style};
 
 use super::steps::{Step, steps};
-use super::{Ending, Found, InvariantSummary, Summary, Violation};
+use super::{Ending, Found, InvariantSummary, NeverOk, Summary, Violation, counted};
 use crate::case::Seed;
 use crate::spec::Expected;
 
@@ -21,7 +21,7 @@ fn painted(style: Style, text: &str) -> String {
 /// The first line of a run: `checkout · naive   embedded world · seed 7f3a · 3 services`.
 pub fn heading(spec: &str, variant: Option<&str>, world: &str, seed: Seed, services: usize) -> String {
     let variant = variant.map(|variant| format!(" · {variant}")).unwrap_or_default();
-    let rest = format!("{world} world · seed {seed} · {services} services");
+    let rest = format!("{world} world · seed {seed} · {}", counted(services as u64, "service"));
     format!("{}   {}", painted(BOLD, &format!("{spec}{variant}")), painted(DIM, &rest))
 }
 
@@ -54,8 +54,14 @@ pub fn violation(name: &str, expected: Expected, violation: &Violation, width: u
     text.push_str(&story(&steps(&violation.minimal, &violation.history, &violation.evidence), width));
     text.push_str(&format!("\n  {}\n", painted(BOLD, &violation.evidence.sentence)));
     text.push_str(&format!("  {}\n", rates(violation)));
-    let file = violation.case_file.display();
-    text.push_str(&format!("  {}   steadfast replay {file}\n", painted(DIM, "replay")));
+    match &violation.case_file {
+        Ok(file) => {
+            text.push_str(&format!("  {}   steadfast replay {}\n", painted(DIM, "replay"), file.display()))
+        }
+        Err(reason) => {
+            text.push_str(&format!("  {}\n", painted(RED, &format!("it could not be saved: {reason}"))));
+        }
+    }
     text
 }
 
@@ -110,6 +116,11 @@ pub fn summary(summary: &Summary) -> String {
         let verdict = painted(style, &format!("{mark} {}", invariant.name));
         text.push_str(&format!("  {verdict}{pad}   {}\n", in_words(invariant)));
     }
+    for operation in &summary.never_ok {
+        let NeverOk { name, tried, last } = operation;
+        let never = format!("{name} was never ok, tried {}; the last: {last}", counted(*tried, "time"));
+        text.push_str(&format!("  {}\n", painted(YELLOW, &never)));
+    }
     if !summary.faults_never_fired.is_empty() {
         let never = summary.faults_never_fired.join(", ");
         text.push_str(&format!("  {}\n", painted(YELLOW, &format!("never fired: {never}"))));
@@ -121,10 +132,10 @@ pub fn summary(summary: &Summary) -> String {
         Ending::NotProven => (YELLOW, "not proven"),
     };
     let counts = format!(
-        "{} cases · {} operations · {} faults fired · {:.1} s · {:.1} cases/s",
-        summary.cases,
-        summary.operations,
-        summary.faults_fired,
+        "{} · {} · {} fired · {:.1} s · {:.1} cases/s",
+        counted(u64::from(summary.cases), "case"),
+        counted(summary.operations, "operation"),
+        counted(summary.faults_fired, "fault"),
         summary.seconds,
         summary.cases_per_second()
     );
@@ -144,19 +155,25 @@ pub fn summary(summary: &Summary) -> String {
 
 fn in_words(invariant: &InvariantSummary) -> String {
     match (&invariant.found, invariant.expected) {
-        (Found::Held { exercised }, Expected::Held) => format!("held, exercised in {exercised} cases"),
+        (Found::Held { exercised }, Expected::Held) => {
+            format!("held, exercised in {}", counted(u64::from(*exercised), "case"))
+        }
         (Found::Held { exercised }, Expected::Violated) => {
-            format!("held in {exercised} cases, but the spec expects it to be violated")
+            let cases = counted(u64::from(*exercised), "case");
+            format!("held in {cases}, but the spec expects it to be violated")
         }
         (Found::NotExercised(reason), _) => format!("not exercised: {reason}"),
         (Found::Unknown(reason), _) => format!("unknown: {reason}"),
         (Found::NotReproduced(once), _) => format!(
             "violated in case {}, then {} times on fresh services: it depends on earlier cases, or is rare ({}); \
-             history in {}",
+             {}",
             once.case,
             once.reproduced,
             once.evidence.sentence,
-            once.history_file.display()
+            match &once.history_file {
+                Ok(file) => format!("history in {}", file.display()),
+                Err(reason) => format!("its history could not be saved: {reason}"),
+            }
         ),
         (Found::Violated(violation), Expected::Held) => format!("violated: {}", violation.evidence.sentence),
         (Found::Violated(_), Expected::Violated) => "violated, as expected".to_owned(),

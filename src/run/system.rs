@@ -14,9 +14,9 @@ use crate::history::{What, clock};
 use crate::seam::http::PlayedDependency;
 use crate::seam::kafka::{KafkaSeam, MediatedTopic};
 use crate::seam::{Conductor, Order};
-use crate::spec::{FaultRule, Spec, Variant};
+use crate::spec::{FaultRule, Invariant, Spec, Variant};
 use crate::world::broker::{Broker, BrokerOptions};
-use crate::world::postgres::{Database, Server};
+use crate::world::postgres::{Database, PostgresError, SchemaError, Server};
 use crate::world::supervisor::Supervisor;
 
 /// How the world is made as new between two cases.
@@ -87,10 +87,7 @@ impl System {
         let mut databases = IndexMap::new();
         if let Some(server) = &postgres {
             for (name, database) in &spec.databases {
-                let schema = database.schema.as_ref().map(std::fs::read_to_string).transpose();
-                let schema =
-                    schema.map_err(RunError::io(format!("the schema of `{name}`")))?.unwrap_or_default();
-                databases.insert(name.clone(), Database::create(server, name, &schema).await?);
+                databases.insert(name.clone(), create_database(server, name, database).await?);
             }
         }
         let played = |(name, dependency): (&String, &crate::spec::Dependency)| {
@@ -122,7 +119,25 @@ impl System {
         for database in system.databases.values_mut() {
             database.keep_rows().await?;
         }
+        system.tables_exist().await?;
         Ok(system)
+    }
+
+    /// An invariant over a table that nobody made would never be exercised, and nobody would know why.
+    async fn tables_exist(&self) -> Result<(), RunError> {
+        for (invariant, stated) in &self.spec.invariants {
+            let Invariant::Always { database: name, table, .. } = stated else { continue };
+            let Some(database) = self.databases.get(name) else { continue };
+            let tables = database.tables().await?;
+            if !tables.contains(table) {
+                let tables = if tables.is_empty() { "no table".to_owned() } else { tables.join(", ") };
+                return Err(RunError::Spec(format!(
+                    "invariant `{invariant}`: there is no table `{table}` in {name}, once its schema has run and \
+                     all services are ready; it has {tables}"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The spec that is running.
@@ -264,6 +279,23 @@ async fn start_broker(spec: &Spec) -> Result<Option<Broker>, RunError> {
         return Ok(None);
     }
     Broker::start(BrokerOptions::default()).await.map(Some).map_err(RunError::Broker)
+}
+
+async fn create_database(
+    server: &Server,
+    name: &str,
+    database: &crate::spec::Database,
+) -> Result<Database, RunError> {
+    let schema = database.schema.as_ref().map(std::fs::read_to_string).transpose();
+    let schema = schema.map_err(RunError::io(format!("the schema of `{name}`")))?.unwrap_or_default();
+    Database::create(server, name, &schema).await.map_err(|error| match (error, &database.schema) {
+        // The file is the user's, so its place is what helps.
+        (PostgresError::Schema(wrong), Some(file)) => {
+            let SchemaError { line, message, .. } = wrong;
+            RunError::Spec(format!("{}:{line}: the schema of `{name}` is wrong: {message}", file.display()))
+        }
+        (other, _) => other.into(),
+    })
 }
 
 async fn start_postgres(spec: &Spec, supervisor: &Supervisor) -> Result<Option<Server>, RunError> {

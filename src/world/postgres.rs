@@ -57,11 +57,16 @@ pub enum PostgresError {
     #[error("`{0}` cannot be the name of a database: use letters, digits, `_` and `-`, 40 of them at most")]
     Name(String),
     /// The server answered with an error, or not at all.
-    #[error("{doing}: {source}")]
+    #[error("{doing}: {}", said(source))]
     Sql { doing: String, source: sqlx::Error },
     /// The replication stream holds something that could not be read.
     #[error("the row versions of `{database}` cannot be read: {problem}")]
     Decoding { database: String, problem: String },
+}
+
+/// What the server says, without the place in its own source that sqlx adds: it reads as a line of the query.
+fn said(error: &sqlx::Error) -> String {
+    error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
 }
 
 impl PostgresError {

@@ -241,6 +241,18 @@ impl Database {
         Ok(Rows { columns, rows })
     }
 
+    /// The tables of the user, as row versions name them: with their schema where it is not `public`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tables(&self) -> Result<Vec<String>, PostgresError> {
+        let sql = "select case table_schema when 'public' then '' else table_schema || '.' end || table_name \
+                   from information_schema.tables \
+                   where table_schema not in ('pg_catalog', 'information_schema', 'steadfast') order by 1";
+        let cells = self.query(sql).await?.rows.into_iter().flatten();
+        Ok(cells.filter_map(|cell| cell.as_str().map(str::to_owned)).collect())
+    }
+
     async fn copy_template(&mut self, mut admin: PgConnection) -> Result<(), sqlx::Error> {
         let name = &self.name;
         run(&mut admin, &format!(r#"create database "{name}" template "{}""#, template_of(name))).await?;

@@ -1,0 +1,216 @@
+//! Services that do things wrong: what steadfast says, how it ends, and that it does.
+
+mod project;
+
+use project::{Project, Ran};
+
+/// A world with nothing but a played dependency, so that it starts at once; the service never calls it.
+fn spec(run: &str, more: &str) -> String {
+    format!(
+        "\
+spec: web
+version: 1
+world:
+  dependencies:
+    gateway:
+      POST /charges: {{ effect: charge, key: body.order_id }}
+services:
+  web:
+    run: {run}
+    env: {{ PORT: \"${{port}}\", GATEWAY: \"${{dependencies.gateway}}\" }}
+    ready: GET /health
+    start_within: 1s
+operations:
+  place_order:
+    given: {{ order: new }}
+    call: POST ${{web}}/orders
+    body: {{ order_id: \"${{order}}\" }}
+invariants:
+  no double charge: {{ at_most_one: charge, per: order }}
+operations_per_case: 6
+{more}
+"
+    )
+}
+
+/// Runs the service, and compares the exit code and everything that is printed.
+#[track_caller]
+fn check(name: &str, run: &str, more: &str, code: i32) -> Ran {
+    let project = Project::with(&spec(run, more));
+    let ran = project.run("run spec.yaml --cases 2 --seed 1");
+    project.compare(name, &ran.screen());
+    ran.ends_with(code)
+}
+
+#[test]
+fn does_not_exist() {
+    check("does_not_exist", "./no-such-service --port 1", "", 4);
+}
+
+#[test]
+fn is_not_executable() {
+    check("is_not_executable", "./spec.yaml", "", 4);
+}
+
+#[test]
+fn exits_at_once() {
+    check("exits_at_once", "MISBEHAVING exits-at-once", "", 4);
+}
+
+#[test]
+fn exits_on_a_request() {
+    check("exits_on_a_request", "MISBEHAVING exits-on-a-request", "", 4);
+}
+
+#[test]
+fn is_never_ready() {
+    check("is_never_ready", "MISBEHAVING is-never-ready", "", 4);
+}
+
+#[test]
+fn never_listens() {
+    check("never_listens", "sleep 1000", "", 4);
+}
+
+#[test]
+fn hangs_on_requests() {
+    check("hangs_on_requests", "MISBEHAVING hangs-on-requests", "operation_timeout: 50ms", 3);
+}
+
+#[test]
+fn hangs_on_requests_until_the_deadline() {
+    check("hangs_until_the_deadline", "MISBEHAVING hangs-on-requests", "deadline: 300ms", 3);
+}
+
+#[test]
+fn refuses_everything() {
+    check("refuses_everything", "MISBEHAVING refuses-everything", "", 3);
+}
+
+#[test]
+fn fails_everything() {
+    check("fails_everything", "MISBEHAVING fails-everything", "", 3);
+}
+
+#[test]
+fn has_another_path() {
+    check("has_another_path", "MISBEHAVING has-another-path", "", 3);
+}
+
+#[test]
+fn floods_its_log() {
+    let project = Project::with(&spec("MISBEHAVING floods-its-log", "").replace("1s", "60s"));
+    let mut steadfast = project.command("run spec.yaml --cases 2 --seed 1").spawn().expect("started");
+    let mut most = 0;
+    while steadfast.try_wait().expect("our child").is_none() {
+        most = most.max(kibibytes(steadfast.id()));
+        std::thread::yield_now();
+    }
+    let ran = Ran::of(steadfast.wait_with_output().expect("ended"));
+    project.compare("floods_its_log", &ran.screen());
+    ran.ends_with(3);
+    // The service wrote 110 MB; what steadfast needs without a flood is about 30 MB.
+    assert!((1..80_000).contains(&most), "{most} KiB");
+}
+
+/// The most memory that a process has had; 0 when it is gone.
+fn kibibytes(pid: u32) -> u32 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    most.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+}
+
+#[test]
+fn ignores_polite_signals() {
+    check("ignores_polite_signals", "trap '' TERM INT HUP; MISBEHAVING serves", "", 3);
+}
+
+#[test]
+fn leaves_a_child() {
+    check("leaves_a_child", "MISBEHAVING leaves-a-child", "", 3);
+}
+
+#[test]
+fn finds_its_port_taken() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("bound").port();
+    check("finds_its_port_taken", &format!("TAKEN_PORT={port} exec MISBEHAVING finds-its-port-taken"), "", 4);
+}
+
+#[test]
+fn cannot_be_built() {
+    let build = "    build: \"echo compiling; echo 'error: expected `;`' >&2; exit 101\"\n";
+    let project =
+        Project::with(&spec("true", "").replace("    run: true\n", &format!("{build}    run: true\n")));
+    let ran = project.run("run spec.yaml --cases 2 --seed 1");
+    project.compare("cannot_be_built", &ran.screen());
+    ran.ends_with(4);
+}
+
+/// The same with a topic and a database. The service touches neither.
+#[track_caller]
+fn check_world(name: &str, change: (&str, &str), code: i32) {
+    let spec = spec("MISBEHAVING serves", "")
+        .replace("world:\n", "world:\n  kafka: { topics: { order-events: {} } }\n  postgres: { shop: { schema: shop.sql } }\n")
+        .replace(
+            "  no double charge: { at_most_one: charge, per: order }\n",
+            "  stock is never negative:\n    always: { row: shop.stock, holds: available >= 0 }\n  views agree:\n    agree:\n      orders: select id from orders\n      stock: select sku from stock where false\n",
+        );
+    let schema = "create table stock (sku text primary key, available int);\ncreate table orders (id text primary key);\n";
+    let project = Project::with(&spec.replace(change.0, change.1));
+    project.write("shop.sql", &schema.replace(change.0, change.1));
+    let ran = project.run("run spec.yaml --cases 2 --seed 1");
+    project.compare(name, &ran.screen());
+    ran.ends_with(code);
+}
+
+#[test]
+fn touches_nothing() {
+    check_world("touches_nothing", ("", ""), 3);
+}
+
+#[test]
+fn refuses_everything_while_the_seed_rows_agree() {
+    let agree = "stock: select sku from stock where false";
+    check_world("refuses_everything_over_seed_rows", (agree, "stock: select id from orders"), 3);
+}
+
+#[test]
+fn ignores_the_address_of_kafka() {
+    check_world("ignores_kafka", ("env: { ", "env: { BROKERS: \"${kafka}\", "), 4);
+}
+
+#[test]
+fn has_a_wrong_schema() {
+    check_world("wrong_schema", ("create table orders", "create tabel orders"), 2);
+}
+
+#[test]
+fn has_no_schema_file() {
+    check_world("no_schema_file", ("schema: shop.sql", "schema: shops.sql"), 2);
+}
+
+#[test]
+fn asks_for_a_column_that_is_not_there() {
+    check_world("unknown_column", ("select id from", "select idd from"), 2);
+}
+
+#[test]
+fn asks_for_something_that_is_not_sql() {
+    check_world("not_sql", ("select id from", "selekt id from"), 2);
+}
+
+#[test]
+fn writes_in_an_invariant() {
+    check_world("writes_in_an_invariant", ("select id from orders", "delete from orders returning id"), 2);
+}
+
+#[test]
+fn names_a_table_that_is_not_there() {
+    check_world("unknown_table", ("shop.stock,", "shop.stocks,"), 2);
+}
+
+#[test]
+fn names_a_column_that_is_not_there_in_a_condition() {
+    check_world("unknown_variable", ("available >= 0", "avialable >= 0"), 2);
+}

@@ -1,0 +1,169 @@
+//! The built command, and a folder to run it in as a user would.
+
+// Each test target uses a part of it.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+/// The `steadfast` of this build.
+///
+/// Cargo tells an integration test only the programs of its own package, so `steadfast` is looked for beside
+/// them. It is not built with these tests either, and an old one would be tested silently; therefore it is built
+/// here, with the very command of `specs/checkout.yaml`, which costs nothing when all is fresh.
+pub fn steadfast() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let beside = Path::new(env!("CARGO_BIN_EXE_shop"));
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--workspace", "--bins"]).current_dir(repository());
+        if beside.parent().is_some_and(|profile| profile.ends_with("release")) {
+            build.arg("--release");
+        }
+        let built = build.output().expect("cargo runs");
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        beside.with_file_name("steadfast")
+    })
+}
+
+/// The root of the workspace.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a member of the workspace")
+}
+
+/// A working directory with specs in it.
+pub struct Project {
+    folder: TempDir,
+}
+
+impl Project {
+    /// With the specs of this repository, on the services of this build.
+    pub fn checkout() -> Project {
+        let project = Project { folder: tempfile::tempdir().expect("a folder") };
+        let specs = project.path().join("specs");
+        std::fs::create_dir(&specs).expect("a folder");
+        for name in ["checkout.yaml", "checkout.sql"] {
+            let text = std::fs::read_to_string(repository().join("specs").join(name)).expect("a spec");
+            let build = "    build: cargo build --release --workspace --bins\n";
+            // Built already, and not here.
+            let text = text.replace(build, "").replace("target/release/shop", env!("CARGO_BIN_EXE_shop"));
+            assert!(!text.contains("build:") && !text.contains("run: target/"), "it changed: {text}");
+            std::fs::write(specs.join(name), text).expect("written");
+        }
+        project
+    }
+
+    /// With one spec, `spec.yaml`; `MISBEHAVING` in it is the service that does things wrong.
+    pub fn with(spec: &str) -> Project {
+        let project = Project { folder: tempfile::tempdir().expect("a folder") };
+        project.write("spec.yaml", &spec.replace("MISBEHAVING", env!("CARGO_BIN_EXE_misbehaving")));
+        project
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path().join(name), text).expect("written");
+    }
+
+    /// The spec of the checkout with one text replaced by another.
+    pub fn change(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.path().join("specs/checkout.yaml")).expect("a spec");
+        assert!(text.contains(from), "no `{from}` in {text}");
+        self.write("specs/checkout.yaml", &text.replacen(from, to, 1));
+    }
+
+    /// The command with these arguments, in words, not started yet.
+    pub fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(steadfast());
+        command.args(arguments.split_whitespace()).current_dir(self.path());
+        // What whoever runs the tests has set must not show in what is compared.
+        for variable in ["STEADFAST_LOG", "NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "RUST_BACKTRACE"] {
+            command.env_remove(variable);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Compares with the stored snapshot; paths, addresses, times and rates differ from run to run.
+    #[track_caller]
+    pub fn compare(&self, name: &str, text: &str) {
+        let folder = self.path().display().to_string();
+        let programs = Path::new(env!("CARGO_BIN_EXE_shop")).parent().expect("a folder");
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path("../snapshots");
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.add_filter(&folder, "[project]");
+        settings.add_filter(&programs.display().to_string(), "[programs]");
+        settings.add_filter(r"127\.0\.0\.1:\d+", "127.0.0.1:[port]");
+        settings.add_filter(r"listen on \d+", "listen on [port]");
+        settings.add_filter(r"PORT=\d+", "PORT=[port]");
+        settings.add_filter(r"\d+\.\d s\b", "[time]");
+        settings.add_filter(r"\d+\.\d cases/s", "[rate]");
+        // How the services interleave differs as well.
+        settings.add_filter(r"-events/\d@\d", "-events/[place]");
+        settings.add_filter(r"\d+ runs", "[some] runs");
+        settings.add_filter(r"in case \d+", "in case [number]");
+        settings.add_filter(r"\d+ cases?", "[some] cases");
+        settings.add_filter(r"shrunk   .* →", "shrunk   [found as] →");
+        settings.add_filter(r"\d+ operations? · \d+ faults? fired", "[counts]");
+        settings.bind(|| insta::assert_snapshot!(name, text));
+    }
+
+    /// Runs the command to its end.
+    pub fn run(&self, arguments: &str) -> Ran {
+        Ran::of(self.command(arguments).output().expect("steadfast runs"))
+    }
+}
+
+/// What a command printed, and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// The exit code; -1 after a signal.
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    pub fn of(output: Output) -> Ran {
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        let ran = Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        };
+        // Neither a panic nor colour has a place in any of these outputs.
+        assert!(!ran.stderr.contains("panicked at src"), "{ran:#?}");
+        assert!(!ran.stdout.contains('\x1b') && !ran.stderr.contains('\x1b'), "{ran:#?}");
+        ran
+    }
+
+    /// Fails unless it ended so.
+    #[track_caller]
+    pub fn ends_with(self, code: i32) -> Ran {
+        assert_eq!(self.code, code, "{}\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// All that it printed, for a snapshot.
+    pub fn screen(&self) -> String {
+        let of = |name: &str, text: &str| match text.is_empty() {
+            true => String::new(),
+            false => format!("── {name}\n{text}"),
+        };
+        let (errors, results) = (of("standard error", &self.stderr), of("standard output", &self.stdout));
+        format!("exit code {}\n{errors}{results}", self.code)
+    }
+
+    /// Its lines of JSON.
+    pub fn json(&self) -> Vec<serde_json::Value> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON on every line")).collect()
+    }
+}
