@@ -26,6 +26,8 @@ pub mod case;
 
 pub mod history;
 
+mod wire;
+
 pub mod world;
 
 pub mod seam;

@@ -15,7 +15,6 @@ mod admin;
 mod batch;
 mod client;
 mod fetch;
-mod frame;
 mod groups;
 mod ledger;
 mod link;

@@ -18,7 +18,6 @@ mod connection;
 mod coordinator;
 mod dispatch;
 mod fetch;
-mod frame;
 mod group;
 mod inspection;
 mod list_offsets;
@@ -30,7 +29,6 @@ mod offsets;
 mod produce;
 mod rebalance;
 mod sequence;
-mod shape;
 mod shared;
 mod topics;
 

@@ -6,12 +6,12 @@ use bytes::{Buf, Bytes};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsResponse, FindCoordinatorResponse, MetadataResponse, ResponseHeader,
+    ApiKey, ApiVersionsRequest, ApiVersionsResponse, FindCoordinatorRequest, MetadataRequest, ResponseHeader,
 };
 use kafka_protocol::protocol::StrBytes;
 
-use super::frame::{Head, Malformed, decode_response, encode_response};
 use super::shared::real_name;
+use crate::wire::{Head, Malformed, decode_response, encode};
 
 /// What a client may use, with the highest version. Produce and Fetch from 13 on, and OffsetCommit and
 /// OffsetFetch from 10 on, name topics by id, which a renamed topic does not survive. What is not listed could
@@ -52,6 +52,11 @@ const ALLOWED: &[(ApiKey, i16)] = &[
     (ApiKey::DescribeAcls, 3),
 ];
 
+/// The newest version of an API that a client may use; none if it may not use the API at all.
+pub fn newest(api: ApiKey) -> Option<i16> {
+    ALLOWED.iter().find(|(allowed, _)| *allowed == api).map(|(_, newest)| *newest)
+}
+
 /// The newest ApiVersions request that is understood.
 pub const NEWEST_VERSIONS: i16 = 4;
 
@@ -65,7 +70,7 @@ pub fn versions_too_new(correlation: i32) -> Result<Bytes, Malformed> {
     let body = ApiVersionsResponse::default()
         .with_error_code(ResponseError::UnsupportedVersion.code())
         .with_api_keys(vec![known]);
-    encode_response(&ResponseHeader::default().with_correlation_id(correlation), &body, 0)
+    encode(&ResponseHeader::default().with_correlation_id(correlation), &body, 0)
 }
 
 /// Which APIs a client is offered.
@@ -77,14 +82,13 @@ pub fn versions(frame: Bytes, head: Head) -> Result<Bytes, Malformed> {
     if frame.len() >= 6 && (&frame[4..6]).get_i16() == ResponseError::UnsupportedVersion.code() {
         return Ok(frame);
     }
-    let (header, mut body) = decode_response::<ApiVersionsResponse>(&frame, head.version)?;
+    let (header, mut body) = decode_response::<ApiVersionsRequest>(&frame, head.version)?;
     body.api_keys.retain_mut(|offered| {
-        let allowed = ALLOWED.iter().find(|(api, _)| *api as i16 == offered.api_key);
-        let Some((_, newest)) = allowed else { return false };
-        offered.max_version = offered.max_version.min(*newest);
+        let Some(newest) = ApiKey::try_from(offered.api_key).ok().and_then(newest) else { return false };
+        offered.max_version = offered.max_version.min(newest);
         offered.min_version <= offered.max_version
     });
-    encode_response(&header, &body, head.version)
+    encode(&header, &body, head.version)
 }
 
 /// Which brokers and topics there are: one broker, the seam itself, and no held topics.
@@ -92,7 +96,7 @@ pub fn versions(frame: Bytes, head: Head) -> Result<Bytes, Malformed> {
 /// # Errors
 /// The response cannot be read.
 pub fn metadata(frame: &Bytes, head: Head, seam: SocketAddr) -> Result<Bytes, Malformed> {
-    let (header, mut body) = decode_response::<MetadataResponse>(frame, head.version)?;
+    let (header, mut body) = decode_response::<MetadataRequest>(frame, head.version)?;
     for broker in &mut body.brokers {
         broker.host = StrBytes::from_string(seam.ip().to_string());
         broker.port = i32::from(seam.port());
@@ -102,7 +106,7 @@ pub fn metadata(frame: &Bytes, head: Head, seam: SocketAddr) -> Result<Bytes, Ma
     if let Some(first) = body.brokers.first().filter(|_| !known && head.version >= 1) {
         body.controller_id = first.node_id;
     }
-    encode_response(&header, &body, head.version)
+    encode(&header, &body, head.version)
 }
 
 /// Who coordinates a group: the seam.
@@ -110,7 +114,7 @@ pub fn metadata(frame: &Bytes, head: Head, seam: SocketAddr) -> Result<Bytes, Ma
 /// # Errors
 /// The response cannot be read.
 pub fn coordinator(frame: &Bytes, head: Head, seam: SocketAddr) -> Result<Bytes, Malformed> {
-    let (header, mut body) = decode_response::<FindCoordinatorResponse>(frame, head.version)?;
+    let (header, mut body) = decode_response::<FindCoordinatorRequest>(frame, head.version)?;
     let (host, port) = (StrBytes::from_string(seam.ip().to_string()), i32::from(seam.port()));
     if head.version < 4 {
         if body.error_code == 0 {
@@ -121,16 +125,17 @@ pub fn coordinator(frame: &Bytes, head: Head, seam: SocketAddr) -> Result<Bytes,
             (found.host, found.port) = (host.clone(), port);
         }
     }
-    encode_response(&header, &body, head.version)
+    encode(&header, &body, head.version)
 }
 
 #[cfg(test)]
 mod tests {
+    use kafka_protocol::messages::MetadataResponse;
     use kafka_protocol::messages::metadata_response::{MetadataResponseBroker, MetadataResponseTopic};
 
     use super::*;
-    use crate::seam::kafka::client::name;
     use crate::seam::kafka::shared::held_name;
+    use crate::wire::name;
 
     fn head(version: i16) -> Head {
         Head { api: None, api_number: 0, version, correlation: 5 }
@@ -144,9 +149,9 @@ mod tests {
                 .with_brokers(vec![MetadataResponseBroker::default().with_node_id(4.into()).with_port(9092)])
                 .with_controller_id((-1).into())
                 .with_topics(vec![topic("orders"), topic(&held_name("orders"))]);
-            let frame = encode_response(&ResponseHeader::default(), &body, version).unwrap();
+            let frame = encode(&ResponseHeader::default(), &body, version).unwrap();
             let frame = metadata(&frame, head(version), "127.0.0.1:4711".parse().unwrap()).unwrap();
-            let (_, told) = decode_response::<MetadataResponse>(&frame, version).unwrap();
+            let (_, told) = decode_response::<MetadataRequest>(&frame, version).unwrap();
             assert_eq!((told.brokers[0].host.as_str(), told.brokers[0].port), ("127.0.0.1", 4711));
             assert_eq!(told.controller_id.0, 4);
             assert_eq!(told.topics.len(), 1);
@@ -162,9 +167,8 @@ mod tests {
             offer(ApiKey::DescribeCluster, 1),
             offer(ApiKey::Heartbeat, 3),
         ]);
-        let frame = encode_response(&ResponseHeader::default(), &body, 3).unwrap();
-        let (_, told) =
-            decode_response::<ApiVersionsResponse>(&versions(frame, head(3)).unwrap(), 3).unwrap();
+        let frame = encode(&ResponseHeader::default(), &body, 3).unwrap();
+        let (_, told) = decode_response::<ApiVersionsRequest>(&versions(frame, head(3)).unwrap(), 3).unwrap();
         let told: Vec<_> =
             told.api_keys.iter().map(|api| (api.api_key, api.min_version, api.max_version)).collect();
         assert_eq!(told, [(0, 0, 12), (12, 0, 3)]);

@@ -13,8 +13,9 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
-use super::client::{Client, ClientError, accepted, name};
+use super::client::{Client, ClientError, accepted};
 use super::ledger::Member;
+use crate::wire::name;
 
 /// How often a request is repeated that a broker needs time for, and the pause before; 10 s in all.
 const ATTEMPTS: usize = 1_000;

@@ -6,7 +6,7 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::compression::{Decompressor, Gzip, Lz4, Snappy, Zstd};
 
-use super::frame::{Malformed, guarded};
+use crate::wire::{Malformed, guarded};
 
 /// Length of a batch before its records.
 const HEADER: usize = 61;
@@ -215,6 +215,9 @@ impl Cursor<'_> {
         let mut headers = Vec::new();
         for _ in 0..count {
             headers.push((self.piece()?.ok_or_else(cut_off)?, self.piece()?));
+        }
+        if self.at > ends {
+            return Err(cut_off());
         }
         self.at = ends;
         Ok(Record { offset, timestamp, key, value, headers, ends })

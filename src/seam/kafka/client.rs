@@ -5,22 +5,20 @@
 
 use std::net::SocketAddr;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
     BrokerId, FetchRequest, InitProducerIdRequest, ListOffsetsRequest, ProduceRequest, RequestHeader,
-    TopicName,
 };
 use kafka_protocol::protocol::{Request, StrBytes};
 use thiserror::Error;
-use tokio::io::BufReader;
 use tokio::net::TcpStream;
 
 use super::batch::Sequence;
-use super::frame::{self, Malformed};
+use crate::wire::{self, Closed, Frames, Malformed, name};
 
 /// The broker did not do what it was asked for.
 #[derive(Debug, Error)]
@@ -34,6 +32,15 @@ pub enum ClientError {
     /// The broker refused.
     #[error("the broker refused: {0}")]
     Refused(ResponseError),
+}
+
+impl From<Closed> for ClientError {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::Connection(error) => ClientError::Connection(error),
+            Closed::Malformed(error) => ClientError::Malformed(error),
+        }
+    }
 }
 
 impl ClientError {
@@ -50,7 +57,7 @@ impl ClientError {
 /// One connection to the broker.
 #[derive(Debug)]
 pub struct Client {
-    stream: BufReader<TcpStream>,
+    frames: Frames<TcpStream>,
     correlation: i32,
 }
 
@@ -71,7 +78,7 @@ impl Client {
     pub async fn connect(broker: SocketAddr) -> Result<Client, ClientError> {
         let stream = TcpStream::connect(broker).await?;
         stream.set_nodelay(true)?;
-        Ok(Client { stream: BufReader::new(stream), correlation: 0 })
+        Ok(Client { frames: Frames::new(stream), correlation: 0 })
     }
 
     /// Sends a request and waits for its response; whether that says "error" is for the caller to see.
@@ -85,14 +92,12 @@ impl Client {
             .with_request_api_version(version)
             .with_correlation_id(self.correlation)
             .with_client_id(Some(StrBytes::from_static_str("steadfast")));
-        let message = frame::encode_request(&header, request, version)?;
-        frame::write(self.stream.get_mut(), &message).await?;
-        let answer = frame::read(&mut self.stream).await?;
+        let message = wire::encode(&header, request, version)?;
+        wire::write(self.frames.stream(), &message).await?;
+        let answer = self.frames.next().await?;
         let answer = answer.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::UnexpectedEof))?;
-        if answer.len() < 4 || (&answer[..4]).get_i32() != self.correlation {
-            return Err(Malformed::new("an answer to another request").into());
-        }
-        Ok(frame::decode_response::<R::Response>(&answer, version)?.1)
+        wire::is_answer(&answer, self.correlation)?;
+        Ok(wire::decode_response::<R>(&answer, version)?.1)
     }
 
     /// A producer id, so that the broker appends a repeated batch once.
@@ -174,11 +179,6 @@ impl Client {
         accepted(answer.error_code)?;
         Ok(answer.offset)
     }
-}
-
-/// A topic's name as the wire wants it.
-pub fn name(topic: &str) -> TopicName {
-    TopicName(StrBytes::from_string(topic.to_owned()))
 }
 
 /// Whether an error code says that there is none.

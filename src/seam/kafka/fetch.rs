@@ -14,11 +14,10 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, Record};
-use super::client::name;
-use super::frame::{Head, Malformed, decode_request, decode_response, encode_request, encode_response};
 use super::ledger::Partition;
 use super::link::{Exchange, Link, Reply, Step};
 use crate::history::Seen;
+use crate::wire::{Head, Malformed, decode_request, decode_response, encode, name};
 
 /// How long the broker may keep a Fetch, in milliseconds, while another partition of it is held: a held
 /// partition that is released joins in with the next Fetch.
@@ -57,7 +56,7 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
         let mut nothing = FetchResponse::default();
         add_held(link, &mut nothing, &pending);
         let header = ResponseHeader::default().with_correlation_id(head.correlation);
-        return encode_response(&header, &nothing, head.version).map(Step::Answer);
+        return encode(&header, &nothing, head.version).map(Step::Answer);
     }
     let mut request = asked.clone();
     for topic in &mut request.topics {
@@ -73,7 +72,7 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
         (request.session_id, request.session_epoch) = (0, -1);
         request.forgotten_topics_data.clear();
     }
-    let frame = if request == asked { frame } else { encode_request(&header, &request, head.version)? };
+    let frame = if request == asked { frame } else { encode(&header, &request, head.version)? };
     Ok(Step::Forward(frame, Exchange::Fetch(pending)))
 }
 
@@ -104,7 +103,7 @@ struct Walk<'a> {
 
 /// A response before it is passed on.
 pub fn response(link: &Link, frame: Bytes, head: Head, pending: &Pending) -> Result<Reply, Malformed> {
-    let (header, mut body) = decode_response::<FetchResponse>(&frame, head.version)?;
+    let (header, mut body) = decode_response::<FetchRequest>(&frame, head.version)?;
     let mut walk = Walk { link, passed: false, cut: false, stop: None, stop_after: None };
     let mut changed = body.session_id != 0;
     body.session_id = 0;
@@ -126,7 +125,7 @@ pub fn response(link: &Link, frame: Bytes, head: Head, pending: &Pending) -> Res
         add_held(link, &mut body, pending);
         changed = true;
     }
-    let frame = if changed { encode_response(&header, &body, head.version)? } else { frame };
+    let frame = if changed { encode(&header, &body, head.version)? } else { frame };
     Ok(Reply { bytes: Some(frame), hold: None, stop })
 }
 

@@ -1,19 +1,17 @@
 //! Groups: who is a member, what it was assigned, what it committed.
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{
-    ConsumerProtocolAssignment, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse,
-    LeaveGroupRequest, OffsetCommitRequest, OffsetCommitResponse, SyncGroupRequest, SyncGroupResponse,
+    HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, OffsetCommitRequest, SyncGroupRequest,
 };
-use kafka_protocol::protocol::Decodable;
 
-use super::frame::{Head, Malformed, decode_request, decode_response, guarded};
 use super::ledger::{Member, Partition};
 use super::link::{Exchange, Link, Reply, Step};
 use super::shared::waits;
 use crate::history::{Fact, Seen};
 use crate::seam::Ruling;
+use crate::wire::{Head, Malformed, decode_assignment, decode_request, decode_response};
 
 /// What is remembered of an OffsetCommit until its response.
 #[derive(Debug)]
@@ -38,7 +36,7 @@ pub fn join(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
 
 /// A member is told its id.
 pub fn joined(link: &Link, frame: Bytes, head: Head, member: Member) -> Result<Reply, Malformed> {
-    let (_, body) = decode_response::<JoinGroupResponse>(&frame, head.version)?;
+    let (_, body) = decode_response::<JoinGroupRequest>(&frame, head.version)?;
     link.shared.conductor.stir();
     match ResponseError::try_from_code(body.error_code) {
         None | Some(ResponseError::MemberIdRequired) => {
@@ -61,7 +59,7 @@ pub fn sync(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
 
 /// A member is told its assignment.
 pub fn synced(link: &Link, frame: Bytes, head: Head, member: &str) -> Result<Reply, Malformed> {
-    let (_, body) = decode_response::<SyncGroupResponse>(&frame, head.version)?;
+    let (_, body) = decode_response::<SyncGroupRequest>(&frame, head.version)?;
     link.shared.conductor.stir();
     if body.error_code == 0 {
         // Groups of other kinds (Kafka Connect) have assignments of their own, which are no partitions.
@@ -71,13 +69,8 @@ pub fn synced(link: &Link, frame: Bytes, head: Head, member: &str) -> Result<Rep
     Ok(Reply::pass(frame))
 }
 
-fn assignment(mut bytes: Bytes) -> Result<Vec<Partition>, Malformed> {
-    if bytes.len() < 2 {
-        return Ok(Vec::new());
-    }
-    let version = bytes.get_i16().clamp(0, 3);
-    let assigned = guarded(|| ConsumerProtocolAssignment::decode(&mut bytes, version))?;
-    let topics = assigned.assigned_partitions.into_iter();
+fn assignment(bytes: Bytes) -> Result<Vec<Partition>, Malformed> {
+    let topics = decode_assignment(bytes)?.assigned_partitions.into_iter();
     Ok(topics
         .flat_map(|topic| topic.partitions.into_iter().map(move |part| (topic.topic.to_string(), part)))
         .collect())
@@ -92,7 +85,7 @@ pub fn heartbeat(frame: Bytes, head: Head) -> Result<Step, Malformed> {
 
 /// A member may learn that its session has timed out; it then joins under another id.
 pub fn beaten(link: &Link, frame: Bytes, head: Head, group: &str, member: &str) -> Result<Reply, Malformed> {
-    let (_, body) = decode_response::<HeartbeatResponse>(&frame, head.version)?;
+    let (_, body) = decode_response::<HeartbeatRequest>(&frame, head.version)?;
     if let Some(ResponseError::UnknownMemberId | ResponseError::FencedInstanceId) =
         ResponseError::try_from_code(body.error_code)
     {
@@ -145,7 +138,7 @@ pub async fn commit(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malfo
 
 /// A commit that the broker has answered.
 pub fn committed(link: &Link, frame: Bytes, head: Head, commit: Commit) -> Result<Reply, Malformed> {
-    let (_, body) = decode_response::<OffsetCommitResponse>(&frame, head.version)?;
+    let (_, body) = decode_response::<OffsetCommitRequest>(&frame, head.version)?;
     let accepted = |partition: &Partition| {
         let topic = body.topics.iter().find(|topic| topic.name.as_str() == partition.0);
         let mut parts = topic.into_iter().flat_map(|topic| &topic.partitions);

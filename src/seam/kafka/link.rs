@@ -12,19 +12,17 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use kafka_protocol::messages::ApiKey;
-use thiserror::Error;
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::frame::{self, Head, Malformed};
 use super::ledger::Member;
 use super::shared::Shared;
 use super::{addresses, fetch, groups, produce};
+use crate::wire::{self, Closed, Frames, Head, Malformed};
 
 /// What a link knows.
 #[derive(Debug)]
@@ -110,15 +108,6 @@ enum Expected {
     Response(Head, Exchange),
 }
 
-/// Why a link ended.
-#[derive(Debug, Error)]
-enum Closed {
-    #[error("{0}")]
-    Connection(#[from] std::io::Error),
-    #[error("{0}")]
-    Malformed(#[from] Malformed),
-}
-
 impl Link {
     /// Passes traffic until one side closes, or a ruling does.
     pub async fn run(self, service: TcpStream) {
@@ -135,7 +124,7 @@ impl Link {
         self.shared.ledger().connected(&self.service);
         let (from_service, mut to_service) = service.into_split();
         let (from_broker, mut to_broker) = upstream.into_split();
-        let (mut from_service, mut from_broker) = (BufReader::new(from_service), BufReader::new(from_broker));
+        let (mut from_service, mut from_broker) = (Frames::new(from_service), Frames::new(from_broker));
         let (expect, expected) = mpsc::unbounded_channel();
         let ended = tokio::select! {
             ended = self.requests(&mut from_service, &mut to_broker, expect) => ended,
@@ -153,19 +142,19 @@ impl Link {
 
     async fn requests(
         &self,
-        service: &mut BufReader<OwnedReadHalf>,
+        service: &mut Frames<OwnedReadHalf>,
         broker: &mut OwnedWriteHalf,
         expect: mpsc::UnboundedSender<Expected>,
     ) -> Result<(), Closed> {
-        while let Some(frame) = frame::read(service).await? {
-            let head = frame::head(&frame)?;
+        while let Some(frame) = service.next().await? {
+            let head = wire::head(&frame)?;
             // Expected before it is sent, so that no response can come unexpected.
             let sent = match self.request(frame, head).await? {
                 Step::Close => return Ok(()),
                 Step::Answer(bytes) => expect.send(Expected::Answer(bytes)),
                 Step::Forward(bytes, exchange) => {
                     let sent = expect.send(Expected::Response(head, exchange));
-                    frame::write(broker, &bytes).await?;
+                    wire::write(broker, &bytes).await?;
                     sent
                 }
             };
@@ -178,7 +167,7 @@ impl Link {
 
     async fn responses(
         &self,
-        broker: &mut BufReader<OwnedReadHalf>,
+        broker: &mut Frames<OwnedReadHalf>,
         service: &mut OwnedWriteHalf,
         mut expected: mpsc::UnboundedReceiver<Expected>,
     ) -> Result<(), Closed> {
@@ -187,19 +176,17 @@ impl Link {
                 biased;
                 next = expected.recv() => next,
                 // With nothing asked, the broker can only close.
-                bytes = broker.fill_buf() => match bytes?.is_empty() {
-                    true => None,
-                    false => expected.try_recv().ok(),
+                any = broker.any() => match any? {
+                    true => expected.try_recv().ok(),
+                    false => None,
                 },
             };
             let reply = match next {
                 None => return Ok(()),
                 Some(Expected::Answer(bytes)) => Reply::pass(bytes),
                 Some(Expected::Response(head, exchange)) => {
-                    let Some(frame) = frame::read(broker).await? else { return Ok(()) };
-                    if frame.len() < 4 || (&frame[..4]).get_i32() != head.correlation {
-                        return Err(Malformed::new("the broker answered another request").into());
-                    }
+                    let Some(frame) = broker.next().await? else { return Ok(()) };
+                    wire::is_answer(&frame, head.correlation)?;
                     self.response(frame, head, exchange)?
                 }
             };
@@ -207,7 +194,7 @@ impl Link {
                 held.cancelled().await;
             }
             if let Some(bytes) = reply.bytes {
-                frame::write(service, &bytes).await?;
+                wire::write(service, &bytes).await?;
             }
             if let Some(done) = reply.stop {
                 let _ = done.await;
@@ -217,10 +204,15 @@ impl Link {
     }
 
     async fn request(&self, frame: Bytes, head: Head) -> Result<Step, Malformed> {
+        if head.api == Some(ApiKey::ApiVersions) && head.version > addresses::NEWEST_VERSIONS {
+            return addresses::versions_too_new(head.correlation).map(Step::Answer);
+        }
+        if head.api.and_then(addresses::newest).is_none_or(|newest| head.version > newest) {
+            let Head { api, api_number, version, .. } = head;
+            let api = api.map_or_else(|| format!("API {api_number}"), |api| format!("{api:?}"));
+            return Err(Malformed::new(format!("{api} version {version} was asked for and not offered")));
+        }
         match head.api {
-            Some(ApiKey::ApiVersions) if head.version > addresses::NEWEST_VERSIONS => {
-                addresses::versions_too_new(head.correlation).map(Step::Answer)
-            }
             Some(ApiKey::ApiVersions) => Ok(Step::Forward(frame, Exchange::Versions)),
             Some(ApiKey::Metadata) => Ok(Step::Forward(frame, Exchange::Metadata)),
             Some(ApiKey::FindCoordinator) => Ok(Step::Forward(frame, Exchange::Coordinator)),

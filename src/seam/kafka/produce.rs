@@ -8,13 +8,12 @@ use kafka_protocol::messages::produce_response::{PartitionProduceResponse, Topic
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse, ResponseHeader};
 
 use super::batch::Batch;
-use super::client::name;
-use super::frame::{Head, Malformed, decode_request, decode_response, encode_request, encode_response};
 use super::ledger::Partition;
 use super::link::{Exchange, Link, Reply, Step};
 use super::shared::{held_name, real_name, waits};
 use crate::history::Fact;
 use crate::seam::{Busy, Ruling};
+use crate::wire::{Head, Malformed, decode_request, decode_response, encode, name};
 
 /// What is remembered of a Produce request until its response.
 #[derive(Debug)]
@@ -63,7 +62,7 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
         body.acks = 1;
         changed = true;
     }
-    let frame = if changed { encode_request(&header, &body, head.version)? } else { frame };
+    let frame = if changed { encode(&header, &body, head.version)? } else { frame };
     Ok(Step::Forward(frame, Exchange::Produce(Pending { counts, after, silent, _busy: busy })))
 }
 
@@ -97,12 +96,12 @@ fn refusal(body: &ProduceRequest, head: Head) -> Result<Bytes, Malformed> {
         TopicProduceResponse::default().with_name(topic.name.clone()).with_partition_responses(parts)
     });
     let response = ProduceResponse::default().with_responses(refused.collect());
-    encode_response(&ResponseHeader::default().with_correlation_id(head.correlation), &response, head.version)
+    encode(&ResponseHeader::default().with_correlation_id(head.correlation), &response, head.version)
 }
 
 /// A response before it is passed on.
 pub fn response(link: &Link, frame: Bytes, head: Head, pending: Pending) -> Result<Reply, Malformed> {
-    let (header, mut body) = decode_response::<ProduceResponse>(&frame, head.version)?;
+    let (header, mut body) = decode_response::<ProduceRequest>(&frame, head.version)?;
     let mut changed = false;
     for topic in &mut body.responses {
         let real = real_name(&topic.name).map(name);
@@ -122,7 +121,7 @@ pub fn response(link: &Link, frame: Bytes, head: Head, pending: Pending) -> Resu
             }
         }
     }
-    let frame = if changed { encode_response(&header, &body, head.version)? } else { frame };
+    let frame = if changed { encode(&header, &body, head.version)? } else { frame };
     let bytes = (!pending.silent).then_some(frame);
     Ok(match pending.after.stop {
         Some(stop) => Reply { bytes: None, hold: None, stop: Some(stop) },

@@ -23,6 +23,7 @@ use kafka_protocol::messages::{
 
 use super::shared::{Shared, code, text};
 use super::topics::TopicId;
+use crate::wire;
 
 /// The number of partitions of a topic whose creator does not say.
 const DEFAULT_PARTITIONS: i32 = 1;
@@ -123,7 +124,7 @@ pub fn delete_topics(shared: &Shared, version: i16, request: DeleteTopicsRequest
         });
         let result = DeletableTopicResult::default().with_error_code(code(&deleted));
         match deleted {
-            Ok((name, id)) => result.with_name(Some(TopicName(text(&name)))).with_topic_id(id.as_uuid()),
+            Ok((name, id)) => result.with_name(Some(wire::name(&name))).with_topic_id(id.as_uuid()),
             Err(_) => result.with_name(topic.name).with_topic_id(topic.topic_id),
         }
     });

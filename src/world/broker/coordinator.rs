@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
+use std::time::Instant;
 
 use kafka_protocol::ResponseError;
 use tokio::sync::{Notify, oneshot};
-use tokio::time::Instant;
 
 use super::group::{Group, Phase};
 use super::member::{Moment, Reply, Ticket};
@@ -30,16 +30,12 @@ struct Groups {
 
 impl Coordinator {
     pub fn new() -> Coordinator {
-        Coordinator {
-            started: Instant::from_std(clock::now()),
-            groups: Mutex::default(),
-            sooner: Notify::new(),
-        }
+        Coordinator { started: clock::now(), groups: Mutex::default(), sooner: Notify::new() }
     }
 
     /// Changes one group and hands out the replies that became due. None: there is no such group.
     pub fn with<T>(&self, id: &str, change: impl FnOnce(&mut Group, Moment) -> T) -> Option<T> {
-        let now = self.started.elapsed();
+        let now = clock::since(self.started);
         let mut groups = lock(&self.groups);
         let group = groups.by_id.get_mut(id)?;
         let result = change(group, now);
@@ -115,7 +111,7 @@ impl Coordinator {
         loop {
             match self.tick() {
                 Some(due) => tokio::select! {
-                    () = tokio::time::sleep_until(self.started + due) => {}
+                    () = tokio::time::sleep_until((self.started + due).into()) => {}
                     () = self.sooner.notified() => {}
                 },
                 None => self.sooner.notified().await,
@@ -124,7 +120,7 @@ impl Coordinator {
     }
 
     fn tick(&self) -> Option<Moment> {
-        let now = self.started.elapsed();
+        let now = clock::since(self.started);
         let mut groups = lock(&self.groups);
         let mut replies = Vec::new();
         for group in groups.by_id.values_mut() {

@@ -3,20 +3,21 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use kafka_protocol::messages::{
     ApiKey, CreatePartitionsRequest, CreateTopicsRequest, DeleteGroupsRequest, DeleteRecordsRequest,
     DeleteTopicsRequest, DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest, FindCoordinatorRequest,
     HeartbeatRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest,
     ListOffsetsRequest, MetadataRequest, OffsetCommitRequest, OffsetFetchRequest, ProduceRequest,
-    RequestHeader, ResponseHeader, SyncGroupRequest,
+    ResponseHeader, SyncGroupRequest,
 };
-use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion};
+use kafka_protocol::protocol::{Encodable, HeaderVersion, Request};
 use tokio::sync::Notify;
 
 use super::membership::Sender;
 use super::shared::Shared;
-use super::{admin, fetch, frame, inspection, list_offsets, membership, metadata, offsets, produce, shape};
+use super::{admin, fetch, inspection, list_offsets, membership, metadata, offsets, produce};
+use crate::wire::{self, Head, Malformed};
 
 /// What is answered, with the lowest and highest version. Topics are named by name: Produce and Fetch stop before 13,
 /// OffsetCommit and OffsetFetch before 10, where ids replace names.
@@ -44,14 +45,15 @@ pub const SUPPORTED: &[(ApiKey, i16, i16)] = &[
     (ApiKey::DeleteGroups, 0, 2),
 ];
 
-/// Key, version and correlation id, the same in every version of the header.
-const FIXED_HEADER: usize = 8;
-/// Requests with this header have compact lengths and tagged fields.
-const FLEXIBLE_HEADER: i16 = 2;
-
 /// The connection must be closed, and why.
 #[derive(Debug, PartialEq, Eq)]
 pub struct HangUp(pub String);
+
+impl From<Malformed> for HangUp {
+    fn from(malformed: Malformed) -> Self {
+        HangUp(malformed.to_string())
+    }
+}
 
 /// The connection that a request came from.
 pub struct Client {
@@ -60,14 +62,10 @@ pub struct Client {
     pub wake: Arc<Notify>,
 }
 
-/// Answers one request with a whole frame. None: the client wants no answer (`acks=0`).
-pub async fn answer(shared: &Shared, client: &Client, request: Bytes) -> Result<Option<BytesMut>, HangUp> {
-    if request.len() < FIXED_HEADER {
-        return Err(HangUp("a request shorter than its header".into()));
-    }
-    let mut fixed = &request[..FIXED_HEADER];
-    let (number, version, correlation) = (fixed.get_i16(), fixed.get_i16(), fixed.get_i32());
-    let key = ApiKey::try_from(number).map_err(|()| HangUp(format!("unknown API {number}")))?;
+/// Answers one request. None: the client wants no answer (`acks=0`).
+pub async fn answer(shared: &Shared, client: &Client, request: Bytes) -> Result<Option<Bytes>, HangUp> {
+    let Head { api, api_number, version, correlation } = wire::head(&request)?;
+    let key = api.ok_or_else(|| HangUp(format!("unknown API {api_number}")))?;
     let supported = SUPPORTED.iter().find(|(supported, ..)| *supported == key);
     let Some((_, min, max)) = supported else {
         shared.refuse(format!("{key:?}"));
@@ -80,33 +78,25 @@ pub async fn answer(shared: &Shared, client: &Client, request: Bytes) -> Result<
         shared.refuse(format!("{key:?} version {version}"));
         return Err(HangUp(format!("{key:?} version {version} is not implemented")));
     }
-    let mut body = request;
-    let header_version = key.request_header_version(version);
-    let header: RequestHeader = decode(&mut body, header_version)?;
-    if !shape::is_sound(key, version, header_version >= FLEXIBLE_HEADER, &body) {
-        return Err(HangUp(format!("a {key:?} request that claims more than it holds")));
-    }
-    let client_id = header.client_id.as_ref().map(|id| id.to_string()).unwrap_or_default();
-    let call = Call { shared, client, client_id, key, version, correlation };
-    call.dispatch(&mut body).await
+    Call { shared, client, request, key, version, correlation }.dispatch().await
 }
 
-/// A request whose header is read.
+/// A request whose head is read.
 struct Call<'a> {
     shared: &'a Shared,
     client: &'a Client,
-    client_id: String,
+    request: Bytes,
     key: ApiKey,
     version: i16,
     correlation: i32,
 }
 
 impl Call<'_> {
-    async fn dispatch(self, body: &mut Bytes) -> Result<Option<BytesMut>, HangUp> {
+    async fn dispatch(self) -> Result<Option<Bytes>, HangUp> {
         let (shared, version) = (self.shared, self.version);
         match self.key {
             ApiKey::Produce => {
-                let request: ProduceRequest = decode(body, version)?;
+                let request = self.decode::<ProduceRequest>()?;
                 let silent = request.acks == 0;
                 let response = produce::answer(shared, request);
                 match (silent, produce::succeeded(&response)) {
@@ -116,129 +106,120 @@ impl Call<'_> {
                 }
             }
             ApiKey::Fetch => {
-                let request: FetchRequest = decode(body, version)?;
+                let request = self.decode::<FetchRequest>()?;
                 self.reply(&fetch::answer(shared, &self.client.wake, request).await)
             }
             ApiKey::JoinGroup => {
-                let request: JoinGroupRequest = decode(body, version)?;
+                let (header, request) = wire::decode_request::<JoinGroupRequest>(&self.request, version)?;
+                let client_id = header.client_id.as_ref().map(|id| id.to_string()).unwrap_or_default();
                 let host = format!("/{}", self.client.address.ip());
-                let sender = Sender { client_id: self.client_id.clone(), host };
+                let sender = Sender { client_id, host };
                 self.reply(&membership::join(shared, version, &sender, request).await)
             }
             ApiKey::SyncGroup => {
-                let request: SyncGroupRequest = decode(body, version)?;
+                let request = self.decode::<SyncGroupRequest>()?;
                 self.reply(&membership::sync(shared, version, request).await)
             }
-            _ => self.dispatch_immediate(body),
+            _ => self.dispatch_immediate(),
         }
     }
 
     /// The APIs that never wait.
-    fn dispatch_immediate(&self, body: &mut Bytes) -> Result<Option<BytesMut>, HangUp> {
+    fn dispatch_immediate(&self) -> Result<Option<Bytes>, HangUp> {
         let (shared, version) = (self.shared, self.version);
         match self.key {
             ApiKey::ApiVersions => self.reply(&metadata::api_versions()),
             ApiKey::Metadata => {
-                let request: MetadataRequest = decode(body, version)?;
+                let request = self.decode::<MetadataRequest>()?;
                 self.reply(&metadata::metadata(shared, version, request))
             }
             ApiKey::FindCoordinator => {
-                let request: FindCoordinatorRequest = decode(body, version)?;
+                let request = self.decode::<FindCoordinatorRequest>()?;
                 self.reply(&metadata::find_coordinator(shared, version, request))
             }
             ApiKey::ListOffsets => {
-                let request: ListOffsetsRequest = decode(body, version)?;
+                let request = self.decode::<ListOffsetsRequest>()?;
                 self.reply(&list_offsets::answer(shared, request))
             }
             ApiKey::OffsetCommit => {
-                let request: OffsetCommitRequest = decode(body, version)?;
+                let request = self.decode::<OffsetCommitRequest>()?;
                 self.reply(&offsets::commit(shared, request))
             }
             ApiKey::OffsetFetch => {
-                let request: OffsetFetchRequest = decode(body, version)?;
+                let request = self.decode::<OffsetFetchRequest>()?;
                 self.reply(&offsets::fetch(shared, version, request))
             }
             ApiKey::Heartbeat => {
-                let request: HeartbeatRequest = decode(body, version)?;
+                let request = self.decode::<HeartbeatRequest>()?;
                 self.reply(&membership::heartbeat(shared, request))
             }
             ApiKey::LeaveGroup => {
-                let request: LeaveGroupRequest = decode(body, version)?;
+                let request = self.decode::<LeaveGroupRequest>()?;
                 self.reply(&membership::leave(shared, version, request))
             }
-            _ => self.dispatch_admin(body),
+            _ => self.dispatch_admin(),
         }
     }
 
-    fn dispatch_admin(&self, body: &mut Bytes) -> Result<Option<BytesMut>, HangUp> {
+    fn dispatch_admin(&self) -> Result<Option<Bytes>, HangUp> {
         let (shared, version) = (self.shared, self.version);
         match self.key {
             ApiKey::InitProducerId => {
-                let request: InitProducerIdRequest = decode(body, version)?;
+                let request = self.decode::<InitProducerIdRequest>()?;
                 self.reply(&admin::init_producer_id(shared, request))
             }
             ApiKey::DescribeGroups => {
-                let request: DescribeGroupsRequest = decode(body, version)?;
+                let request = self.decode::<DescribeGroupsRequest>()?;
                 self.reply(&inspection::describe(shared, version, request))
             }
             ApiKey::ListGroups => {
-                let request: ListGroupsRequest = decode(body, version)?;
+                let request = self.decode::<ListGroupsRequest>()?;
                 self.reply(&inspection::list(shared, version, request))
             }
             ApiKey::DeleteGroups => {
-                let request: DeleteGroupsRequest = decode(body, version)?;
+                let request = self.decode::<DeleteGroupsRequest>()?;
                 self.reply(&inspection::delete(shared, request))
             }
             ApiKey::CreateTopics => {
-                let request: CreateTopicsRequest = decode(body, version)?;
+                let request = self.decode::<CreateTopicsRequest>()?;
                 self.reply(&admin::create_topics(shared, request))
             }
             ApiKey::CreatePartitions => {
-                let request: CreatePartitionsRequest = decode(body, version)?;
+                let request = self.decode::<CreatePartitionsRequest>()?;
                 self.reply(&admin::create_partitions(shared, request))
             }
             ApiKey::DeleteTopics => {
-                let request: DeleteTopicsRequest = decode(body, version)?;
+                let request = self.decode::<DeleteTopicsRequest>()?;
                 self.reply(&admin::delete_topics(shared, version, request))
             }
             ApiKey::DeleteRecords => {
-                let request: DeleteRecordsRequest = decode(body, version)?;
+                let request = self.decode::<DeleteRecordsRequest>()?;
                 self.reply(&admin::delete_records(shared, request))
             }
             ApiKey::DescribeConfigs => {
-                let request: DescribeConfigsRequest = decode(body, version)?;
+                let request = self.decode::<DescribeConfigsRequest>()?;
                 self.reply(&admin::describe_configs(shared, request))
             }
             other => Err(HangUp(format!("{other:?} is advertised but not answered"))),
         }
     }
 
-    fn reply<T: Encodable + HeaderVersion>(&self, response: &T) -> Result<Option<BytesMut>, HangUp> {
+    fn decode<R: Request>(&self) -> Result<R, HangUp> {
+        Ok(wire::decode_request(&self.request, self.version)?.1)
+    }
+
+    fn reply<T: Encodable + HeaderVersion>(&self, response: &T) -> Result<Option<Bytes>, HangUp> {
         reply(self.correlation, self.version, response).map(Some)
     }
-}
-
-fn decode<T: Decodable>(body: &mut Bytes, version: i16) -> Result<T, HangUp> {
-    T::decode(body, version).map_err(|error| HangUp(format!("malformed request: {error}")))
 }
 
 fn reply<T: Encodable + HeaderVersion>(
     correlation: i32,
     version: i16,
     response: &T,
-) -> Result<BytesMut, HangUp> {
-    let mut out = BytesMut::new();
-    out.put_i32(0);
+) -> Result<Bytes, HangUp> {
     let header = ResponseHeader::default().with_correlation_id(correlation);
-    let encoded = header
-        .encode(&mut out, T::header_version(version))
-        .and_then(|()| response.encode(&mut out, version))
-        .map_err(|error| HangUp(format!("an answer that cannot be encoded: {error}")));
-    encoded?;
-    let length = i32::try_from(out.len() - frame::PREFIX)
-        .map_err(|_| HangUp("an answer longer than a frame can be".into()))?;
-    out[..frame::PREFIX].copy_from_slice(&length.to_be_bytes());
-    Ok(out)
+    Ok(wire::encode(&header, response, version)?)
 }
 
 #[cfg(test)]

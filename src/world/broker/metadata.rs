@@ -11,13 +11,14 @@ use kafka_protocol::messages::metadata_response::{
 };
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsResponse, BrokerId, FindCoordinatorRequest, FindCoordinatorResponse, MetadataRequest,
-    MetadataResponse, TopicName,
+    MetadataResponse,
 };
 use kafka_protocol::protocol::StrBytes;
 
 use super::dispatch::SUPPORTED;
-use super::shared::{Shared, text};
+use super::shared::Shared;
 use super::topics::{Topic, TopicId, Topics};
+use crate::wire;
 
 /// The one node.
 const NODE: BrokerId = BrokerId(1);
@@ -97,7 +98,7 @@ fn describe(name: &str, topic: &Topic) -> MetadataResponseTopic {
             .with_isr_nodes(vec![NODE])
     });
     MetadataResponseTopic::default()
-        .with_name(Some(TopicName(text(name))))
+        .with_name(Some(wire::name(name)))
         .with_topic_id(topic.id.as_uuid())
         .with_partitions(partitions.collect())
 }

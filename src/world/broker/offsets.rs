@@ -15,6 +15,7 @@ use kafka_protocol::messages::{
 
 use super::group::Committed;
 use super::shared::{Shared, code, text};
+use crate::wire;
 
 const MAX_METADATA: usize = 4096;
 
@@ -121,7 +122,7 @@ fn positions(shared: &Shared, group: &str, wanted: Option<Vec<(TopicName, Vec<i3
         for ((topic, index), committed) in stored {
             match all.last_mut() {
                 Some((name, partitions)) if name.as_str() == topic => partitions.push((index, committed)),
-                _ => all.push((TopicName(text(&topic)), vec![(index, committed)])),
+                _ => all.push((wire::name(&topic), vec![(index, committed)])),
             }
         }
         return all;

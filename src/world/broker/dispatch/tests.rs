@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::panic::AssertUnwindSafe;
 
+use bytes::{BufMut, BytesMut};
 use futures::FutureExt;
 use proptest::prelude::*;
 
@@ -17,7 +18,7 @@ fn check_survives(shared: &Shared, api: usize, version: i16, body: &[u8]) {
     request.put_i16(version);
     request.put_i32(1);
     request.put_i16(-1);
-    if key.request_header_version(version) >= FLEXIBLE_HEADER {
+    if key.request_header_version(version) >= 2 {
         request.put_u8(0);
     }
     request.put_slice(body);
