@@ -75,7 +75,7 @@ impl System {
                 }
                 Some(order) = self.orders.recv() => self.obey(order).await?,
                 _ = look.tick() => {
-                    self.fail_if_ended()?;
+                    self.fail_if_ended().await?;
                     self.read_rows().await?;
                     self.release_if_stuck();
                 }
@@ -129,7 +129,7 @@ impl System {
             while let Ok(order) = self.orders.try_recv() {
                 self.obey(order).await?;
             }
-            self.fail_if_ended()?;
+            self.fail_if_ended().await?;
             let moving = self.moving(silence).await?;
             // To let go of what is held it is enough that everything else seems to rest.
             let only_held = self.conductor.holds() > 0 && self.conductor.idle_for() >= silence / 3;
@@ -160,11 +160,13 @@ impl System {
         }
     }
 
-    fn fail_if_ended(&self) -> Result<(), RunError> {
-        match self.services.values().find_map(super::service::RunningService::ended) {
-            Some(error) => Err(error),
-            None => Ok(()),
+    async fn fail_if_ended(&mut self) -> Result<(), RunError> {
+        for service in self.services.values_mut() {
+            if let Some(error) = service.ended().await {
+                return Err(error);
+            }
         }
+        Ok(())
     }
 
     fn begin_operation(

@@ -77,10 +77,11 @@ impl RunningService {
         }
     }
 
-    /// The error that says that it ended by itself, if it did.
-    pub(super) fn ended(&self) -> Option<RunError> {
-        let process = self.process.as_ref()?;
+    /// The error that says that it ended by itself, if it did; with its last lines, which may arrive after its end.
+    pub(super) async fn ended(&mut self) -> Option<RunError> {
+        let process = self.process.as_mut()?;
         let status = process.exited()?.to_string();
+        let _ = process.wait().await;
         Some(RunError::Exited { service: self.name.clone(), status, lines: process.last_lines(QUOTED_LINES) })
     }
 
@@ -93,7 +94,7 @@ impl RunningService {
         let began = clock::now();
         let mut served_since = None;
         loop {
-            if let Some(error) = self.ended() {
+            if let Some(error) = self.ended().await {
                 return Err(error);
             }
             let serves = served_since.is_some() || self.serves(client).await;

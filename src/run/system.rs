@@ -247,7 +247,7 @@ impl System {
     pub(super) async fn obey(&mut self, order: Order) -> Result<(), RunError> {
         let Order::Crash { service: name, done } = order;
         let Some(service) = self.services.get_mut(&name) else { return Ok(()) };
-        if let Some(error) = service.ended() {
+        if let Some(error) = service.ended().await {
             return Err(error);
         }
         let status = service.kill().await?;
