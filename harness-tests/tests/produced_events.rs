@@ -26,7 +26,8 @@ async fn judge(variant: &str, folder: &Path) -> Summary {
     };
     let supervisor = Supervisor::start().unwrap();
     let cancel = CancellationToken::new();
-    let judged = campaign::run(Arc::new(spec), Some(variant), &options, supervisor, &cancel, &mut |_| {});
+    let mut told = |_: campaign::Progress<'_>| {};
+    let judged = campaign::run(Arc::new(spec), Some(variant), &options, supervisor, &cancel, &mut told);
     judged.await.unwrap_or_else(|stopped| panic!("{variant}: {stopped}"))
 }
 
