@@ -10,13 +10,15 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, StreamConsumer};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord};
+use steadfast::adapter::kafka::{Producer, Record};
 use steadfast::case::{
     Argument, Case, Edge, FactKind, Fault, FaultAction, Operation, Subjects, Trigger, Until, Verb,
 };
-use steadfast::history::{Fact, History, Recorder, Seen};
+use steadfast::history::{Fact, History, Outcome, Recorder, Seen};
 use steadfast::seam::kafka::{KafkaSeam, MediatedTopic};
 use steadfast::seam::{Conductor, Order};
 use steadfast::world::broker::{Broker, BrokerOptions};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 /// Nothing here may take longer; it bounds a hang and is no tolerance.
@@ -386,19 +388,99 @@ async fn held_topics_are_not_shown_to_services() {
     assert_eq!(brokers, [i32::from(address.port())]);
 }
 
+impl Stage {
+    /// The producer of operations, through a listener of the harness's own.
+    async fn operations(&self) -> Producer {
+        let address = self.seam.listen_for_harness().await.unwrap();
+        let partitions = ["order-events", "plain"].map(|topic| (topic.to_owned(), 2));
+        Producer::new(address, partitions.into(), DEADLINE).unwrap()
+    }
+}
+
+fn record<'a>(topic: &'a str, key: Option<&'a str>, headers: &'a [(String, String)]) -> Record<'a> {
+    Record { topic, key, value: "{}", headers }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_harness_produces_the_same_way() {
     let duplicate = FaultAction::Duplicate { topic: topic() };
     let stage = Stage::with(vec![fault(duplicate, None, Verb::Published, 1, Edge::Before)]).await;
-    let key = id("o1");
-    let headers: &[(&str, &[u8])] = &[("trace", b"t-2")];
-    stage.seam.produce("order-events", Some(key.as_bytes()), None, headers).await.unwrap();
+    let producer = stage.operations().await;
+    let (key, headers) = (id("o1"), [("trace".to_owned(), "t-2".to_owned())]);
+    let sent = producer.send(record("order-events", Some(&key), &headers), 0).await;
+    assert_eq!(sent, (Outcome::Ok, "acknowledged".to_owned()));
     let consumer = stage.consumer("payments", "order-events").await;
     let (first, again) = (receive(&consumer).await, receive(&consumer).await);
-    assert_eq!((first.payload(), first.key()), (None, Some(key.as_bytes())));
+    assert_eq!((first.payload(), first.key()), (Some(&b"{}"[..]), Some(key.as_bytes())));
     assert_eq!(again.headers().unwrap().get(0).value, Some(&b"t-2"[..]));
     assert!(facts(&stage.history())[0].starts_with("-: produced order-events/"));
-    assert!(stage.seam.produce("orderevents", None, None, &[]).await.is_err());
+    let (outcome, _) = producer.send(record("orderevents", None, &[]), 0).await;
+    assert_eq!(outcome, Outcome::Fail);
+}
+
+/// librdkafka numbers its records; a new one goes on where the topics begin anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_harness_produces_into_a_cleared_world() {
+    let stage = Stage::with(vec![]).await;
+    for _ in 0..3 {
+        let producer = stage.operations().await;
+        for (turn, place) in ["0@0 ", "1@0 ", "0@1 "].into_iter().enumerate() {
+            let (outcome, detail) = producer.send(record("order-events", None, &[]), turn).await;
+            assert_eq!((outcome, place), (Outcome::Ok, place), "{detail}");
+        }
+        let consumer = stage.consumer("payments", "order-events").await;
+        let mut taken = take(&consumer, 3).await;
+        taken.sort();
+        assert_eq!(taken, ["0@0 ", "0@1 ", "1@0 "]);
+        stage.settled().await;
+        drop((producer, consumer));
+        stage.broker.clear();
+        stage.seam.clear().await.unwrap();
+    }
+}
+
+/// What a fault takes from the connection of the harness, its client sends again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_survives_the_crash_that_it_causes() {
+    let crash = FaultAction::Crash { service: "payments".to_owned() };
+    let mut stage = Stage::with(vec![fault(crash, None, Verb::Produced, 1, Edge::Before)]).await;
+    let producer = stage.operations().await;
+    let key = id("o1");
+    let sending =
+        tokio::spawn(async move { producer.send(record("order-events", Some(&key), &[]), 0).await.0 });
+    let (_, done) = stage.crash_order().await;
+    done.send(()).unwrap();
+    assert_eq!(sending.await.unwrap(), Outcome::Ok);
+    stage.settled().await;
+    let produced = facts(&stage.history()).into_iter().filter(|fact| fact.contains("produced order-events"));
+    assert_eq!(produced.count(), 1);
+}
+
+/// Two records about one subject that arrive in one request are a first and a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_record_of_one_request_is_the_second() {
+    let hold = FaultAction::Hold { topic: topic(), to: None, until: Until::Quiet };
+    let stage = Stage::with(vec![fault(hold, Some("orders"), Verb::Produced, 2, Edge::Before)]).await;
+    let producer = stage.producer("orders", &[("linger.ms", "200")]).await;
+    let key = id("o1");
+    let sent = ["first", "second"].map(|value| {
+        let record = FutureRecord::to("order-events").partition(0).key(&key).payload(value);
+        producer.send_result(record).unwrap()
+    });
+    let held = async {
+        while stage.conductor.holds() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, held).await.expect("a hold in time");
+    stage.conductor.heal();
+    for sent in sent {
+        sent.await.unwrap().unwrap();
+    }
+    stage.settled().await;
+    let history = stage.history();
+    assert_eq!(history.fired(), [0]);
+    assert_eq!(facts(&history).iter().filter(|fact| fact.contains("produced")).count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -420,25 +502,90 @@ async fn a_cleared_world_begins_at_zero() {
     }
 }
 
+/// Sends these bytes and nothing more; comes back when the link is closed, with what it answered.
+async fn answer_to(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let talk = async {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let mut answer = Vec::new();
+        // A link that is closed early is what may happen here.
+        if stream.write_all(bytes).await.is_ok() && stream.shutdown().await.is_ok() {
+            let _ = stream.read_to_end(&mut answer).await;
+        }
+        answer
+    };
+    tokio::time::timeout(DEADLINE, talk).await.unwrap_or_else(|_| panic!("still open: {bytes:x?}"))
+}
+
+fn frame(api: u8, version: u8, body: &[u8]) -> Vec<u8> {
+    let head = [0, api, 0, version, 0, 0, 0, 7, 0xff, 0xff];
+    let length = u32::try_from(head.len() + body.len()).unwrap();
+    [&length.to_be_bytes(), &head[..], body].concat()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn hostile_bytes_close_their_link_and_nothing_else() {
+async fn bytes_that_are_no_frames_close_their_link_and_nothing_else() {
     let stage = Stage::with(vec![]).await;
     let address = stage.seam.listen("orders").await.unwrap();
     for bytes in [
         &[0xff_u8; 64][..],
-        b"\0\0\0\x08\0\0\0\x09\0\0\0\x01",
-        b"\0\0\0\x10\0\x01\0\x0b\0\0\0\x01\0\0\x7f\xff\xff\xff\0\0",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x7f\xff\xff\xff\0\x03",
+        b"\x06\x40\0\x01\0\x03",
+        b"\0\0\0\0",
+        b"\0\0\0\x03\0\x03\0",
     ] {
-        let mut stream = std::net::TcpStream::connect(address).unwrap();
-        stream.write_all(bytes).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        let end = std::io::Read::read(&mut stream, &mut [0; 1]);
-        assert!(
-            matches!(end, Ok(0))
-                || end.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset)
-        );
+        assert_eq!(answer_to(address, bytes).await, b"", "{bytes:x?}");
+    }
+    let whole = frame(18, 0, &[]);
+    for length in 0..whole.len() {
+        assert_eq!(answer_to(address, &whole[..length]).await, b"");
     }
     assert!(!stage.seam.problems().is_empty());
+    send(&stage.producer("orders", &[]).await, "order-events", 0, "o1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_may_come_one_byte_at_a_time() {
+    let stage = Stage::with(vec![]).await;
+    let address = stage.seam.listen("orders").await.unwrap();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    for byte in frame(18, 0, &[]) {
+        stream.write_all(&[byte]).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let mut head = [0; 10];
+    tokio::time::timeout(DEADLINE, stream.read_exact(&mut head)).await.unwrap().unwrap();
+    assert_eq!(head[4..], [0, 0, 0, 7, 0, 0]);
+}
+
+/// Every request that the seam decodes, in every version, with a claim of 2^31 elements or bytes at any place, and
+/// with arbitrary bytes. A decoder that believed one would ask for more memory than there is and end the process.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_claim_too_much_close_their_link_and_nothing_else() {
+    let stage = Stage::with(vec![]).await;
+    let address = stage.seam.listen("orders").await.unwrap();
+    // Always the same numbers, so that it fails for everyone or for no one.
+    let mut state = 7_u64;
+    let mut arbitrary = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    for (api, newest) in [(0, 12), (1, 12), (8, 9), (11, 9), (12, 4), (13, 5), (14, 5), (60, 1), (1, 17)] {
+        for version in 0..=newest {
+            for place in 0..24 {
+                let claim = [&vec![0; place][..], &[0x7f, 0xff, 0xff, 0xff], &[0; 8]].concat();
+                answer_to(address, &frame(api, version, &claim)).await;
+            }
+            for _ in 0..8 {
+                let body: Vec<u8> = (0..60).map(|_| arbitrary() & arbitrary()).collect();
+                answer_to(address, &frame(api, version, &body)).await;
+            }
+        }
+    }
+    let problems = stage.seam.problems();
+    assert!(problems.iter().any(|problem| problem.contains("claims more than it holds")), "{problems:?}");
+    assert!(problems.iter().any(|problem| problem.contains("Fetch version 17")), "{problems:?}");
     send(&stage.producer("orders", &[]).await, "order-events", 0, "o1").await;
 }
 

@@ -1,4 +1,5 @@
 //! How the system is driven and observed: its services, and the operations on them.
 
+pub mod kafka;
 pub mod operation;
 pub mod process;

@@ -28,6 +28,9 @@ pub enum RunError {
     /// A seam could not do its work.
     #[error(transparent)]
     Seam(#[from] SeamError),
+    /// The client that produces the records of operations could not be set up.
+    #[error("the producer for operations could not be set up: {0}")]
+    Producer(#[source] rdkafka::error::KafkaError),
     /// A service could not be built or started.
     #[error(transparent)]
     Process(#[from] ProcessError),

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::quiet::{LOOK_EVERY, cut_off, disagree};
 use super::schedule::Schedule;
 use super::{RunError, System};
+use crate::adapter::kafka::{Producer, Record};
 use crate::adapter::operation::{HttpRequest, Request, request, send};
 use crate::case::{Case, Subjects};
 use crate::history::{FORMAT, History, Outcome, Recorder, What, clock};
@@ -195,7 +196,7 @@ impl System {
         });
         let (conductor, client, timeout) =
             (self.conductor.clone(), self.client.clone(), self.spec.settings.operation_timeout);
-        let kafka = self.kafka.clone();
+        let producer = self.producer.clone();
         running.spawn(async move {
             let (outcome, detail) = match &request {
                 Request::Http { method, url, headers, body } => {
@@ -203,17 +204,9 @@ impl System {
                     send(&client, request, timeout).await
                 }
                 Request::Record { topic, key, value, headers } => {
-                    let (key, value) = (key.as_ref().map(String::as_bytes), value.to_string());
-                    let headers: Vec<(&str, &[u8])> =
-                        headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-                    let sent = match &kafka {
-                        Some(kafka) => kafka.produce(topic, key, Some(value.as_bytes()), &headers).await,
-                        None => return index,
-                    };
-                    match sent {
-                        Ok(()) => (Outcome::Ok, "acknowledged".to_owned()),
-                        Err(error) => (Outcome::Info, error.to_string()),
-                    }
+                    let value = value.to_string();
+                    let record = Record { topic, key: key.as_deref(), value: &value, headers };
+                    produce(producer.as_deref(), record, index).await
                 }
             };
             let detail = conductor.shown(detail.as_bytes());
@@ -222,5 +215,12 @@ impl System {
             index
         });
         Ok(())
+    }
+}
+
+async fn produce(producer: Option<&Producer>, record: Record<'_>, index: usize) -> (Outcome, String) {
+    match producer {
+        Some(producer) => producer.send(record, index).await,
+        None => (Outcome::Fail, "this world has no Kafka".to_owned()),
     }
 }

@@ -10,11 +10,12 @@ use tokio::sync::mpsc;
 use super::RunError;
 use super::patience::Patience;
 use super::service::{RunningService, build_all, free_port};
+use crate::adapter::kafka::Producer;
 use crate::history::{What, clock};
 use crate::seam::http::PlayedDependency;
 use crate::seam::kafka::{KafkaSeam, MediatedTopic};
 use crate::seam::{Conductor, Order};
-use crate::spec::{FaultRule, Invariant, Spec, Variant};
+use crate::spec::{Action, FaultRule, Invariant, Spec, Variant};
 use crate::world::broker::{Broker, BrokerOptions};
 use crate::world::postgres::{Database, PostgresError, SchemaError, Server};
 use crate::world::supervisor::Supervisor;
@@ -46,6 +47,8 @@ pub struct System {
     pub(super) conductor: Conductor,
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
     pub(super) kafka: Option<Arc<KafkaSeam>>,
+    /// Present if the spec has operations that produce.
+    pub(super) producer: Option<Arc<Producer>>,
     pub(super) databases: IndexMap<String, Database>,
     pub(super) dependencies: IndexMap<String, PlayedDependency>,
     pub(super) services: IndexMap<String, RunningService>,
@@ -100,6 +103,7 @@ impl System {
             conductor,
             orders,
             kafka,
+            producer: None,
             databases,
             dependencies,
             services: IndexMap::new(),
@@ -113,6 +117,7 @@ impl System {
             supervisor,
         };
         system.wire_services().await?;
+        system.producer = system.new_producer().await?;
         progress("starting the services");
         system.start_services().await?;
         // Tables that the services made themselves belong to the state that a reset goes back to.
@@ -169,6 +174,7 @@ impl System {
     pub async fn stop(mut self) {
         // What cannot be killed politely is killed by the supervisor a moment later.
         let _ = join_all(self.services.values_mut().map(RunningService::kill)).await;
+        drop(self.producer.take());
         drop(self.kafka.take());
         drop(self.dependencies);
         drop(self.databases);
@@ -181,6 +187,7 @@ impl System {
 
     async fn restart(&mut self) -> Result<(), RunError> {
         try_join_all(self.services.values_mut().map(RunningService::kill)).await?;
+        drop(self.producer.take());
         if let Some(kafka) = &self.kafka {
             for service in self.services.keys() {
                 kafka.disconnect(service).await;
@@ -192,10 +199,25 @@ impl System {
             kafka.clear().await?;
         }
         self.dependencies.values().for_each(PlayedDependency::clear);
+        self.producer = self.new_producer().await?;
         try_join_all(self.databases.values_mut().map(Database::recreate)).await?;
         self.start_services().await?;
         self.disturbed = false;
         Ok(())
+    }
+
+    /// Made anew with the broker's topics: what it has numbered, the broker has then forgotten.
+    async fn new_producer(&self) -> Result<Option<Arc<Producer>>, RunError> {
+        let mut actions = self.spec.operations.values().map(|operation| &operation.action);
+        let Some(kafka) = &self.kafka else { return Ok(None) };
+        if !actions.any(|action| matches!(action, Action::Produce { .. })) {
+            return Ok(None);
+        }
+        let address = kafka.listen_for_harness().await.map_err(RunError::io("a listener for operations"))?;
+        let partitions =
+            self.spec.topics.iter().map(|(name, topic)| (name.clone(), topic.partitions)).collect();
+        let producer = Producer::new(address, partitions, self.spec.settings.operation_timeout);
+        producer.map(|producer| Some(Arc::new(producer))).map_err(RunError::Producer)
     }
 
     async fn start_services(&mut self) -> Result<(), RunError> {

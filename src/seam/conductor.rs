@@ -196,14 +196,21 @@ impl Conductor {
     pub fn is_due(&self, fact: &Fact) -> bool {
         let live = lock(&self.live);
         live.case.as_ref().is_some_and(|playing| {
-            (0..playing.faults.len()).any(|index| playing.is_due(index, fact, Edge::Before, 1))
+            (0..playing.faults.len()).any(|index| playing.is_due(index, fact, Edge::Before, &[]))
         })
     }
 
     /// A seam has this fact and has not passed it on.
     pub fn arrive(&self, fact: &Fact) -> Ruling {
+        self.arrive_behind(&[], fact)
+    }
+
+    /// As [`arrive`](Self::arrive), for a fact that stands behind others in the same frame: they count when the
+    /// frame has passed, and come before this one all the same.
+    pub fn arrive_behind(&self, others: &[&Fact], fact: &Fact) -> Ruling {
         let mut live = lock(&self.live);
-        let ruling = live.case.as_mut().map(|playing| playing.rule(fact, Edge::Before, 1, &self.orders));
+        let rule = |playing: &mut Playing| playing.rule(fact, Edge::Before, others, &self.orders);
+        let ruling = live.case.as_mut().map(rule);
         ruling.unwrap_or_default()
     }
 
@@ -226,7 +233,7 @@ impl Conductor {
             playing.count(&consequence);
             playing.recorder.record(What::Fact(consequence));
         }
-        playing.rule(&fact, Edge::After, 0, &self.orders)
+        playing.rule(&fact, Edge::After, &[], &self.orders)
     }
 
     /// Puts off quiet without recording anything.
@@ -281,25 +288,33 @@ impl Playing {
         self.holds.retain(|(_, token)| !token.is_cancelled());
     }
 
-    /// `ahead` is 1 for a fact that has not been counted yet.
-    fn is_due(&self, index: usize, fact: &Fact, edge: Edge, ahead: u32) -> bool {
+    /// `others` have come before the fact and are not counted yet.
+    fn is_due(&self, index: usize, fact: &Fact, edge: Edge, others: &[&Fact]) -> bool {
         let at = &self.faults[index].0.at;
-        let fits = !self.healed
-            && !self.fired[index]
-            && at.edge == edge
-            && at.service == fact.service
-            && fact.about.contains(&at.about)
-            && fact.kind().as_ref() == Some(&at.fact);
-        fits && {
+        let fits = |fact: &Fact| {
+            at.service == fact.service
+                && fact.about.contains(&at.about)
+                && fact.kind().as_ref() == Some(&at.fact)
+        };
+        !self.healed && !self.fired[index] && at.edge == edge && fits(fact) && {
             let scope = (at.service.clone(), at.fact.clone(), at.about.clone());
-            self.counts.get(&scope).copied().unwrap_or(0) + ahead == at.nth
+            let counted = self.counts.get(&scope).copied().unwrap_or(0) as usize;
+            // A fact counts when it has passed, so before that it is the next one.
+            let next = usize::from(edge == Edge::Before);
+            counted + others.iter().filter(|other| fits(other)).count() + next == at.nth as usize
         }
     }
 
-    fn rule(&mut self, fact: &Fact, edge: Edge, ahead: u32, orders: &mpsc::UnboundedSender<Order>) -> Ruling {
+    fn rule(
+        &mut self,
+        fact: &Fact,
+        edge: Edge,
+        others: &[&Fact],
+        orders: &mpsc::UnboundedSender<Order>,
+    ) -> Ruling {
         let mut ruling = Ruling::default();
         for index in 0..self.faults.len() {
-            if self.is_due(index, fact, edge, ahead) {
+            if self.is_due(index, fact, edge, others) {
                 self.fire(index, orders, &mut ruling);
             }
         }

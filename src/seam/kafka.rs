@@ -27,7 +27,6 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -35,12 +34,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::Conductor;
-use crate::history::clock;
-use batch::{Batch, Record, Sequence};
 use client::Client;
-use link::Link;
+use link::{HARNESS, Link};
 use relay::Relay;
-use shared::{Shared, held_name, waits};
+use shared::{Shared, held_name};
 
 pub use client::ClientError;
 pub use ledger::{Lag, Partition, Readiness, Unsettled};
@@ -65,12 +62,6 @@ pub enum SeamError {
     /// More brokers than the seam can stand before.
     #[error("the cluster has {0} brokers; the seam stands before one")]
     SeveralBrokers(usize),
-    /// A topic that the seam was not given.
-    #[error("`{0}` is not a topic of this world")]
-    UnknownTopic(String),
-    /// The case was over, or its fault took the record.
-    #[error("the record was dropped by a fault")]
-    Dropped,
 }
 
 /// All listeners, links and relays of one world; dropping it ends every task and closes every socket.
@@ -80,7 +71,6 @@ pub struct KafkaSeam {
     topics: Vec<MediatedTopic>,
     listeners: Mutex<HashMap<String, Listener>>,
     relays: Mutex<JoinSet<()>>,
-    producer: tokio::sync::Mutex<Producer>,
     ended: CancellationToken,
     _end: DropGuard,
 }
@@ -97,13 +87,6 @@ struct Listener {
 struct Links {
     token: CancellationToken,
     tasks: TaskTracker,
-}
-
-/// The harness's own producer.
-#[derive(Debug, Default)]
-struct Producer {
-    client: Option<Client>,
-    keyless: i32,
 }
 
 impl KafkaSeam {
@@ -124,7 +107,6 @@ impl KafkaSeam {
             topics: topics.to_vec(),
             listeners: Mutex::default(),
             relays: Mutex::default(),
-            producer: tokio::sync::Mutex::default(),
             _end: ended.clone().drop_guard(),
             ended,
         };
@@ -142,16 +124,28 @@ impl KafkaSeam {
     /// # Errors
     /// No port is free.
     pub async fn listen(&self, service: &str) -> io::Result<SocketAddr> {
-        if let Some(listener) = lock(&self.listeners).get(service) {
+        self.listen_as(service, Some(service.into())).await
+    }
+
+    /// The same for the harness itself; its records go the way of all records, and their facts have no service.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub async fn listen_for_harness(&self) -> io::Result<SocketAddr> {
+        self.listen_as(HARNESS, None).await
+    }
+
+    async fn listen_as(&self, name: &str, service: Option<Arc<str>>) -> io::Result<SocketAddr> {
+        if let Some(listener) = lock(&self.listeners).get(name) {
             return Ok(listener.address);
         }
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = socket.local_addr()?;
         let links = Arc::new(Mutex::new(Links::new(&self.ended)));
         let accepting =
-            accept(Arc::clone(&self.shared), service.into(), socket, Arc::clone(&links), self.ended.clone());
+            accept(Arc::clone(&self.shared), service, socket, Arc::clone(&links), self.ended.clone());
         tokio::spawn(accepting);
-        lock(&self.listeners).insert(service.to_owned(), Listener { address, links });
+        lock(&self.listeners).insert(name.to_owned(), Listener { address, links });
         Ok(address)
     }
 
@@ -218,46 +212,6 @@ impl KafkaSeam {
         self.shared.ledger().problems()
     }
 
-    /// Sends a record as the harness itself, the way of all records; comes back when the broker has it.
-    ///
-    /// Keys are spread over partitions as the Java client does; records without key go round.
-    ///
-    /// # Errors
-    /// The topic is not of this world, the broker refused, or a fault took the record.
-    pub async fn produce(
-        &self,
-        topic: &str,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        headers: &[(&str, &[u8])],
-    ) -> Result<(), SeamError> {
-        let known = self.topics.iter().find(|known| known.name == topic);
-        let known = known.ok_or_else(|| SeamError::UnknownTopic(topic.to_owned()))?;
-        let owned = |bytes: &[u8]| Bytes::copy_from_slice(bytes);
-        let mut record = Record::new(clock::unix_millis(), key.map(owned), value.map(owned));
-        record.headers =
-            headers.iter().map(|(name, value)| (owned(name.as_bytes()), Some(owned(value)))).collect();
-        let mut producer = self.producer.lock().await;
-        let partition = producer.partition(key, known.partitions);
-        let conductor = &self.shared.conductor;
-        let _busy = conductor.busy("produce request");
-        let fact = self.shared.produced(None, topic, partition, &record);
-        if waits(conductor.arrive(&fact)).await {
-            return Err(SeamError::Dropped);
-        }
-        let after = conductor.passed(fact);
-        let place = (topic.to_owned(), partition);
-        let real = if known.mediated { held_name(topic) } else { topic.to_owned() };
-        let end = 1 + producer.append(self.shared.upstream, &real, partition, &record).await?;
-        if known.mediated {
-            self.shared.ledger().appended(&place, end, || conductor.busy("record in the relay"));
-        } else {
-            self.shared.ledger().end(&place, end);
-        }
-        waits(after).await;
-        Ok(())
-    }
-
     /// A fresh world: topics deleted and made anew, groups that were seen deleted, the relay back at the
     /// beginning. The services must be stopped.
     ///
@@ -306,40 +260,9 @@ impl Links {
     }
 }
 
-impl Producer {
-    fn partition(&mut self, key: Option<&[u8]>, partitions: i32) -> i32 {
-        let number = match key {
-            Some(key) => murmur2(key).cast_signed() & i32::MAX,
-            None => {
-                self.keyless = (self.keyless + 1) % partitions.max(1);
-                self.keyless
-            }
-        };
-        number % partitions.max(1)
-    }
-
-    async fn append(
-        &mut self,
-        upstream: SocketAddr,
-        topic: &str,
-        partition: i32,
-        record: &Record,
-    ) -> Result<i64, ClientError> {
-        const NOBODY: Sequence = Sequence { producer: -1, epoch: -1, next: -1 };
-        // Taken out for the time of the request: a connection that is given up half-way is not used again.
-        let mut client = match self.client.take() {
-            Some(client) => client,
-            None => Client::connect(upstream).await?,
-        };
-        let offset = client.append(topic, partition, Batch::of_one(record, NOBODY)).await?;
-        self.client = Some(client);
-        Ok(offset)
-    }
-}
-
 async fn accept(
     shared: Arc<Shared>,
-    service: Arc<str>,
+    service: Option<Arc<str>>,
     socket: TcpListener,
     links: Arc<Mutex<Links>>,
     ended: CancellationToken,
@@ -362,50 +285,14 @@ async fn accept(
             Ok(address) => address,
             Err(_) => return,
         };
-        let link = Link { shared: Arc::clone(&shared), service: Arc::clone(&service), seam };
+        let link = Link { shared: Arc::clone(&shared), service: service.clone(), seam };
         let links = lock(&links);
         let token = links.token.clone();
         links.tasks.spawn(async move { token.run_until_cancelled(link.run(stream)).await });
     }
 }
 
-/// The hash by which the Java client spreads keys over partitions.
-fn murmur2(key: &[u8]) -> u32 {
-    const MIX: u32 = 0x5bd1_e995;
-    let length = u32::try_from(key.len()).unwrap_or(u32::MAX);
-    let mut hash = 0x9747_b28c ^ length;
-    let mut words = key.chunks_exact(4);
-    for word in &mut words {
-        let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]).wrapping_mul(MIX);
-        hash = hash.wrapping_mul(MIX) ^ (word ^ (word >> 24)).wrapping_mul(MIX);
-    }
-    let rest = words.remainder();
-    if !rest.is_empty() {
-        let tail = rest.iter().rev().fold(0, |tail, byte| (tail << 8) | u32::from(*byte));
-        hash = (hash ^ tail).wrapping_mul(MIX);
-    }
-    hash = (hash ^ (hash >> 13)).wrapping_mul(MIX);
-    hash ^ (hash >> 15)
-}
-
 // A panic elsewhere must not take the seam with it; every critical section here leaves whole data behind.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::murmur2;
-
-    #[test]
-    fn keys_are_spread_as_the_java_client_does() {
-        // From Kafka's own UtilsTest.
-        let check = |key: &str, hash: i32| assert_eq!(murmur2(key.as_bytes()).cast_signed(), hash, "{key}");
-        check("21", -973_932_308);
-        check("foobar", -790_332_482);
-        check("a-little-bit-long-string", -985_981_536);
-        check("a-little-bit-longer-string", -1_486_304_829);
-        check("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971);
-        check("abc", 479_470_107);
-    }
 }

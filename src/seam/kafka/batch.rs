@@ -48,11 +48,6 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record that has no offset yet.
-    pub fn new(timestamp: i64, key: Option<Bytes>, value: Option<Bytes>) -> Record {
-        Record { offset: 0, timestamp, key, value, headers: Vec::new(), ends: 0 }
-    }
-
     /// Everything in it that could name a subject.
     pub fn pieces(&self) -> Vec<&[u8]> {
         let headers = self.headers.iter().filter_map(|(_, value)| value.as_ref());
@@ -340,7 +335,10 @@ mod tests {
     #[test]
     fn a_batch_of_one_keeps_everything_even_a_repeated_header() {
         let header = |name: &'static str, value| (Bytes::from(name), value);
-        let mut record = Record::new(123_456_789, None, Some(Bytes::from(vec![7; 300])));
+        let record =
+            |timestamp, key, value| Record { offset: 0, timestamp, key, value, headers: vec![], ends: 0 };
+        let tombstone = record(-1, Some(Bytes::from("k")), None);
+        let mut record = record(123_456_789, None, Some(Bytes::from(vec![7; 300])));
         record.headers =
             vec![header("a", Some(Bytes::from("1"))), header("a", None), header("", Some(Bytes::new()))];
         let bytes = Batch::of_one(&record, NOBODY);
@@ -348,7 +346,6 @@ mod tests {
         assert_eq!(Record { ends: 0, ..read }, record);
         assert_eq!(RecordBatchDecoder::decode(&mut bytes.clone()).unwrap().records.len(), 1);
 
-        let tombstone = Record::new(-1, Some(Bytes::from("k")), None);
         let read = Batch::all(&Batch::of_one(&tombstone, NOBODY)).unwrap().remove(0).records.remove(0);
         assert_eq!(Record { ends: 0, ..read }, tombstone);
     }
@@ -368,6 +365,14 @@ mod tests {
         check(1, 0, 2);
         check(1, 2, 4);
         check(2, 0, 5);
+    }
+
+    #[test]
+    fn records_do_not_reach_into_each_other() {
+        // Two records; the first says that it is empty, and goes on into the second.
+        let mut bytes = batch(0..2, Compression::None).to_vec();
+        bytes[HEADER] = 0;
+        assert!(Batch::all(&bytes.into()).is_err());
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
     for topic in &asked.topics {
         for part in &topic.partitions {
             let partition = (topic.topic.to_string(), part.partition);
-            link.shared.ledger().fetching(&link.service, &partition, part.fetch_offset);
+            link.shared.ledger().fetching(link.name(), &partition, part.fetch_offset);
             from.insert(partition, part.fetch_offset);
         }
     }
@@ -78,7 +78,7 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
 
 fn holds(link: &Link, from: &HashMap<Partition, i64>) -> Vec<(Partition, CancellationToken)> {
     let mut ledger = link.shared.ledger();
-    let held = |part: &Partition| Some((part.clone(), ledger.held(&link.service, part)?));
+    let held = |part: &Partition| Some((part.clone(), ledger.held(link.name(), part)?));
     from.keys().filter_map(held).collect()
 }
 
@@ -142,7 +142,7 @@ impl Walk<'_> {
         if records.is_empty() {
             return Ok(Kept::All);
         }
-        let held = self.link.shared.ledger().held(&self.link.service, partition).is_some();
+        let held = self.link.shared.ledger().held(self.link.name(), partition).is_some();
         if self.cut || held {
             return Ok(Kept::Some(Bytes::new()));
         }
@@ -161,11 +161,11 @@ impl Walk<'_> {
     }
 
     fn record(&mut self, partition: &Partition, record: &Record) -> Passage {
-        let Link { shared, service, .. } = self.link;
+        let (shared, service) = (&self.link.shared, self.link.name());
         let content = shared.conductor.content(record.key.as_deref(), record.value.as_deref());
         let (topic, part) = partition.clone();
         let seen = Seen::Delivered { topic, partition: part, offset: record.offset, record: content };
-        let fact = shared.fact(Some(service), record, seen);
+        let fact = shared.fact(self.link.service.as_deref(), record, seen);
         if self.passed && shared.conductor.is_due(&fact) {
             self.cut = true;
             return Passage::NotThis;

@@ -8,7 +8,7 @@ use kafka_protocol::messages::{
 
 use super::ledger::{Member, Partition};
 use super::link::{Exchange, Link, Reply, Step};
-use super::shared::waits;
+use super::shared::arrive_together;
 use crate::history::{Fact, Seen};
 use crate::seam::Ruling;
 use crate::wire::{Head, Malformed, decode_assignment, decode_request, decode_response};
@@ -25,7 +25,7 @@ pub struct Commit {
 pub fn join(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
     let (_, body) = decode_request::<JoinGroupRequest>(&frame, head.version)?;
     link.shared.conductor.stir();
-    link.shared.ledger().joining(&link.service, &body.group_id);
+    link.shared.ledger().joining(link.name(), &body.group_id);
     let member = Member {
         group: body.group_id.to_string(),
         id: body.member_id.to_string(),
@@ -40,10 +40,10 @@ pub fn joined(link: &Link, frame: Bytes, head: Head, member: Member) -> Result<R
     link.shared.conductor.stir();
     match ResponseError::try_from_code(body.error_code) {
         None | Some(ResponseError::MemberIdRequired) => {
-            link.shared.ledger().member(&link.service, Member { id: body.member_id.to_string(), ..member });
+            link.shared.ledger().member(link.name(), Member { id: body.member_id.to_string(), ..member });
         }
         Some(ResponseError::UnknownMemberId | ResponseError::FencedInstanceId) => {
-            link.shared.ledger().left(&link.service, &member.group, &member.id);
+            link.shared.ledger().left(link.name(), &member.group, &member.id);
         }
         Some(_) => {}
     }
@@ -64,7 +64,7 @@ pub fn synced(link: &Link, frame: Bytes, head: Head, member: &str) -> Result<Rep
     if body.error_code == 0 {
         // Groups of other kinds (Kafka Connect) have assignments of their own, which are no partitions.
         let partitions = assignment(body.assignment).unwrap_or_default();
-        link.shared.ledger().assigned(&link.service, member, partitions);
+        link.shared.ledger().assigned(link.name(), member, partitions);
     }
     Ok(Reply::pass(frame))
 }
@@ -89,7 +89,7 @@ pub fn beaten(link: &Link, frame: Bytes, head: Head, group: &str, member: &str) 
     if let Some(ResponseError::UnknownMemberId | ResponseError::FencedInstanceId) =
         ResponseError::try_from_code(body.error_code)
     {
-        link.shared.ledger().left(&link.service, group, member);
+        link.shared.ledger().left(link.name(), group, member);
     }
     Ok(Reply::pass(frame))
 }
@@ -106,7 +106,7 @@ pub fn leave(frame: Bytes, head: Head) -> Result<Step, Malformed> {
 pub fn left(link: &Link, frame: Bytes, group: &str, members: &[String]) -> Reply {
     link.shared.conductor.stir();
     let mut ledger = link.shared.ledger();
-    members.iter().for_each(|member| ledger.left(&link.service, group, member));
+    members.iter().for_each(|member| ledger.left(link.name(), group, member));
     Reply::pass(frame)
 }
 
@@ -119,19 +119,18 @@ pub async fn commit(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malfo
         for part in &topic.partitions {
             let partition = (topic.name.to_string(), part.partition_index);
             let offset = part.committed_offset;
-            let about = link.shared.ledger().advance(&link.service, &group, &partition, offset);
+            let about = link.shared.ledger().advance(link.name(), &group, &partition, offset);
             let fact = about.map(|about| {
                 let (topic, partition) = partition.clone();
                 let seen = Seen::OffsetCommitted { group: group.clone(), topic, partition, offset };
-                Fact { service: Some(link.service.to_string()), about, seen }
+                Fact { service: link.service.as_deref().map(str::to_owned), about, seen }
             });
             offsets.push((partition, offset, fact));
         }
     }
-    for fact in offsets.iter().filter_map(|(_, _, fact)| fact.as_ref()) {
-        if waits(link.shared.conductor.arrive(fact)).await {
-            return Ok(Step::Close);
-        }
+    let facts: Vec<&Fact> = offsets.iter().filter_map(|(_, _, fact)| fact.as_ref()).collect();
+    if arrive_together(&link.shared.conductor, &facts).await {
+        return Ok(Step::Close);
     }
     Ok(Step::Forward(frame, Exchange::Commit(Commit { group, offsets })))
 }

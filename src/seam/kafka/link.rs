@@ -29,8 +29,8 @@ use crate::wire::{self, Closed, Frames, Head, Malformed};
 pub struct Link {
     /// Shared by all links.
     pub shared: Arc<Shared>,
-    /// Whose connection it is.
-    pub service: Arc<str>,
+    /// Whose connection it is; none: the harness's own.
+    pub service: Option<Arc<str>>,
     /// Where the service believes the broker to be.
     pub seam: SocketAddr,
 }
@@ -108,20 +108,28 @@ enum Expected {
     Response(Head, Exchange),
 }
 
+/// The harness where the names of services stand; no service is called that, for names have no spaces.
+pub const HARNESS: &str = "the harness";
+
 impl Link {
+    /// Whose connection it is, in words and in the books.
+    pub fn name(&self) -> &str {
+        self.service.as_deref().unwrap_or(HARNESS)
+    }
+
     /// Passes traffic until one side closes, or a ruling does.
     pub async fn run(self, service: TcpStream) {
         let upstream = match TcpStream::connect(self.shared.upstream).await {
             Ok(upstream) => upstream,
             Err(error) => {
-                tracing::debug!(service = &*self.service, %error, "the broker is not there");
+                tracing::debug!(service = self.name(), %error, "the broker is not there");
                 return;
             }
         };
         // Only costs latency if it fails.
         let _ = service.set_nodelay(true);
         let _ = upstream.set_nodelay(true);
-        self.shared.ledger().connected(&self.service);
+        self.shared.ledger().connected(self.name());
         let (from_service, mut to_service) = service.into_split();
         let (from_broker, mut to_broker) = upstream.into_split();
         let (mut from_service, mut from_broker) = (Frames::new(from_service), Frames::new(from_broker));
@@ -133,9 +141,9 @@ impl Link {
         // Said before the sockets close, so that whoever sees the close finds the reason.
         match ended {
             Err(Closed::Malformed(reason)) => {
-                self.shared.ledger().problem(format!("{}: a connection was closed: {reason}", self.service));
+                self.shared.ledger().problem(format!("{}: a connection was closed: {reason}", self.name()));
             }
-            Err(Closed::Connection(error)) => tracing::debug!(service = &*self.service, %error, "closed"),
+            Err(Closed::Connection(error)) => tracing::debug!(service = self.name(), %error, "closed"),
             Ok(()) => {}
         }
     }

@@ -10,7 +10,7 @@ use kafka_protocol::messages::{ProduceRequest, ProduceResponse, ResponseHeader};
 use super::batch::Batch;
 use super::ledger::Partition;
 use super::link::{Exchange, Link, Reply, Step};
-use super::shared::{held_name, real_name, waits};
+use super::shared::{arrive_together, held_name, real_name};
 use crate::history::Fact;
 use crate::seam::{Busy, Ruling};
 use crate::wire::{Head, Malformed, decode_request, decode_response, encode, name};
@@ -36,14 +36,12 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
     if let Some(topic) = refused {
         link.shared.ledger().problem(format!(
             "{}: a transactional producer wrote to `{topic}`; per-record faults need a topic without transactions",
-            link.service
+            link.name()
         ));
         return refusal(&body, head).map(Step::Answer);
     }
-    for fact in &facts {
-        if waits(conductor.arrive(fact)).await {
-            return Ok(Step::Close);
-        }
+    if arrive_together(conductor, &facts.iter().collect::<Vec<_>>()).await {
+        return Ok(Step::Close);
     }
     let mut after = Ruling::default();
     for fact in facts {
@@ -81,7 +79,8 @@ fn records(link: &Link, body: &ProduceRequest) -> Result<Records, Malformed> {
             let records: Vec<_> = batches.iter().flat_map(|batch| &batch.records).collect();
             let count = i64::try_from(records.len()).unwrap_or(i64::MAX);
             counts.insert((topic.name.to_string(), part.index), count);
-            let fact = |record| link.shared.produced(Some(&link.service), &topic.name, part.index, record);
+            let fact =
+                |record| link.shared.produced(link.service.as_deref(), &topic.name, part.index, record);
             facts.extend(records.into_iter().map(fact));
         }
     }

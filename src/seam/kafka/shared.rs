@@ -55,6 +55,16 @@ impl Shared {
     }
 }
 
+/// The facts of one frame arrive, one behind the other; true if the frame must be dropped with its connection.
+pub async fn arrive_together(conductor: &Conductor, facts: &[&Fact]) -> bool {
+    for (index, fact) in facts.iter().enumerate() {
+        if waits(conductor.arrive_behind(&facts[..index], fact)).await {
+            return true;
+        }
+    }
+    false
+}
+
 /// Waits as long as a ruling says; true if what it was about must then be dropped with its connection.
 pub async fn waits(ruling: Ruling) -> bool {
     if let Some(held) = ruling.hold {
