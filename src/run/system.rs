@@ -163,10 +163,10 @@ impl System {
         drop(self.kafka.take());
         drop(self.dependencies);
         drop(self.databases);
-        if let Some(server) = self.postgres.take() {
-            if let Err(error) = server.stop().await {
-                tracing::warn!(%error, "Postgres did not stop by itself");
-            }
+        if let Some(server) = self.postgres.take()
+            && let Err(error) = server.stop().await
+        {
+            tracing::warn!(%error, "Postgres did not stop by itself");
         }
     }
 
