@@ -88,11 +88,23 @@ pub fn judge_one(name: &str, invariant: &Invariant, history: &History) -> Verdic
     }
 }
 
-/// Why what did not happen in this history means nothing, if so.
+/// Why what did not happen in this history means nothing, if so: the world never came to rest, or it moved again
+/// after it had been taken to rest for the last time.
 fn not_quiet(history: &History) -> Option<String> {
-    history.events.iter().find_map(|event| match &event.what {
-        What::NotQuiet { moving } => Some(format!("the world did not become quiet: {}", moving.join(", "))),
-        _ => None,
+    let mut moved = None;
+    for event in &history.events {
+        match &event.what {
+            What::NotQuiet { moving } => {
+                return Some(format!("the world did not become quiet: {}", moving.join(", ")));
+            }
+            What::Quiet => moved = Some(false),
+            What::Fact(fact) if moved.is_some() && fact.changes_state() => moved = Some(true),
+            _ => {}
+        }
+    }
+    moved.filter(|moved| *moved).map(|_| {
+        "something moved after the world had become quiet; raise `quiet_for`, or give `settled_when`"
+            .to_owned()
     })
 }
 

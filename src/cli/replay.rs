@@ -1,6 +1,6 @@
 //! `steadfast replay` and `steadfast keep`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -94,7 +94,7 @@ pub(super) fn keep(arguments: &KeepArguments) -> u8 {
 }
 
 /// A case and its spec; `None` after the problem was said.
-fn load_case(case: &std::path::Path, spec: Option<PathBuf>) -> Option<(Arc<Spec>, CaseFile)> {
+fn load_case(case: &Path, spec: Option<PathBuf>) -> Option<(Arc<Spec>, CaseFile)> {
     let file = match CaseFile::load(case) {
         Ok(file) => file,
         Err(error) => {
@@ -102,6 +102,17 @@ fn load_case(case: &std::path::Path, spec: Option<PathBuf>) -> Option<(Arc<Spec>
             return None;
         }
     };
-    let spec = load(&spec.unwrap_or_else(|| file.spec.clone()))?;
+    let spec = load(&spec.unwrap_or_else(|| found_from(case, &file.spec)))?;
     Some((spec, file))
+}
+
+/// Where the spec of a case is. Its path starts in the folder that steadfast was started in then; started elsewhere,
+/// it is looked for from each folder above the case.
+fn found_from(case: &Path, spec: &Path) -> PathBuf {
+    if spec.exists() {
+        return spec.to_owned();
+    }
+    let absolute = std::path::absolute(case).unwrap_or_else(|_| case.to_owned());
+    let above = absolute.ancestors().skip(1).map(|folder| folder.join(spec));
+    above.into_iter().find(|path| path.exists()).unwrap_or_else(|| spec.to_owned())
 }

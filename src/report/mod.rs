@@ -241,6 +241,9 @@ impl Summary {
         {
             // Nothing that was asked for ever happened, so nothing was put to the test.
             Ending::NotProven
+        } else if !self.faults_never_fired.is_empty() {
+            // Nobody knows how it would have held against those.
+            Ending::NotProven
         } else {
             Ending::Held
         }

@@ -119,8 +119,11 @@ impl System {
             if !moving.is_empty() {
                 return self.give_up(moving);
             }
+            self.conductor.record(What::Quiet);
             self.observe().await?;
         }
+        // What was committed meanwhile must not go unseen.
+        self.read_rows().await?;
         Ok(true)
     }
 

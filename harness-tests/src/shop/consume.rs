@@ -52,7 +52,7 @@ impl Kafka {
             .set("enable.auto.commit", "false")
             .set("session.timeout.ms", "6000")
             .set("heartbeat.interval.ms", "1000")
-            .set("fetch.wait.max.ms", "100")
+            .set("fetch.wait.max.ms", "20")
             .set("fetch.error.backoff.ms", "10")
             .create()
             .context("cannot make the consumer")

@@ -1,7 +1,7 @@
 //! The built command, and a folder to run it in as a user would.
 
 // Each test target uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test program uses a part of this")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -41,6 +41,7 @@ use kafka_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::produce_response::LeaderIdAndEpoch as ProduceLeader;
 use kafka_protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
 };
@@ -235,7 +236,7 @@ fn shapes_of_responses_about_records_and_groups() {
         let error = BatchIndexAndErrorMessage::default().with_batch_index_error_message(Some(topic().0));
         let part = PartitionProduceResponse::default();
         let part = if version >= 8 { part.with_record_errors(vec![error; 2]) } else { part };
-        let leader = kafka_protocol::messages::produce_response::LeaderIdAndEpoch::default();
+        let leader = ProduceLeader::default();
         let leader = leader.with_leader_epoch(7);
         let part = if version >= 10 { part.with_current_leader(leader) } else { part };
         let topic = TopicProduceResponse::default().with_name(topic());
