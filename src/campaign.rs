@@ -162,9 +162,6 @@ pub async fn run(
     cancel: &CancellationToken,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Summary, Stopped> {
-    let folder = options.folder_of(&spec, variant);
-    std::fs::create_dir_all(&folder)
-        .map_err(|source| Stopped::Io { what: folder.display().to_string(), source })?;
     let starting =
         System::start(Arc::clone(&spec), variant, supervisor, |what| progress(Progress::Doing(what)));
     let system = tokio::select! {
@@ -297,10 +294,12 @@ impl Campaign<'_> {
         between: Between,
     ) -> Result<(History, IndexMap<String, Verdict>), Stopped> {
         let why = case.faults.iter().map(|fault| allowed(&self.spec, fault)).collect();
-        let running = self.options.folder_of(&self.spec, self.variant).join("last.history.jsonl");
+        let folder = self.options.folder_of(&self.spec, self.variant);
+        // Without a place to write to, the history is in memory alone; what cannot be saved is told when it matters.
+        let running = std::fs::create_dir_all(&folder).is_ok().then(|| folder.join("last.history.jsonl"));
         let playing = async {
             self.system.renew(between).await?;
-            self.system.play(case, why, Some(&running)).await
+            self.system.play(case, why, running.as_deref()).await
         };
         let history = tokio::select! {
             () = self.cancel.cancelled() => return Err(Stopped::Interrupted),

@@ -152,7 +152,8 @@ fn the_repaired_service_holds() {
     assert_eq!(summary["faults_never_fired"], serde_json::json!([]));
     let invariants = summary["invariants"].as_array().expect("a list");
     assert!(invariants.len() == 3 && invariants.iter().all(|invariant| invariant["verdict"] == "held"));
-    assert!(!project.path().join(".steadfast").exists(), "nothing was found, so nothing is written");
+    let case = project.path().join(".steadfast/checkout/repaired/no-double-charge.yaml");
+    assert!(!case.exists(), "nothing was found, so no case is written");
 }
 
 #[test]

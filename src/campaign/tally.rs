@@ -166,6 +166,7 @@ impl Tally {
             world: "embedded".to_owned(),
             seed,
             cases: self.cases,
+            is_shortened: self.cases < spec.settings.cases,
             operations: self.operations,
             faults_fired: self.faults_fired,
             never_ok: never_ok.collect(),

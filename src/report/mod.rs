@@ -27,6 +27,8 @@ pub struct Summary {
     pub seed: Seed,
     /// Cases that ran.
     pub cases: u32,
+    /// Whether fewer cases ran than the spec asks for.
+    pub is_shortened: bool,
     /// Operations that were begun in them.
     pub operations: u64,
     /// Operations of the spec that never ended `ok`.
@@ -241,8 +243,8 @@ impl Summary {
         {
             // Nothing that was asked for ever happened, so nothing was put to the test.
             Ending::NotProven
-        } else if !self.faults_never_fired.is_empty() {
-            // Nobody knows how it would have held against those.
+        } else if self.cases == 0 || (!self.is_shortened && !self.faults_never_fired.is_empty()) {
+            // Nobody knows how it would have held against those. Whoever asks for a few cases is only told.
             Ending::NotProven
         } else {
             Ending::Held

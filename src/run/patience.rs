@@ -13,6 +13,8 @@ use crate::history::{History, Seen};
 const LATE_AFTER: Duration = Duration::from_secs(1);
 /// The least silence that says anything of a group that commits late.
 const LATE_SILENCE: Duration = Duration::from_millis(500);
+/// The least silence after which a commit that has not come will not come: the service gave it up.
+const GIVEN_UP: Duration = Duration::from_secs(2);
 /// The least silence before a final state is looked at again.
 const SECOND_LOOK: Duration = Duration::from_millis(200);
 /// The same where a group commits late.
@@ -45,11 +47,13 @@ impl Patience {
         self.longest_silence = gaps.fold(self.longest_silence, Duration::max);
     }
 
-    /// How long nothing may have changed for a group that has not committed everything to count as done;
-    /// `None`: it is not done before it has.
-    pub(super) fn silence_without_commit(&self, group: &str, quiet_for: Duration) -> Option<Duration> {
-        let silence = quiet_for.max(LATE_SILENCE).max(self.longest_silence * 2);
-        self.late.contains(group).then_some(silence)
+    /// How long nothing may have changed for a group that has not committed everything to count as done. One that
+    /// commits when it is done has either more to do or lost its commit, which a service may log and forget.
+    pub(super) fn silence_without_commit(&self, group: &str, quiet_for: Duration) -> Duration {
+        match self.late.contains(group) {
+            true => quiet_for.max(LATE_SILENCE).max(self.longest_silence * 2),
+            false => quiet_for.max(GIVEN_UP).max(self.longest_silence * 4),
+        }
     }
 
     /// How long nothing may have changed before a final state that looks wrong is looked at again.
@@ -67,7 +71,7 @@ mod tests {
     use crate::history::{Content, Event, Fact, What};
 
     /// Facts are (milliseconds, `commit` or `change`).
-    fn check(facts: &[(u64, &str)], without_commit: Option<u64>, second_look: u64) {
+    fn check(facts: &[(u64, &str)], without_commit: u64, second_look: u64) {
         let event = |(seq, (at, what)): (usize, &(u64, &str))| {
             let (topic, partition) = ("t".to_owned(), 0);
             let seen = match *what {
@@ -81,20 +85,20 @@ mod tests {
         patience.learn(&History { events: facts.iter().enumerate().map(event).collect() });
         let quiet_for = Duration::from_millis(50);
         let silence = patience.silence_without_commit("g", quiet_for);
-        assert_eq!(silence, without_commit.map(Duration::from_millis), "{facts:?}");
+        assert_eq!(silence, Duration::from_millis(without_commit), "{facts:?}");
         assert_eq!(patience.second_look(quiet_for), Duration::from_millis(second_look), "{facts:?}");
     }
 
     #[test]
     fn a_group_that_commits_when_it_is_done_is_waited_for() {
-        check(&[], None, 200);
-        check(&[(0, "change"), (10, "change"), (11, "commit")], None, 200);
-        check(&[(0, "change"), (400, "change"), (401, "commit")], None, 800);
+        check(&[], 2000, 200);
+        check(&[(0, "change"), (10, "change"), (11, "commit")], 2000, 200);
+        check(&[(0, "change"), (400, "change"), (401, "commit")], 2000, 800);
     }
 
     #[test]
     fn a_group_that_commits_by_the_clock_needs_silence() {
-        check(&[(0, "change"), (10, "change"), (5000, "commit")], Some(500), 1000);
-        check(&[(0, "change"), (400, "change"), (5000, "commit")], Some(800), 1200);
+        check(&[(0, "change"), (10, "change"), (5000, "commit")], 500, 1000);
+        check(&[(0, "change"), (400, "change"), (5000, "commit")], 800, 1200);
     }
 }

@@ -34,12 +34,7 @@ impl System {
                         "{} has not been given {} records of {}",
                         lag.service, lag.undelivered, lag.topic
                     ));
-                } else if lag.behind > 0
-                    && self
-                        .patience
-                        .silence_without_commit(&lag.group, silence)
-                        .is_none_or(|least| idle < least)
-                {
+                } else if lag.behind > 0 && self.patience.silence_without_commit(&lag.group, silence) > idle {
                     moving.push(format!(
                         "{} has not committed {} records of {}",
                         lag.service, lag.behind, lag.topic

@@ -11,7 +11,7 @@ const FLOOD: usize = 100_000_000;
 
 fn main() -> ExitCode {
     let fault = std::env::args().nth(1).unwrap_or_default();
-    println!("a service that {fault}");
+    eprintln!("a service that {fault}");
     match fault.as_str() {
         "exits-at-once" => {
             eprintln!("fatal: DATABASE_PASSWORD is not set");

@@ -108,6 +108,7 @@ impl Project {
         settings.add_filter(r"\d+\.\d cases/s", "[rate]");
         // How the services interleave differs as well.
         settings.add_filter(r"-events/\d@\d", "-events/[place]");
+        settings.add_filter(r"a case took .*", "a case took [times]");
         settings.add_filter(r"\d+ runs", "[some] runs");
         settings.add_filter(r"in case \d+", "in case [number]");
         settings.add_filter(r"\d+ cases?", "[some] cases");
