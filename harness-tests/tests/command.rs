@@ -258,7 +258,11 @@ fn on_a_terminal(project: &Project, arguments: &str, variables: &[(&str, &str)])
     let mut command = std::process::Command::new("script");
     let line = format!("{} {arguments}", steadfast().display());
     command.args(["-qec", &line, "/dev/null"]).current_dir(project.path());
-    command.env_remove("NO_COLOR").env("TERM", "xterm-256color").envs(variables.iter().copied());
+    command
+        .env_remove("NO_COLOR")
+        .env_remove("CI")
+        .env("TERM", "xterm-256color")
+        .envs(variables.iter().copied());
     let output = command.stdin(Stdio::null()).output().expect("script runs");
     String::from_utf8(output.stdout).expect("UTF-8")
 }

@@ -13,6 +13,9 @@ use crate::report::{Found, InvariantSummary, NeverOk, Spent, Summary};
 use crate::run;
 use crate::spec::{Expected, Spec};
 
+/// How many violations of one invariant are looked into; one that does not come again leaves room for one that does.
+const MOST_INVESTIGATED: u32 = 5;
+
 /// Counts of a search, and what was found of each invariant.
 pub(super) struct Tally {
     cases: u32,
@@ -38,6 +41,7 @@ struct Seen {
     exercised: u32,
     not_exercised: Option<String>,
     unknown: Option<String>,
+    investigated: u32,
     found: Option<Found>,
 }
 
@@ -49,6 +53,7 @@ impl Tally {
             exercised: 0,
             not_exercised: None,
             unknown: None,
+            investigated: 0,
             found: None,
         };
         Tally {
@@ -116,12 +121,16 @@ impl Tally {
 
     pub(super) fn found(&mut self, invariant: &str, found: Found) {
         if let Some(seen) = self.invariants.get_mut(invariant) {
+            seen.investigated += 1;
             seen.found = Some(found);
         }
     }
 
     pub(super) fn is_found(&self, invariant: &str) -> bool {
-        self.invariants.get(invariant).is_some_and(|seen| seen.found.is_some())
+        self.invariants.get(invariant).is_some_and(|seen| match seen.found {
+            Some(Found::NotReproduced(_)) => seen.investigated >= MOST_INVESTIGATED,
+            ref found => found.is_some(),
+        })
     }
 
     pub(super) fn expected(&self, invariant: &str) -> Expected {
@@ -149,7 +158,7 @@ impl Tally {
     pub(super) fn summary(self, spec: &Spec, variant: Option<&str>, seed: Seed, took: Duration) -> Summary {
         let decided_early = self.is_decided();
         let invariants = self.invariants.into_iter().map(|(name, seen)| {
-            let Seen { expected, exercised, not_exercised, unknown, found } = seen;
+            let Seen { expected, exercised, not_exercised, unknown, found, .. } = seen;
             let found = found.unwrap_or_else(|| match (unknown, exercised) {
                 (Some(reason), _) => Found::Unknown(reason),
                 (None, 0) => Found::NotExercised(not_exercised.unwrap_or_else(|| "no case ran".to_owned())),

@@ -16,6 +16,9 @@ use crate::adapter::operation::{HttpRequest, Request, request, send};
 use crate::case::{Case, Subjects};
 use crate::history::{FORMAT, History, Outcome, Recorder, What, clock};
 
+/// How often a final state is read that does not rest, or does not agree; then it is judged as it is.
+const LOOKS: u32 = 4;
+
 impl System {
     /// Runs one case; `allowed` says for each fault why the spec allows it. With a path, the history is also
     /// written there as it happens.
@@ -109,21 +112,25 @@ impl System {
             }
         }
         self.conductor.heal();
-        self.conductor.record(What::Quiet);
-        let observed = self.observe().await?;
-        if disagree(&observed) {
-            // Before a final state is judged, it is looked at again after one more quiet period.
-            let silence = self.patience.second_look(quiet_for);
+        let mut looked_again = false;
+        for _ in 0..LOOKS {
+            self.conductor.record(What::Quiet);
+            let quiet_at = clock::now();
+            let disagrees = disagree(&self.observe().await?);
+            self.read_rows().await?;
+            let moved = self.conductor.idle_for() < clock::since(quiet_at);
+            if !moved && (looked_again || !disagrees) {
+                break;
+            }
+            // Before a final state is judged wrong, it is looked at again after one more quiet period.
+            looked_again |= disagrees;
+            let silence = if disagrees { self.patience.second_look(quiet_for) } else { quiet_for };
             self.conductor.stir();
             let moving = self.until_quiet(silence, deadline.max(clock::now() + silence * 4)).await?;
             if !moving.is_empty() {
                 return self.give_up(moving);
             }
-            self.conductor.record(What::Quiet);
-            self.observe().await?;
         }
-        // What was committed meanwhile must not go unseen.
-        self.read_rows().await?;
         Ok(true)
     }
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::history::{Fact, Observation, Outcome, Seen, What};
+use crate::history::{Fact, Observation, Outcome, Seen, What, clock};
 use crate::spec::{Invariant, Source};
 
 use super::{RunError, System};
@@ -49,6 +49,12 @@ impl System {
         }
         if moving.is_empty() {
             self.ask_databases(&mut moving).await?;
+            // What was committed while all this was asked is movement, too.
+            let asked = clock::now();
+            self.read_rows().await?;
+            if self.conductor.idle_for() <= clock::since(asked) {
+                moving.push("rows were committed a moment ago".to_owned());
+            }
         }
         Ok(moving)
     }
