@@ -156,3 +156,20 @@ fn agree_compares_the_last_observations_as_sets() {
         "unknown: the world did not become quiet: payments is behind",
     );
 }
+
+#[test]
+fn what_moves_after_quiet_leaves_it_open() {
+    let invariant = Invariant::AtMostOne { effect: "charge".to_owned(), per: "order".to_owned() };
+    let charge = |order| effect("charge", Some(order));
+    let open = "unknown: something moved after the world had become quiet; raise `quiet_for`, or give `settled_when`";
+    check(&invariant, vec![charge("o1"), What::Quiet], "held");
+    check(&invariant, vec![charge("o1"), What::Quiet, charge("o2")], open);
+    // It became quiet again, and what counts is the last time.
+    check(&invariant, vec![What::Quiet, charge("o1"), What::Quiet], "held");
+    // What was seen was seen.
+    check(
+        &invariant,
+        vec![charge("o1"), What::Quiet, charge("o1")],
+        "violated by [0, 2]: at most one `charge` per order: o1 has 2",
+    );
+}
