@@ -6,6 +6,7 @@
 mod investigate;
 mod replay;
 mod tally;
+mod worlds;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -22,10 +23,12 @@ use crate::report::{Summary, Violation};
 use crate::run::{Between, RunError, System};
 use crate::shrink::Budget;
 use crate::spec::{Expected, Spec};
+use crate::world::World;
 use crate::world::supervisor::Supervisor;
 
 pub use replay::{Replayed, keep, replay};
 use tally::Tally;
+pub use worlds::Worlds;
 
 /// Cases without faults that run before the search; large ones, so that they see much.
 const UNDISTURBED: [u32; 3] = [30, 80, 200];
@@ -158,12 +161,15 @@ pub async fn run(
     spec: Arc<Spec>,
     variant: Option<&str>,
     options: &Options,
+    world: &Arc<World>,
     supervisor: Supervisor,
     cancel: &CancellationToken,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Summary, Stopped> {
+    let kind = world.place().kind();
+    let (specification, world) = (Arc::clone(&spec), Arc::clone(world));
     let starting =
-        System::start(Arc::clone(&spec), variant, supervisor, |what| progress(Progress::Doing(what)));
+        System::start(specification, variant, world, supervisor, |what| progress(Progress::Doing(what)));
     let system = tokio::select! {
         () = cancel.cancelled() => return Err(Stopped::Interrupted),
         started = starting => started?,
@@ -174,7 +180,7 @@ pub async fn run(
     let tally = campaign.judge().await;
     let Campaign { spec, system, .. } = campaign;
     system.stop().await;
-    Ok(tally?.summary(&spec, variant, options.seed, clock::since(began)))
+    Ok(tally?.summary(&spec, variant, kind, options.seed, clock::since(began)))
 }
 
 impl Campaign<'_> {

@@ -15,11 +15,12 @@ use std::sync::Arc;
 use libtest_mimic::{Failed, Trial};
 use tokio_util::sync::CancellationToken;
 
-use crate::campaign::{self, Options, Progress};
+use crate::campaign::{self, Options, Progress, Worlds};
 use crate::case::Seed;
 use crate::report::{Ending, text};
 use crate::shrink::Budget;
 use crate::spec::Spec;
+use crate::world::Kind;
 use crate::world::supervisor::Supervisor;
 
 /// Columns that a failure is written in.
@@ -35,13 +36,21 @@ pub struct Search {
     pub seed: Seed,
     /// Runs of a minimal case.
     pub reproduce: u32,
+    /// Where to run.
+    pub world: Kind,
     /// Where cases and histories are kept.
     pub folder: PathBuf,
 }
 
 impl Default for Search {
     fn default() -> Self {
-        Search { cases: None, seed: Seed(1), reproduce: 20, folder: PathBuf::from(".steadfast") }
+        Search {
+            cases: None,
+            seed: Seed(1),
+            reproduce: 20,
+            world: Kind::Embedded,
+            folder: PathBuf::from(".steadfast"),
+        }
     }
 }
 
@@ -92,8 +101,14 @@ fn judge(spec: &Arc<Spec>, variant: Option<&str>, search: Search) -> Result<(), 
     let summary = runtime.block_on(async {
         let supervisor = Supervisor::start()?;
         let cancel = CancellationToken::new();
-        let judged =
-            campaign::run(Arc::clone(spec), variant, &options, supervisor.clone(), &cancel, &mut note).await;
+        let mut worlds = Worlds::new(search.world, [&**spec], &supervisor);
+        let judging = async {
+            let world = worlds.of(spec, &cancel, &mut note).await?;
+            let (spec, supervisor) = (Arc::clone(spec), supervisor.clone());
+            campaign::run(spec, variant, &options, &world, supervisor, &cancel, &mut note).await
+        };
+        let judged = judging.await;
+        worlds.close().await;
         supervisor.end().await?;
         judged.map_err(Failed::from)
     })?;

@@ -32,7 +32,7 @@ async fn world() -> World {
 
 impl World {
     async fn database(&self, schema: &str) -> Database {
-        Database::create(&self.server, "shop", schema).await.expect("a database")
+        Database::create(&self.server.access(), "shop", schema).await.expect("a database")
     }
 
     async fn end(self) {
@@ -283,7 +283,7 @@ async fn committed_rows_survive_a_restart_and_are_told_once() {
 
 async fn check_schema_error(schema: &str, expected: &str) {
     let world = world().await;
-    let error = Database::create(&world.server, "shop", schema).await.expect_err("refused");
+    let error = Database::create(&world.server.access(), "shop", schema).await.expect_err("refused");
     assert!(matches!(error, PostgresError::Schema(_)));
     assert_eq!(error.to_string(), format!("the schema of database `shop` fails at {expected}"));
     world.end().await;
@@ -342,7 +342,7 @@ async fn a_server_starts_quickly_and_leaves_nothing() {
         let mut server = Server::start(&supervisor).await.expect("a server");
         let started = begin.elapsed();
         let begin = Instant::now();
-        let database = Database::create(&server, "shop", SHOP).await.expect("a database");
+        let database = Database::create(&server.access(), "shop", SHOP).await.expect("a database");
         let created = begin.elapsed();
         assert!(server.is_alive() && server.address().ip().is_loopback());
         assert!(database.url().ends_with(&format!("@{}/shop", server.address())));
@@ -400,7 +400,7 @@ async fn no_version_is_lost_or_told_twice_under_load() {
 async fn names_that_do_not_fit_an_address_are_refused() {
     let world = world().await;
     for name in ["", "a b", "a\"b", "a/b", &"x".repeat(41)] {
-        let error = Database::create(&world.server, name, "").await.expect_err("refused");
+        let error = Database::create(&world.server.access(), name, "").await.expect_err("refused");
         assert!(matches!(error, PostgresError::Name(_)), "{error}");
     }
     world.end().await;

@@ -30,7 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "campaign",
         &["spec", "case", "history", "world", "seam", "adapter", "run", "check", "shrink", "report"],
     ),
-    ("trials", &["spec", "case", "shrink", "report", "campaign", "world::supervisor"]),
+    ("trials", &["spec", "case", "shrink", "report", "campaign", "world"]),
     ("cli", &["spec", "case", "history", "world", "adapter", "run", "check", "shrink", "report", "campaign"]),
     ("main", &["cli"]),
     ("lib", &[]),

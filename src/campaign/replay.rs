@@ -12,6 +12,7 @@ use crate::history::History;
 use crate::report::Rate;
 use crate::run::{Between, System};
 use crate::spec::Spec;
+use crate::world::World;
 use crate::world::supervisor::Supervisor;
 
 /// Folder beside a spec for cases that are kept.
@@ -32,11 +33,13 @@ pub struct Replayed {
 ///
 /// # Errors
 /// [`Stopped`]; also if the case does not fit the spec any more.
+#[expect(clippy::too_many_arguments, reason = "each is another thing that a caller chooses")]
 pub async fn replay(
     spec: Arc<Spec>,
     variant: Option<&str>,
     file: &CaseFile,
     times: u32,
+    world: &Arc<World>,
     supervisor: Supervisor,
     cancel: &CancellationToken,
     after_each: &mut dyn FnMut(u32),
@@ -46,7 +49,7 @@ pub async fn replay(
     let name = file.invariant.clone().unwrap_or_default();
     let invariant = spec.invariants.get(&name).cloned();
     let invariant = invariant.ok_or_else(|| unfit(vec![format!("the spec has no invariant `{name}`")]))?;
-    let mut system = System::start(Arc::clone(&spec), variant, supervisor, |_| ()).await?;
+    let mut system = System::start(Arc::clone(&spec), variant, Arc::clone(world), supervisor, |_| ()).await?;
     let mut replayed = Replayed { rate: Rate { k: 0, n: 0 }, seen: None, undecided: None };
     let why: Vec<String> = file.case.faults.iter().map(|fault| allowed(&spec, fault)).collect();
     let running = async {

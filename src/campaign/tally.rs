@@ -12,6 +12,7 @@ use crate::history::{History, Outcome, What};
 use crate::report::{Found, InvariantSummary, NeverOk, Spent, Summary};
 use crate::run;
 use crate::spec::{Expected, Spec};
+use crate::world::Kind;
 
 /// How many violations of one invariant are looked into; one that does not come again leaves room for one that does.
 const MOST_INVESTIGATED: u32 = 5;
@@ -155,7 +156,15 @@ impl Tally {
         broken || (expected.peek().is_some() && expected.all(violated))
     }
 
-    pub(super) fn summary(self, spec: &Spec, variant: Option<&str>, seed: Seed, took: Duration) -> Summary {
+    /// What was seen; the world, the seed and the time are those of the run.
+    pub(super) fn summary(
+        self,
+        spec: &Spec,
+        variant: Option<&str>,
+        world: Kind,
+        seed: Seed,
+        took: Duration,
+    ) -> Summary {
         let decided_early = self.is_decided();
         let invariants = self.invariants.into_iter().map(|(name, seen)| {
             let Seen { expected, exercised, not_exercised, unknown, found, .. } = seen;
@@ -172,7 +181,7 @@ impl Tally {
         Summary {
             spec: spec.name.clone(),
             variant: variant.map(str::to_owned),
-            world: "embedded".to_owned(),
+            world: world.to_string(),
             seed,
             cases: self.cases,
             is_shortened: self.cases < spec.settings.cases,

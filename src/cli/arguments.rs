@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::case::Seed;
+use crate::world::Kind;
 
 /// Property-based consistency tests for event-driven services.
 ///
@@ -53,6 +55,9 @@ pub(super) struct RunArguments {
     /// Runs of a minimal case, with its faults and without each
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) reproduce: u32,
+    /// Where to run: embedded needs no Docker, containers is real Kafka and Postgres in Docker
+    #[arg(long, value_name = "WORLD", env = "STEADFAST_WORLD", value_parser = worlds(), default_value = "embedded")]
+    pub(super) world: Kind,
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
@@ -72,6 +77,9 @@ pub(super) struct ReplayArguments {
     /// With this spec [default: the one it was found with]
     #[arg(long, value_name = "FILE")]
     pub(super) spec: Option<PathBuf>,
+    /// Where to run: embedded needs no Docker, containers is real Kafka and Postgres in Docker
+    #[arg(long, value_name = "WORLD", env = "STEADFAST_WORLD", value_parser = worlds(), default_value = "embedded")]
+    pub(super) world: Kind,
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
@@ -93,6 +101,11 @@ pub(super) enum Format {
     Human,
     /// One JSON object per line
     Json,
+}
+
+/// clap shows and checks the names.
+fn worlds() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.iter().map(|(name, _)| *name)).try_map(|name| name.parse::<Kind>())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -9,7 +9,7 @@ use super::arguments::{Format, KeepArguments, ReplayArguments};
 use super::run::{load, report, variants};
 use super::screen;
 use super::{HELD, NOT_PROVEN, VIOLATED, WRONG};
-use crate::campaign::{self, Replayed, Stopped};
+use crate::campaign::{self, Replayed, Stopped, Worlds};
 use crate::case::CaseFile;
 use crate::report::{json, steps, text};
 use crate::spec::Spec;
@@ -32,16 +32,15 @@ pub(super) async fn replay(
     let times = arguments.times;
     let mut after_each =
         |run: u32| live.show(&campaign::Progress::Reproducing { run: (run + 1).min(times), of: times });
-    let replayed = campaign::replay(
-        Arc::clone(&spec),
-        variant.as_deref(),
-        &file,
-        times,
-        supervisor.clone(),
-        cancel,
-        &mut after_each,
-    );
-    let replayed = replayed.await;
+    let mut worlds = Worlds::new(arguments.world, [&*spec], supervisor);
+    let replaying = async {
+        let world = worlds.of(&spec, cancel, &mut |progress| live.show(&progress)).await?;
+        let (spec, supervisor) = (Arc::clone(&spec), supervisor.clone());
+        campaign::replay(spec, variant.as_deref(), &file, times, &world, supervisor, cancel, &mut after_each)
+            .await
+    };
+    let replayed = replaying.await;
+    worlds.close().await;
     drop(live);
     match replayed {
         Ok(replayed) => {

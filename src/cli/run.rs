@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::{Format, RunArguments};
 use super::screen::{self, Live};
 use super::{HELD, INTERRUPTED, NOT_PROVEN, VIOLATED, WORLD_FAILED, WRONG, worst};
-use crate::campaign::{self, Options, Progress, Stopped};
+use crate::campaign::{self, Options, Progress, Stopped, Worlds};
 use crate::case::Seed;
 use crate::history::clock;
 use crate::report::{Ending, Summary, json, text};
@@ -44,14 +44,18 @@ pub(super) async fn run(arguments: RunArguments, supervisor: &Supervisor, cancel
         reproduce: arguments.reproduce,
         folder: PathBuf::from(SCRATCH),
     };
+    let mut worlds = Worlds::new(arguments.world, jobs.iter().map(|(spec, _)| &**spec), supervisor);
     let mut codes = Vec::new();
     for (spec, variant) in jobs {
-        let code = judge(&spec, variant.as_deref(), &options, arguments.format, supervisor, cancel).await;
+        let code =
+            judge(&spec, variant.as_deref(), &options, arguments.format, &mut worlds, supervisor, cancel)
+                .await;
         codes.push(code);
         if code == INTERRUPTED {
             break;
         }
     }
+    worlds.close().await;
     worst(codes)
 }
 
@@ -60,16 +64,18 @@ async fn judge(
     variant: Option<&str>,
     options: &Options,
     format: Format,
+    worlds: &mut Worlds,
     supervisor: &Supervisor,
     cancel: &CancellationToken,
 ) -> u8 {
     let is_human = format == Format::Human;
     let live = Live::new(!is_human);
+    let place = worlds.kind().to_string();
     let mut told = |progress: Progress<'_>| {
         live.show(&progress);
         match progress {
             Progress::Searching { services } if is_human => {
-                live.result(&text::heading(&spec.name, variant, "embedded", options.seed, services));
+                live.result(&text::heading(&spec.name, variant, &place, options.seed, services));
             }
             Progress::Found { invariant, expected, violation } if is_human => {
                 live.result(&text::violation(invariant, expected, violation, screen::width()));
@@ -77,8 +83,11 @@ async fn judge(
             _ => {}
         }
     };
-    let judged =
-        campaign::run(Arc::clone(spec), variant, options, supervisor.clone(), cancel, &mut told).await;
+    let judging = async {
+        let world = worlds.of(spec, cancel, &mut told).await?;
+        campaign::run(Arc::clone(spec), variant, options, &world, supervisor.clone(), cancel, &mut told).await
+    };
+    let judged = judging.await;
     drop(live);
     match judged {
         Ok(summary) => {

@@ -1,5 +1,6 @@
 //! Where everything is printed: results, progress, problems.
 
+use std::cell::RefCell;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub(super) struct Live {
     bar: ProgressBar,
     is_live: bool,
     quiet: bool,
+    /// What was said last, so that news of the same thing do not fill a log.
+    said: RefCell<String>,
 }
 
 impl Live {
@@ -55,7 +58,7 @@ impl Live {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
         bar.set_style(style("  {spinner} {msg}"));
-        Live { bar, is_live, quiet }
+        Live { bar, is_live, quiet, said: RefCell::default() }
     }
 
     /// Shows how far a run is.
@@ -94,7 +97,9 @@ impl Live {
 
     fn say(&self, what: &str) {
         self.bar.set_message(what.to_owned());
-        if !self.is_live && !self.quiet {
+        let topic = what.split(": ").next().unwrap_or(what);
+        let is_news = self.said.replace(topic.to_owned()) != topic;
+        if !self.is_live && !self.quiet && is_news {
             problem(&format!("  {what}"));
         }
     }

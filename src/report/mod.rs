@@ -21,7 +21,7 @@ pub struct Summary {
     pub spec: String,
     /// Name of the variant, if the spec has variants.
     pub variant: Option<String>,
-    /// The world: `embedded`.
+    /// The kind of the world: `embedded`, `containers`.
     pub world: String,
     /// The seed that all its cases were made from.
     pub seed: Seed,

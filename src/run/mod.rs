@@ -12,6 +12,7 @@ mod system;
 
 use crate::adapter::process::ProcessError;
 use crate::seam::kafka::SeamError;
+use crate::world::WorldError;
 use crate::world::postgres::PostgresError;
 
 pub use system::{Between, Spent, System};
@@ -19,9 +20,9 @@ pub use system::{Between, Spent, System};
 /// Why a run could not tell anything: the world failed, not the system under test. Never a verdict.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The broker could not be started.
-    #[error("the embedded Kafka broker could not be started: {0}")]
-    Broker(#[source] std::io::Error),
+    /// The world could not be had, or has gone.
+    #[error(transparent)]
+    World(#[from] WorldError),
     /// Postgres could not be had, or answered with an error.
     #[error(transparent)]
     Postgres(#[from] PostgresError),

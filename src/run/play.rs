@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::quiet::{LOOK_EVERY, cut_off, disagree};
 use super::schedule::Schedule;
+use super::system::while_there;
 use super::{RunError, System};
 use crate::adapter::kafka::{Producer, Record};
 use crate::adapter::operation::{HttpRequest, Request, request, send};
@@ -44,7 +45,8 @@ impl System {
         self.conductor.begin(case, allowed, Arc::clone(&subjects), recorder);
         let (spec, variant) = (self.spec.name.clone(), self.variant.clone());
         self.conductor.record(What::Began { format: FORMAT, spec, variant });
-        let driven = self.drive(case, &subjects).await;
+        let world = Arc::clone(&self.world);
+        let driven = while_there(&world, self.drive(case, &subjects)).await;
         let recorder = self.conductor.end();
         let is_quiet = driven?;
         self.disturbed = !is_quiet;

@@ -16,8 +16,8 @@ use crate::seam::http::PlayedDependency;
 use crate::seam::kafka::{KafkaSeam, MediatedTopic};
 use crate::seam::{Conductor, Order};
 use crate::spec::{Action, FaultRule, Invariant, Spec, Variant};
-use crate::world::broker::{Broker, BrokerOptions};
-use crate::world::postgres::{Database, PostgresError, SchemaError, Server};
+use crate::world::World;
+use crate::world::postgres::{Access, Database, PostgresError, SchemaError};
 use crate::world::supervisor::Supervisor;
 
 /// How the world is made as new between two cases.
@@ -59,40 +59,26 @@ pub struct System {
     pub(super) patience: Patience,
     /// Whether the last case left the services in a state that a reset does not mend.
     pub(super) disturbed: bool,
-    broker: Option<Broker>,
-    postgres: Option<Server>,
+    pub(super) world: Arc<World>,
     supervisor: Supervisor,
 }
 
 impl System {
-    /// Builds and starts everything; `progress` is told in words what takes long.
+    /// Builds and starts everything in a world that is there; `progress` is told in words what takes long.
     ///
     /// # Errors
     /// Whatever could not be built or started.
     pub async fn start(
         spec: Arc<Spec>,
         variant: Option<&str>,
+        world: Arc<World>,
         supervisor: Supervisor,
         mut progress: impl FnMut(&str),
     ) -> Result<System, RunError> {
         build_all(&spec.services, &supervisor, |command| progress(&format!("building: {command}"))).await?;
-        progress("starting the world");
+        world.look().await?;
         let (sender, orders) = mpsc::unbounded_channel();
         let conductor = Conductor::new(sender);
-        let (broker, postgres) = tokio::try_join!(start_broker(&spec), start_postgres(&spec, &supervisor))?;
-        let kafka = match &broker {
-            Some(broker) => {
-                let topics = mediated(&spec);
-                Some(Arc::new(KafkaSeam::start(broker.address(), &topics, conductor.clone()).await?))
-            }
-            None => None,
-        };
-        let mut databases = IndexMap::new();
-        if let Some(server) = &postgres {
-            for (name, database) in &spec.databases {
-                databases.insert(name.clone(), create_database(server, name, database).await?);
-            }
-        }
         let played = |(name, dependency): (&String, &crate::spec::Dependency)| {
             (name.clone(), PlayedDependency::new(name, dependency, conductor.clone()))
         };
@@ -102,9 +88,9 @@ impl System {
             spec,
             conductor,
             orders,
-            kafka,
+            kafka: None,
             producer: None,
-            databases,
+            databases: IndexMap::new(),
             dependencies,
             services: IndexMap::new(),
             client: reqwest::Client::new(),
@@ -112,20 +98,39 @@ impl System {
             spent: Spent::default(),
             patience: Patience::default(),
             disturbed: false,
-            broker,
-            postgres,
+            world,
             supervisor,
         };
-        system.wire_services().await?;
-        system.producer = system.new_producer().await?;
+        let world = Arc::clone(&system.world);
+        if let Err(error) = while_there(&world, system.begin(&mut progress)).await {
+            // The world goes on to serve others, so nothing of this spec may stay in it.
+            system.stop().await;
+            return Err(error);
+        }
+        Ok(system)
+    }
+
+    async fn begin(&mut self, progress: &mut impl FnMut(&str)) -> Result<(), RunError> {
+        progress("preparing the world");
+        if let Some(broker) = self.world.brokers().first().filter(|_| self.spec.needs_kafka()) {
+            self.world.forget_records();
+            let topics = mediated(&self.spec);
+            self.kafka = Some(Arc::new(KafkaSeam::start(*broker, &topics, self.conductor.clone()).await?));
+        }
+        if let Some(access) = self.world.postgres() {
+            for (name, database) in &self.spec.databases {
+                self.databases.insert(name.clone(), create_database(access, name, database).await?);
+            }
+        }
+        self.wire_services().await?;
+        self.producer = self.new_producer().await?;
         progress("starting the services");
-        system.start_services().await?;
+        self.start_services().await?;
         // Tables that the services made themselves belong to the state that a reset goes back to.
-        for database in system.databases.values_mut() {
+        for database in self.databases.values_mut() {
             database.keep_rows().await?;
         }
-        system.tables_exist().await?;
-        Ok(system)
+        self.tables_exist().await
     }
 
     /// An invariant over a table that nobody made would never be exercised, and nobody would know why.
@@ -156,11 +161,15 @@ impl System {
     /// The world or a service failed.
     pub async fn renew(&mut self, between: Between) -> Result<(), RunError> {
         let began = clock::now();
-        if between == Between::Restart || self.disturbed {
-            self.restart().await?;
-        } else {
+        let world = Arc::clone(&self.world);
+        while_there(&world, async {
+            if between == Between::Restart || self.disturbed {
+                return self.restart().await;
+            }
             try_join_all(self.databases.values_mut().map(Database::reset)).await?;
-        }
+            Ok(())
+        })
+        .await?;
         self.spent.renewing += clock::since(began);
         Ok(())
     }
@@ -170,18 +179,21 @@ impl System {
         std::mem::take(&mut self.spent)
     }
 
-    /// Ends everything: services, seams, broker, databases.
+    /// Ends everything that was started in the world, and leaves the world as it was found.
     pub async fn stop(mut self) {
         // What cannot be killed politely is killed by the supervisor a moment later.
         let _ = join_all(self.services.values_mut().map(RunningService::kill)).await;
         drop(self.producer.take());
-        drop(self.kafka.take());
-        drop(self.dependencies);
-        drop(self.databases);
-        if let Some(server) = self.postgres.take()
-            && let Err(error) = server.stop().await
+        if let Some(kafka) = self.kafka.take()
+            && let Err(error) = kafka.end().await
         {
-            tracing::warn!(%error, "Postgres did not stop by itself");
+            tracing::warn!(%error, "topics of this run are left in the world");
+        }
+        drop(self.dependencies);
+        for removed in join_all(self.databases.into_values().map(Database::remove)).await {
+            if let Err(error) = removed {
+                tracing::warn!(%error, "a database of this run is left in the world");
+            }
         }
     }
 
@@ -193,9 +205,7 @@ impl System {
                 kafka.disconnect(service).await;
                 kafka.forget(service);
             }
-            if let Some(broker) = &self.broker {
-                broker.clear();
-            }
+            self.world.forget_records();
             kafka.clear().await?;
         }
         self.dependencies.values().for_each(PlayedDependency::clear);
@@ -296,15 +306,22 @@ impl System {
     }
 }
 
-async fn start_broker(spec: &Spec) -> Result<Option<Broker>, RunError> {
-    if spec.topics.is_empty() && !spec.services.values().any(crate::spec::Service::uses_kafka) {
-        return Ok(None);
+/// A world that goes away ends whatever waits for it, and is the reason for whatever failed.
+pub(super) async fn while_there<T>(
+    world: &World,
+    work: impl Future<Output = Result<T, RunError>>,
+) -> Result<T, RunError> {
+    tokio::select! {
+        gone = world.failed() => Err(gone.into()),
+        done = work => {
+            world.check().await?;
+            done
+        }
     }
-    Broker::start(BrokerOptions::default()).await.map(Some).map_err(RunError::Broker)
 }
 
 async fn create_database(
-    server: &Server,
+    server: &Access,
     name: &str,
     database: &crate::spec::Database,
 ) -> Result<Database, RunError> {
@@ -318,13 +335,6 @@ async fn create_database(
         }
         (other, _) => other.into(),
     })
-}
-
-async fn start_postgres(spec: &Spec, supervisor: &Supervisor) -> Result<Option<Server>, RunError> {
-    match spec.databases.is_empty() {
-        true => Ok(None),
-        false => Ok(Some(Server::start(supervisor).await?)),
-    }
 }
 
 /// The topics; mediated are those whose records a fault may repeat or hold for everyone.

@@ -218,6 +218,19 @@ impl KafkaSeam {
     /// # Errors
     /// The broker is not there, or refuses.
     pub async fn clear(&self) -> Result<(), SeamError> {
+        let mut client = self.remove().await?;
+        self.set_up(&mut client).await
+    }
+
+    /// Leaves the broker as it was found: without the topics and the groups that were seen. The services must be stopped.
+    ///
+    /// # Errors
+    /// The broker is not there, or refuses.
+    pub async fn end(&self) -> Result<(), SeamError> {
+        self.remove().await.map(drop)
+    }
+
+    async fn remove(&self) -> Result<Client, SeamError> {
         let mut relays = std::mem::take(&mut *lock(&self.relays));
         relays.shutdown().await;
         let services = self.shared.ledger().services();
@@ -230,7 +243,7 @@ impl KafkaSeam {
         admin::delete_groups(&mut client, &groups).await?;
         admin::delete_topics(&mut client, &self.all_topics()).await?;
         self.shared.ledger().clear();
-        self.set_up(&mut client).await
+        Ok(client)
     }
 
     /// Topics and held topics, with the number of their partitions.

@@ -42,6 +42,7 @@ const fn defaulted(name: &'static str, form: &'static str, default: &'static str
 pub static SECTIONS: &[&Section] = &[
     &ROOT,
     &WORLD,
+    &CONTAINERS,
     &KAFKA,
     &TOPIC,
     &DATABASE,
@@ -107,13 +108,24 @@ pub static WORLD: Section = Section {
     keys: &[
         optional("kafka", "map", "The Kafka topics."),
         optional("postgres", "map of databases", "The Postgres databases."),
+        optional("containers", "map", "The images of the containers, where the official ones will not do."),
         optional(
             "dependencies",
             "map of dependencies",
             "Outside HTTP services that steadfast plays and records.",
         ),
     ],
-    later: &["containers", "external", "redis", "mysql"],
+    later: &["external", "redis", "mysql"],
+};
+
+/// `world.containers`.
+pub static CONTAINERS: Section = Section {
+    path: "world.containers",
+    keys: &[
+        defaulted("kafka", "image", "apache/kafka:4.1.1", "The image of Kafka for `--world containers`."),
+        defaulted("postgres", "image", "postgres:17", "The image of Postgres for `--world containers`."),
+    ],
+    later: &["pull", "network"],
 };
 
 /// `world.kafka`.

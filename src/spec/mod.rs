@@ -32,6 +32,8 @@ pub struct Spec {
     pub about: String,
     /// The file as it was named on the command line.
     pub file: PathBuf,
+    /// What the spec says of the servers of its world.
+    pub world: WorldSettings,
     /// Kafka topics by name.
     pub topics: IndexMap<String, Topic>,
     /// Postgres databases by name.
@@ -64,10 +66,24 @@ impl Spec {
         files
     }
 
+    /// Whether it cannot do without a Kafka broker.
+    pub fn needs_kafka(&self) -> bool {
+        !self.topics.is_empty() || self.services.values().any(Service::uses_kafka)
+    }
+
     /// The folder that relative files of the spec start from.
     pub fn folder(&self) -> &Path {
         self.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
+}
+
+/// The servers of a world that is not embedded, where the spec names them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WorldSettings {
+    /// Image of Apache Kafka.
+    pub kafka_image: Option<String>,
+    /// Image of Postgres.
+    pub postgres_image: Option<String>,
 }
 
 /// A Kafka topic and what it promises to its consumers.

@@ -82,6 +82,12 @@ pub struct Broker {
     _tasks: JoinSet<()>,
 }
 
+impl std::fmt::Debug for Broker {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Broker").field("address", &self.address()).finish_non_exhaustive()
+    }
+}
+
 impl Broker {
     /// Listens on a free port of 127.0.0.1. Must be called within a tokio runtime.
     ///

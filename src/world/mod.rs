@@ -1,5 +1,235 @@
 //! Where it happens: Kafka, Postgres and the played dependencies of a case.
+//!
+//! ```text
+//!   Place ──▶ World ──▶ brokers, Access      embedded      our broker in this process, Postgres as a child process
+//!               │                            containers    Apache Kafka and Postgres by testcontainers
+//!               └─ Watch: is it still there? external      what the user runs
+//! ```
 
 pub mod broker;
+mod containers;
+mod place;
 pub mod postgres;
 pub mod supervisor;
+mod watch;
+
+use std::io;
+use std::net::SocketAddr;
+
+use broker::{Broker, BrokerOptions};
+use containers::Containers;
+use postgres::{Access, PostgresError, Server};
+use supervisor::Supervisor;
+use watch::Watch;
+
+pub use containers::LABEL;
+pub use place::{Images, Kind, Place};
+
+/// Why there is no world, or no longer.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    /// The embedded broker could not be started.
+    #[error("the embedded Kafka broker could not be started: {0}")]
+    Broker(#[source] io::Error),
+    /// The embedded Postgres could not be started.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
+    /// No Docker engine answers.
+    #[error(
+        "no Docker engine answers ({0}).\nStart it (`systemctl start docker`, or Docker Desktop) and see that this user may \
+         use it (`docker ps`); or run without Docker: --world embedded"
+    )]
+    NoEngine(String),
+    /// An image is not here and could not be had.
+    #[error(
+        "the image {image} is not here and could not be pulled: {reason}.\nName another one: {variable} in the \
+         environment, or `{key}` in the spec"
+    )]
+    #[expect(missing_docs, reason = "the message names the fields")]
+    NoImage { image: String, reason: String, variable: &'static str, key: &'static str },
+    /// A container could not be started, or did not become ready.
+    #[error("{what}: {reason}{}", quoted(.log))]
+    #[expect(missing_docs, reason = "the message names the fields")]
+    Container { what: String, reason: String, log: Vec<String> },
+    /// What was there has gone.
+    #[error("{0}; nothing can be said of what ran meanwhile")]
+    Gone(String),
+    /// The supervisor did not take a promise.
+    #[error("the supervisor is gone: {0}")]
+    Supervisor(#[source] io::Error),
+}
+
+/// What a spec needs of a world.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// A Kafka broker.
+    pub kafka: bool,
+    /// A Postgres server.
+    pub postgres: bool,
+}
+
+/// A Kafka and a Postgres, running. One world serves one run after the other, each of which makes its topics and
+/// databases in it and removes them again.
+#[derive(Debug)]
+pub struct World {
+    place: Place,
+    brokers: Vec<SocketAddr>,
+    access: Option<Access>,
+    broker: Option<Broker>,
+    server: Option<Server>,
+    containers: Option<Containers>,
+    watch: Watch,
+}
+
+impl World {
+    /// Starts what is needed; `progress` is told in words what takes long.
+    ///
+    /// # Errors
+    /// It cannot be had; the message says what to do.
+    pub async fn start(
+        place: Place,
+        needs: Needs,
+        supervisor: &Supervisor,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<World, WorldError> {
+        let mut world = World {
+            place: place.clone(),
+            brokers: Vec::new(),
+            access: None,
+            broker: None,
+            server: None,
+            containers: None,
+            watch: Watch::default(),
+        };
+        match place {
+            Place::Embedded => world.embed(needs, supervisor).await?,
+            Place::Containers(images) => {
+                let containers = Containers::start(&images, needs, supervisor, progress).await?;
+                world.brokers.extend(containers.broker());
+                world.access = containers.access();
+                world.containers = Some(containers);
+            }
+        }
+        world.look().await?;
+        Ok(world)
+    }
+
+    async fn embed(&mut self, needs: Needs, supervisor: &Supervisor) -> Result<(), WorldError> {
+        if needs.kafka {
+            let broker = Broker::start(BrokerOptions::default()).await.map_err(WorldError::Broker)?;
+            self.brokers.push(broker.address());
+            self.broker = Some(broker);
+        }
+        if needs.postgres {
+            let server = Server::start(supervisor).await?;
+            self.access = Some(server.access());
+            self.server = Some(server);
+        }
+        Ok(())
+    }
+
+    /// Which world this is.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Where Kafka is found at first; empty if nobody needs it.
+    pub fn brokers(&self) -> &[SocketAddr] {
+        &self.brokers
+    }
+
+    /// How Postgres is reached; `None` if nobody needs it.
+    pub fn postgres(&self) -> Option<&Access> {
+        self.access.as_ref()
+    }
+
+    /// A broker that can forget everything at once does; others are cleared by whoever filled them.
+    pub fn forget_records(&self) {
+        if let Some(broker) = &self.broker {
+            broker.clear();
+        }
+    }
+
+    /// From now on [`World::check`] notices if a server goes away, be it for a moment.
+    ///
+    /// # Errors
+    /// One of them is not there.
+    pub async fn look(&self) -> Result<(), WorldError> {
+        match self.watch.begin(self.brokers.first().copied(), self.access.as_ref()).await {
+            Ok(()) => Ok(()),
+            Err(lost) => Err(WorldError::Gone(self.describe(&lost).await)),
+        }
+    }
+
+    /// Whether everything is still there, and was since [`World::look`].
+    ///
+    /// # Errors
+    /// [`WorldError::Gone`], with what is known of the reason.
+    pub async fn check(&self) -> Result<(), WorldError> {
+        match self.watch.check().await {
+            Ok(()) => Ok(()),
+            Err(lost) => Err(WorldError::Gone(self.describe(&lost).await)),
+        }
+    }
+
+    /// Ends when something has gone.
+    pub async fn failed(&self) -> WorldError {
+        loop {
+            tokio::time::sleep(watch::EVERY).await;
+            if let Err(error) = self.check().await {
+                return error;
+            }
+        }
+    }
+
+    /// Ends everything that was started for it.
+    pub async fn stop(self) {
+        if let Some(containers) = self.containers {
+            containers.stop().await;
+        }
+        if let Some(server) = self.server
+            && let Err(error) = server.stop().await
+        {
+            // What cannot be ended politely is ended by the supervisor a moment later.
+            tracing::warn!(%error, "Postgres did not stop by itself");
+        }
+    }
+
+    async fn describe(&self, lost: &watch::Lost) -> String {
+        let known = match &self.containers {
+            Some(containers) => containers.fate(lost.server).await,
+            None => None,
+        };
+        let what = match self.place {
+            Place::Embedded => format!("the embedded {}", lost.server),
+            Place::Containers(_) => format!("the container of {}", lost.server),
+        };
+        known.map_or_else(
+            || format!("{what} is gone: {}", lost.reason),
+            |fate| format!("{what} is gone: {fate}"),
+        )
+    }
+}
+
+/// The servers of a world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ServerKind {
+    /// Kafka.
+    Kafka,
+    /// Postgres.
+    Postgres,
+}
+
+impl std::fmt::Display for ServerKind {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            ServerKind::Kafka => "Kafka",
+            ServerKind::Postgres => "Postgres",
+        })
+    }
+}
+
+fn quoted(log: &[String]) -> String {
+    let lines: Vec<String> = log.iter().map(|line| format!("\n  | {line}")).collect();
+    lines.concat()
+}

@@ -8,6 +8,7 @@
 //! What it does not do: it knows no case, no service and no seam. Services reach the server through a seam by
 //! [`Database::url_through`].
 
+mod access;
 mod account;
 mod binaries;
 mod database;
@@ -20,10 +21,12 @@ mod values;
 use std::io;
 use std::path::PathBuf;
 
+pub use access::Access;
 pub use database::{Database, Rows};
 pub use row_versions::{Change, Row, RowVersion};
 pub use schema::SchemaError;
 pub use server::Server;
+pub(in crate::world) use template::random_hex;
 
 /// The name under which the sessions of the harness appear in `pg_stat_activity`.
 pub const APPLICATION_NAME: &str = "steadfast";
@@ -56,6 +59,12 @@ pub enum PostgresError {
     /// A name that cannot go into an address unchanged.
     #[error("`{0}` cannot be the name of a database: use letters, digits, `_` and `-`, 40 of them at most")]
     Name(String),
+    /// A database of this name is there, and is not ours.
+    #[error(
+        "there is already a database `{name}` on {place}, and steadfast did not make it; \
+         drop it, or give the database of the spec another name"
+    )]
+    Taken { name: String, place: String },
     /// The server answered with an error, or not at all.
     #[error("{doing}: {}", said(source))]
     Sql { doing: String, source: sqlx::Error },

@@ -107,6 +107,23 @@ impl Supervisor {
         self.tell("removed", folder_on_a_line(folder)?)
     }
 
+    /// Promises that the containers with the label `steadfast.run=RUN` are removed at the end, with their volumes; `run`
+    /// is made of letters and digits. Promise first, then make them.
+    ///
+    /// # Errors
+    /// When the supervisor is gone.
+    pub fn remove_containers_at_end(&self, run: &str) -> io::Result<()> {
+        self.tell("containers", run)
+    }
+
+    /// Takes back [`Supervisor::remove_containers_at_end`] for containers that were removed already.
+    ///
+    /// # Errors
+    /// As [`Supervisor::remove_containers_at_end`].
+    pub fn containers_removed(&self, run: &str) -> io::Result<()> {
+        self.tell("contained", run)
+    }
+
     /// The process was reaped, so its number may soon belong to someone else's process.
     ///
     /// # Errors

@@ -37,6 +37,7 @@ pub(super) fn spec(reader: &Reader, root: &Node, file: &Path) -> Option<Spec> {
         name: name?,
         about: about.unwrap_or_default().trim().to_owned(),
         file: file.to_owned(),
+        world: world.settings,
         topics: world.topics,
         databases: world.databases,
         dependencies: world.dependencies,

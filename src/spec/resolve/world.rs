@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::spec::problem::Problem;
 use crate::spec::raw::{Kind, Node, shorten};
 use crate::spec::reader::{Field, Reader, list, suggest};
-use crate::spec::{Database, Delivery, Dependency, Order, Pointer, Route, Topic, keys};
+use crate::spec::{Database, Delivery, Dependency, Order, Pointer, Route, Topic, WorldSettings, keys};
 
 /// HTTP methods that may be typed.
 pub(super) const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
@@ -18,6 +18,7 @@ pub(super) const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE", "
 /// What the services talk to.
 #[derive(Default)]
 pub(super) struct World {
+    pub settings: WorldSettings,
     pub topics: IndexMap<String, Topic>,
     pub databases: IndexMap<String, Database>,
     pub dependencies: IndexMap<String, Dependency>,
@@ -26,6 +27,11 @@ pub(super) struct World {
 pub(super) fn read(reader: &Reader, field: &Field) -> World {
     let fields = reader.section(field, &keys::WORLD);
     let mut world = World::default();
+    if let Some(containers) = fields.get("containers") {
+        let containers = reader.section(containers, &keys::CONTAINERS);
+        world.settings.kafka_image = containers.get("kafka").and_then(|field| image(reader, field));
+        world.settings.postgres_image = containers.get("postgres").and_then(|field| image(reader, field));
+    }
     if let Some(kafka) = fields.get("kafka") {
         let kafka = reader.section(kafka, &keys::KAFKA);
         for entry in kafka.get("topics").map(|field| reader.entries(field, "topic")).unwrap_or_default() {
@@ -44,6 +50,16 @@ pub(super) fn read(reader: &Reader, field: &Field) -> World {
         world.dependencies.insert(entry.key.to_owned(), Dependency { routes });
     }
     world
+}
+
+/// What an image may be called is for the engine to say; it is one word in any case.
+fn image(reader: &Reader, field: &Field) -> Option<String> {
+    let name = reader.filled(field)?;
+    if name.contains(char::is_whitespace) {
+        let problem = Problem::at(&field.node.at, format!("`{}` is not an image", shorten(name)));
+        reader.report(problem.help("write it as in `postgres:17`"));
+    }
+    Some(name.to_owned())
 }
 
 /// What a name may be made of, in words.

@@ -1,24 +1,21 @@
 //! One database of a spec: made from its schema file, put back between cases, observed at the end of one.
 
+mod lifecycle;
+
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use serde_json::Value;
-use sqlx::postgres::{PgConnectOptions, PgRow, PgValueRef};
-use sqlx::{
-    AssertSqlSafe, Column, ConnectOptions, Connection, Executor, PgConnection, Row as _, SqlSafeStr, ValueRef,
-};
+use sqlx::postgres::{PgRow, PgValueRef};
+use sqlx::{AssertSqlSafe, Column, Executor, PgConnection, Row as _, SqlSafeStr, ValueRef};
 use tokio::sync::Mutex;
 
-use super::row_versions::{Batch, Catalog, RowVersion};
-use super::{PostgresError, Server, schema, values};
+use lifecycle::run;
 
-/// How long a session may take to end once it was told to.
-const SESSION_LIMIT: Duration = Duration::from_secs(10);
-const POLL: Duration = Duration::from_millis(1);
+use super::row_versions::{Batch, Catalog, RowVersion};
+use super::{Access, PostgresError, values};
+
 const COMMITS_PER_SNAPSHOT: usize = 500;
-const HARNESS_SQL: &str = include_str!("harness.sql");
 
 /// What a query returned. Columns may repeat a name; the order is the one of the query.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,15 +26,11 @@ pub struct Rows {
     pub rows: Vec<Vec<Value>>,
 }
 
-/// A database on a [`Server`], and the sessions with which the harness handles it.
+/// A database on a server, and the sessions with which the harness handles it.
 #[derive(Debug)]
 pub struct Database {
     name: String,
-    admin_options: PgConnectOptions,
-    options: PgConnectOptions,
-    /// The URL before and after the address.
-    url: (String, String),
-    address: SocketAddr,
+    access: Access,
     sessions: Option<Sessions>,
     slot: String,
     /// Resets whose row versions have not been met in the slot yet.
@@ -60,47 +53,6 @@ struct Sessions {
 }
 
 impl Database {
-    /// Makes the database `name`, runs its schema and remembers the rows that are in it then.
-    ///
-    /// # Errors
-    /// [`PostgresError::Schema`] with the line, when the schema is wrong; otherwise when the name is not usable or
-    /// taken, or the server fails.
-    pub async fn create(server: &Server, name: &str, schema_sql: &str) -> Result<Database, PostgresError> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        if name.is_empty() || name.len() > 40 || !name.chars().all(plain) {
-            return Err(PostgresError::Name(name.to_owned()));
-        }
-        let template = template_of(name);
-        let mut admin = server.admin().await?;
-        let doing = format!("cannot make the database `{name}`");
-        run(&mut admin, &format!(r#"create database "{template}""#))
-            .await
-            .map_err(PostgresError::sql(&doing))?;
-        if let Err(problem) = prepare(server, &template, name, schema_sql).await {
-            // So that a corrected schema can be tried on the same server. The problem matters more than a failure here.
-            let _ = run(&mut admin, &format!(r#"drop database "{template}""#)).await;
-            return Err(problem);
-        }
-        let address = server.address();
-        let url = server.url(name);
-        let (before, after) = url.split_once(&address.to_string()).unwrap_or((&url, ""));
-        let mut database = Database {
-            name: name.to_owned(),
-            admin_options: server.options("postgres"),
-            options: server.options(name),
-            url: (before.to_owned(), after.to_owned()),
-            address,
-            sessions: None,
-            slot: String::new(),
-            own_transactions: HashSet::new(),
-            last_commit: 0,
-            commits: 0,
-            catalog: Catalog::default(),
-        };
-        database.copy_template(admin).await.map_err(PostgresError::sql(doing))?;
-        Ok(database)
-    }
-
     /// Its name on the server.
     pub fn name(&self) -> &str {
         &self.name
@@ -108,12 +60,12 @@ impl Database {
 
     /// For services that reach the server directly.
     pub fn url(&self) -> String {
-        self.url_through(self.address)
+        self.access.url(&self.name)
     }
 
     /// For services that reach the server through a seam on `address`.
     pub fn url_through(&self, address: SocketAddr) -> String {
-        format!("{}{address}{}", self.url.0, self.url.1)
+        self.access.url_through(address, &self.name)
     }
 
     /// From now on [`Database::reset`] returns to the rows that are there at this moment. To be called once the services
@@ -141,28 +93,13 @@ impl Database {
         Ok(())
     }
 
-    /// A fresh database from the schema: sessions of services are ended, and their reconnects refused, until it is there.
-    /// Row versions that nobody has drained are gone. It waits for transactions that are open elsewhere on the server.
-    ///
-    /// # Errors
-    /// When a session does not end within 10 s, or the server fails.
-    pub async fn recreate(&mut self) -> Result<(), PostgresError> {
-        let doing = format!("cannot make the database `{}` anew", self.name);
-        let mut admin = match self.sessions.take() {
-            Some(sessions) => sessions.admin,
-            None => self.admin_options.connect().await.map_err(PostgresError::sql(&doing))?,
-        };
-        self.drop_database(&mut admin).await.map_err(PostgresError::sql(&doing))?;
-        self.copy_template(admin).await.map_err(PostgresError::sql(&doing))
-    }
-
-    /// Connects again after [`Server::restart`] ended all sessions.
+    /// Connects again after a restart of the server ended all sessions.
     ///
     /// # Errors
     /// When the server cannot be reached.
     pub async fn reconnect(&mut self) -> Result<(), PostgresError> {
         let doing = format!("cannot connect to the database `{}`", self.name);
-        let admin = self.admin_options.connect().await.map_err(PostgresError::sql(&doing))?;
+        let admin = self.access.admin().await?;
         self.sessions = Some(self.connect(admin).await.map_err(PostgresError::sql(doing))?);
         Ok(())
     }
@@ -253,56 +190,6 @@ impl Database {
         Ok(cells.filter_map(|cell| cell.as_str().map(str::to_owned)).collect())
     }
 
-    async fn copy_template(&mut self, mut admin: PgConnection) -> Result<(), sqlx::Error> {
-        let name = &self.name;
-        run(&mut admin, &format!(r#"create database "{name}" template "{}""#, template_of(name))).await?;
-        let mut sessions = self.connect(admin).await?;
-        let oid: i64 =
-            sqlx::query_scalar("select oid::bigint from pg_database where datname = current_database()")
-                .fetch_one(&mut sessions.control)
-                .await?;
-        // The oid, because a slot's name allows fewer letters than a database's.
-        self.slot = format!("steadfast_{oid}");
-        sqlx::query("select pg_create_logical_replication_slot($1, 'pgoutput')")
-            .bind(self.slot.clone())
-            .execute(&mut sessions.control)
-            .await?;
-        self.sessions = Some(sessions);
-        self.own_transactions.clear();
-        self.catalog = Catalog::default();
-        Ok(())
-    }
-
-    async fn drop_database(&self, admin: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let name = &self.name;
-        // Else a service that reconnects at once would be there again.
-        run(admin, &format!(r#"alter database "{name}" allow_connections false"#)).await?;
-        // The timeout of pg_terminate_backend would do, but it looks only every 100 ms.
-        let gone = tokio::time::timeout(SESSION_LIMIT, async {
-            while end_sessions(admin, name).await? > 0 {
-                tokio::time::sleep(POLL).await;
-            }
-            Ok::<(), sqlx::Error>(())
-        });
-        let late =
-            |_| sqlx::Error::Protocol(format!("a session did not end within {} s", SESSION_LIMIT.as_secs()));
-        gone.await.map_err(late)??;
-        sqlx::query(
-            "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1",
-        )
-        .bind(self.slot.clone())
-        .execute(&mut *admin)
-        .await?;
-        run(admin, &format!(r#"drop database "{name}""#)).await
-    }
-
-    async fn connect(&self, admin: PgConnection) -> Result<Sessions, sqlx::Error> {
-        let limits = [("default_transaction_read_only", "on"), ("statement_timeout", "10s")];
-        let reader = self.options.clone().options(limits);
-        let (control, reader) = tokio::try_join!(self.options.connect(), reader.connect())?;
-        Ok(Sessions { admin, control, reader: Mutex::new(reader) })
-    }
-
     /// Every call reads the log from the last snapshot of running transactions, and the server writes one every 15 s only:
     /// after 4,000 commits a call took 3.5 ms in place of 0.6. So we ask for one now and then.
     async fn begin_later(&mut self, commits: usize) -> Result<(), sqlx::Error> {
@@ -368,40 +255,10 @@ impl Database {
     }
 }
 
-/// Asks the sessions of a database to end, and says how many there were.
-async fn end_sessions(admin: &mut PgConnection, database: &str) -> Result<i64, sqlx::Error> {
-    let sql = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1";
-    sqlx::query_scalar(sql).bind(database.to_owned()).fetch_one(admin).await
-}
-
-/// Runs the schema and what the harness needs in the template, so that every copy has both.
-async fn prepare(server: &Server, template: &str, name: &str, schema_sql: &str) -> Result<(), PostgresError> {
-    let doing = || PostgresError::sql(format!("cannot prepare the database `{name}`"));
-    let mut session = server.options(template).connect().await.map_err(doing())?;
-    let filled = async {
-        schema::apply(&mut session, name, schema_sql).await?;
-        // A schema file may have changed settings of its session.
-        run(&mut session, "reset all").await.map_err(doing())?;
-        run(&mut session, HARNESS_SQL).await.map_err(doing())
-    };
-    let filled = filled.await;
-    // A database with a session can be neither copied nor dropped.
-    session.close().await.map_err(doing())?;
-    filled
-}
-
 /// Object and transaction ids have 32 bits in the stream. SQL gives them as 64; the upper half of a transaction id counts
 /// how often they wrapped around.
 fn low_half(id: i64) -> u32 {
     u32::try_from(id & 0xffff_ffff).unwrap_or_default()
-}
-
-fn template_of(name: &str) -> String {
-    format!("steadfast_template_{name}")
-}
-
-async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await.map(drop)
 }
 
 fn names(columns: &[sqlx::postgres::PgColumn]) -> Vec<String> {

@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::{ConnectOptions, PgConnection};
 use tokio::process::{Child, Command};
 
 use crate::world::supervisor::{Ending, Supervisor};
@@ -18,7 +16,7 @@ use crate::world::supervisor::{Ending, Supervisor};
 use super::account::Account;
 use super::binaries::Binaries;
 use super::template::{Template, private_folder, quiet, random_hex};
-use super::{APPLICATION_NAME, PostgresError};
+use super::{Access, PostgresError};
 
 /// Below this many free bytes in memory the data goes to the temporary folder.
 const ROOM_IN_MEMORY: u64 = 512 * 1024 * 1024;
@@ -71,14 +69,9 @@ impl Server {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
 
-    /// A URL with user and password for `database`, past any seam.
-    pub fn url(&self, database: &str) -> String {
-        self.url_through(self.address(), database)
-    }
-
-    /// The same URL for a seam that listens on `address`.
-    pub fn url_through(&self, address: SocketAddr, database: &str) -> String {
-        format!("postgres://postgres:{}@{address}/{database}", self.password)
+    /// How it is reached.
+    pub fn access(&self) -> Access {
+        Access::local(self.port, &self.password)
     }
 
     /// Whether the server process still runs.
@@ -104,24 +97,6 @@ impl Server {
     pub async fn stop(mut self) -> Result<(), PostgresError> {
         self.end_process().await?;
         remove_folder(&self.supervisor, std::mem::take(&mut self.folder)).await
-    }
-
-    /// Options for a session of the harness.
-    pub(super) fn options(&self, database: &str) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass()
-            .host("127.0.0.1")
-            .port(self.port)
-            .username("postgres")
-            .password(&self.password)
-            .database(database)
-            .ssl_mode(PgSslMode::Disable)
-            .application_name(APPLICATION_NAME)
-            .disable_statement_logging()
-    }
-
-    pub(super) async fn admin(&self) -> Result<PgConnection, PostgresError> {
-        let options = self.options("postgres");
-        options.connect().await.map_err(PostgresError::sql("cannot connect to the Postgres server"))
     }
 
     /// The port is free when we look; if someone takes it before the server does, another one is tried.

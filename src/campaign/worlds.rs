@@ -1,0 +1,72 @@
+//! The worlds of several runs: one is kept for as long as the specs want the same.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Progress, Stopped};
+use crate::run::RunError;
+use crate::spec::Spec;
+use crate::world::supervisor::Supervisor;
+use crate::world::{Kind, Needs, Place, World};
+
+/// Starts a world when a spec needs another one than the last.
+#[derive(Debug)]
+pub struct Worlds {
+    kind: Kind,
+    needs: Needs,
+    supervisor: Supervisor,
+    open: Option<Arc<World>>,
+}
+
+impl Worlds {
+    /// For runs of these specs.
+    pub fn new<'a>(kind: Kind, specs: impl IntoIterator<Item = &'a Spec>, supervisor: &Supervisor) -> Worlds {
+        let mut needs = Needs::default();
+        for spec in specs {
+            needs.kafka |= spec.needs_kafka();
+            needs.postgres |= !spec.databases.is_empty();
+        }
+        Worlds { kind, needs, supervisor: supervisor.clone(), open: None }
+    }
+
+    /// What was asked for.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The world of this spec: the one of the spec before, if that is as it should be and still there.
+    ///
+    /// # Errors
+    /// It could not be started, or `cancel` came first.
+    pub async fn of(
+        &mut self,
+        spec: &Spec,
+        cancel: &CancellationToken,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Arc<World>, Stopped> {
+        let place = Place::of(self.kind, &spec.world).map_err(RunError::Spec)?;
+        if let Some(open) = &self.open
+            && *open.place() == place
+            && open.check().await.is_ok()
+        {
+            return Ok(Arc::clone(open));
+        }
+        self.close().await;
+        progress(Progress::Doing("starting the world"));
+        let mut told = |what: &str| progress(Progress::Doing(what));
+        let starting = World::start(place, self.needs, &self.supervisor, &mut told);
+        let world = tokio::select! {
+            () = cancel.cancelled() => return Err(Stopped::Interrupted),
+            started = starting => started.map_err(RunError::from)?,
+        };
+        Ok(Arc::clone(self.open.insert(Arc::new(world))))
+    }
+
+    /// Ends the world that is open. Whoever ran in it must have ended.
+    pub async fn close(&mut self) {
+        if let Some(world) = self.open.take().and_then(Arc::into_inner) {
+            world.stop().await;
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Apache Kafka and Postgres in containers, by testcontainers: started side by side, once, and always removed.
+//!
+//! testcontainers for Rust has no reaper, so the supervisor removes what bears our label when we are gone.
+
+mod image;
+mod request;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use testcontainers::bollard::models::ContainerStateStatusEnum;
+use testcontainers::core::client::docker_client_instance;
+use testcontainers::runners::AsyncRunner;
+use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, TestcontainersError};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::place::{Images, KAFKA_IMAGE, POSTGRES_IMAGE};
+use super::postgres::{Access, random_hex};
+use super::supervisor::Supervisor;
+use super::watch::answers;
+use super::{Needs, ServerKind, WorldError};
+use crate::history::clock;
+use crate::wire::Frames;
+
+/// The label that every container of ours bears; its value names the run.
+pub const LABEL: &str = "steadfast.run";
+/// The label that says which process started the container, so that one that was left behind can be told.
+const PROCESS: &str = "steadfast.process";
+
+/// How long a container may take until it serves; 2 to 8 s are usual.
+const START_LIMIT: Duration = Duration::from_secs(120);
+const POLL: Duration = Duration::from_millis(20);
+/// Lines of a container's log that an error quotes.
+const QUOTED: usize = 20;
+
+/// The containers of a world.
+#[derive(Debug)]
+pub(super) struct Containers {
+    run: String,
+    supervisor: Supervisor,
+    kafka: Option<Running>,
+    postgres: Option<Running>,
+    access: Option<Access>,
+}
+
+#[derive(Debug)]
+struct Running {
+    container: ContainerAsync<GenericImage>,
+    address: SocketAddr,
+}
+
+impl Containers {
+    /// Gets the images, starts the containers and waits until they serve.
+    pub async fn start(
+        images: &Images,
+        needs: Needs,
+        supervisor: &Supervisor,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Containers, WorldError> {
+        let no_engine = |error: TestcontainersError| WorldError::NoEngine(error.to_string());
+        let docker = docker_client_instance().await.map_err(|error| no_engine(error.into()))?;
+        image::engine_answers(&docker).await?;
+        if needs.kafka {
+            image::ensure(&docker, &images.kafka, KAFKA_IMAGE, "world.containers.kafka", progress).await?;
+        }
+        if needs.postgres {
+            image::ensure(&docker, &images.postgres, POSTGRES_IMAGE, "world.containers.postgres", progress)
+                .await?;
+        }
+        progress("starting the containers");
+        let run = random_hex(8)?;
+        supervisor.remove_containers_at_end(&run).map_err(WorldError::Supervisor)?;
+        let password = random_hex(24)?;
+        let kafka = async {
+            if !needs.kafka {
+                return Ok(None);
+            }
+            let request = labelled(request::kafka(&images.kafka), &run);
+            let running = Running::start(ServerKind::Kafka, request, request::KAFKA_PORT).await?;
+            running.until_ready(ServerKind::Kafka, || kafka_serves(running.address)).await?;
+            Ok(Some(running))
+        };
+        let postgres = async {
+            if !needs.postgres {
+                return Ok(None);
+            }
+            let request = labelled(request::postgres(&images.postgres, &password), &run);
+            let running = Running::start(ServerKind::Postgres, request, request::POSTGRES_PORT).await?;
+            let access = Access::local(running.address.port(), &password);
+            let serves = || async { access.admin().await.map(drop).map_err(|error| error.to_string()) };
+            running.until_ready(ServerKind::Postgres, serves).await?;
+            Ok::<_, WorldError>(Some(running))
+        };
+        let (kafka, postgres) = tokio::try_join!(kafka, postgres)?;
+        let access = postgres.as_ref().map(|running| Access::local(running.address.port(), &password));
+        Ok(Containers { run, supervisor: supervisor.clone(), kafka, postgres, access })
+    }
+
+    /// Where Kafka listens, on the loopback interface.
+    pub fn broker(&self) -> Option<SocketAddr> {
+        self.kafka.as_ref().map(|running| running.address)
+    }
+
+    /// How Postgres is reached.
+    pub fn access(&self) -> Option<Access> {
+        self.access.clone()
+    }
+
+    /// What the engine knows of a container that does not answer any more.
+    pub async fn fate(&self, server: ServerKind) -> Option<String> {
+        let running = match server {
+            ServerKind::Kafka => self.kafka.as_ref()?,
+            ServerKind::Postgres => self.postgres.as_ref()?,
+        };
+        running.fate().await
+    }
+
+    /// Removes them.
+    pub async fn stop(self) {
+        let removing = [self.kafka, self.postgres].into_iter().flatten();
+        let removed = futures::future::join_all(removing.map(|running| running.container.rm())).await;
+        for result in &removed {
+            if let Err(error) = result {
+                tracing::warn!(%error, "a container could not be removed; the supervisor will try again");
+            }
+        }
+        if removed.iter().all(Result::is_ok) {
+            // If the supervisor is gone, so is its promise.
+            let _ = self.supervisor.containers_removed(&self.run);
+        }
+    }
+}
+
+impl Running {
+    async fn start(
+        server: ServerKind,
+        request: ContainerRequest<GenericImage>,
+        port: u16,
+    ) -> Result<Running, WorldError> {
+        let failed = |error: TestcontainersError| WorldError::Container {
+            what: format!("the container of {server} could not be started"),
+            reason: error.to_string(),
+            log: Vec::new(),
+        };
+        let container = request.start().await.map_err(failed)?;
+        let port = container.get_host_port_ipv4(port).await.map_err(failed)?;
+        Ok(Running { container, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) })
+    }
+
+    /// Asks again and again; a container that has ended is not waited for.
+    async fn until_ready<F>(&self, server: ServerKind, serves: impl Fn() -> F) -> Result<(), WorldError>
+    where
+        F: Future<Output = Result<(), String>>,
+    {
+        let began = clock::now();
+        loop {
+            let left = START_LIMIT.saturating_sub(clock::since(began));
+            let answered = timeout(left, serves()).await;
+            let reason = match answered {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(reason)) if clock::since(began) < START_LIMIT => match self.fate().await {
+                    Some(fate) => fate,
+                    None => {
+                        tracing::trace!(%server, reason, "not ready yet");
+                        tokio::time::sleep(POLL).await;
+                        continue;
+                    }
+                },
+                Ok(Err(_)) | Err(_) => format!("it did not serve within {} s", START_LIMIT.as_secs()),
+            };
+            let what = format!("the container of {server} did not become ready");
+            return Err(WorldError::Container { what, reason, log: self.log().await });
+        }
+    }
+
+    /// How the container ended; `None` if it runs, or nothing is known.
+    async fn fate(&self) -> Option<String> {
+        use testcontainers::bollard::errors::Error;
+        let docker = docker_client_instance().await.ok()?;
+        let inspected =
+            timeout(Duration::from_secs(5), docker.inspect_container(self.container.id(), None)).await;
+        let state = match inspected.ok()? {
+            Ok(found) => found.state?,
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => {
+                return Some("somebody removed it".to_owned());
+            }
+            Err(_) => return None,
+        };
+        match state.status? {
+            ContainerStateStatusEnum::PAUSED => Some("somebody paused it".to_owned()),
+            ContainerStateStatusEnum::RUNNING => None,
+            _ if state.oom_killed == Some(true) => Some("it ran out of memory".to_owned()),
+            _ => Some(format!("it ended with code {}", state.exit_code.unwrap_or_default())),
+        }
+    }
+
+    async fn log(&self) -> Vec<String> {
+        let (out, err) = tokio::join!(self.container.stdout_to_vec(), self.container.stderr_to_vec());
+        let written = [out.unwrap_or_default(), err.unwrap_or_default()].concat();
+        let text = String::from_utf8_lossy(&written);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(QUOTED)..].iter().map(|line| (*line).to_owned()).collect()
+    }
+}
+
+fn labelled(request: ContainerRequest<GenericImage>, run: &str) -> ContainerRequest<GenericImage> {
+    use testcontainers::ImageExt;
+    request.with_label(LABEL, run).with_label(PROCESS, std::process::id().to_string())
+}
+
+async fn kafka_serves(address: SocketAddr) -> Result<(), String> {
+    let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+    answers(&mut Frames::new(stream)).await.map_err(|error| error.to_string())
+}

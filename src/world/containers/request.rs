@@ -1,0 +1,90 @@
+//! How the containers are configured. Their ports are published on the loopback interface alone.
+
+use testcontainers::bollard::models::{HostConfig, PortBinding};
+use testcontainers::core::{IntoContainerPort, Mount};
+use testcontainers::{ContainerRequest, GenericImage, ImageExt};
+
+/// The port that Kafka's clients use in the container.
+pub const KAFKA_PORT: u16 = 9092;
+/// The port of Postgres in the container.
+pub const POSTGRES_PORT: u16 = 5432;
+/// Data in memory: it is thrown away.
+const DATA: &str = "/steadfast-data";
+
+/// Apache Kafka as one node in KRaft mode.
+pub fn kafka(image: &str) -> ContainerRequest<GenericImage> {
+    const SETTINGS: &[(&str, &str)] = &[
+        ("CLUSTER_ID", "c3RlYWRmYXN0LXdvcmxkMQ"),
+        ("KAFKA_NODE_ID", "1"),
+        ("KAFKA_PROCESS_ROLES", "broker,controller"),
+        ("KAFKA_LISTENERS", "PLAINTEXT://:9092,CONTROLLER://localhost:9093"),
+        // Never dialled: with one broker the seam goes where the world says it is.
+        ("KAFKA_ADVERTISED_LISTENERS", "PLAINTEXT://localhost:9092"),
+        ("KAFKA_LISTENER_SECURITY_PROTOCOL_MAP", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"),
+        ("KAFKA_CONTROLLER_LISTENER_NAMES", "CONTROLLER"),
+        ("KAFKA_INTER_BROKER_LISTENER_NAME", "PLAINTEXT"),
+        ("KAFKA_CONTROLLER_QUORUM_VOTERS", "1@localhost:9093"),
+        ("KAFKA_LOG_DIRS", DATA),
+        ("KAFKA_HEAP_OPTS", "-Xms256m -Xmx512m"),
+        // One node has one replica; fewer partitions of Kafka's own topics are made sooner.
+        ("KAFKA_DEFAULT_REPLICATION_FACTOR", "1"),
+        ("KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR", "1"),
+        ("KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS", "1"),
+        ("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "1"),
+        ("KAFKA_TRANSACTION_STATE_LOG_MIN_ISR", "1"),
+        ("KAFKA_TRANSACTION_STATE_LOG_NUM_PARTITIONS", "1"),
+        ("KAFKA_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR", "1"),
+        ("KAFKA_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR", "1"),
+        // Services join groups all the time here: nobody waits for more members, or for a dead one.
+        ("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0"),
+        ("KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS", "100"),
+        // A spec names its topics; one that is made by accident would hide a wrong name.
+        ("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false"),
+        // Topics are made anew for every fresh start: what is deleted shall not fill the memory for a minute.
+        ("KAFKA_LOG_SEGMENT_DELETE_DELAY_MS", "1000"),
+        // Its buffer is 128 MB otherwise.
+        ("KAFKA_LOG_CLEANER_DEDUPE_BUFFER_SIZE", "4194304"),
+    ];
+    let request = published(image, KAFKA_PORT).with_mount(Mount::tmpfs_mount(DATA).with_mode(0o1777));
+    SETTINGS.iter().fold(request, |request, (name, value)| request.with_env_var(*name, *value))
+}
+
+/// Postgres with logical decoding; see the flags of the embedded server for the reasons.
+pub fn postgres(image: &str, password: &str) -> ContainerRequest<GenericImage> {
+    const SETTINGS: &[&str] = &[
+        "fsync=off",
+        "full_page_writes=off",
+        "synchronous_commit=on",
+        "wal_level=logical",
+        "max_wal_size=1GB",
+        "max_replication_slots=64",
+        "max_connections=300",
+        "shared_buffers=64MB",
+        "dynamic_shared_memory_type=mmap",
+        "jit=off",
+        "autovacuum_naptime=10s",
+        "timezone=UTC",
+        "log_timezone=UTC",
+    ];
+    let command = SETTINGS.iter().flat_map(|setting| ["-c", setting]);
+    published(image, POSTGRES_PORT)
+        .with_cmd(std::iter::once("postgres").chain(command))
+        .with_env_var("POSTGRES_PASSWORD", password)
+        .with_env_var("PGDATA", format!("{DATA}/pgdata"))
+        .with_mount(Mount::tmpfs_mount(DATA).with_mode(0o1777))
+}
+
+fn published(image: &str, port: u16) -> ContainerRequest<GenericImage> {
+    let (name, tag) = match image.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, tag),
+        _ => (image, "latest"),
+    };
+    let loopback = move |config: &mut HostConfig| {
+        let binding = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: None };
+        let bindings = [(format!("{port}/tcp"), Some(vec![binding]))];
+        config.port_bindings = Some(bindings.into_iter().collect());
+        config.publish_all_ports = Some(false);
+    };
+    ContainerRequest::from(GenericImage::new(name, tag).with_exposed_port(port.tcp()))
+        .with_host_config_modifier(loopback)
+}

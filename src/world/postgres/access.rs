@@ -1,0 +1,140 @@
+//! How a Postgres server is reached, whoever started it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{ConnectOptions, PgConnection};
+
+use super::{APPLICATION_NAME, PostgresError};
+
+/// The address of a server with an account that may do everything there. Its password shows in the URLs alone.
+#[derive(Clone)]
+pub struct Access {
+    /// `postgres://user:password@`
+    before: String,
+    /// `host:port`
+    place: String,
+    /// `?name=value`, or nothing.
+    settings: String,
+    options: PgConnectOptions,
+}
+
+impl Access {
+    /// A server on this machine, with the account `postgres`; the password holds no character that a URL must escape.
+    pub(in crate::world) fn local(port: u16, password: &str) -> Access {
+        let options = PgConnectOptions::new_without_pgpass()
+            .host("127.0.0.1")
+            .port(port)
+            .username("postgres")
+            .password(password);
+        Access {
+            before: format!("postgres://postgres:{password}@"),
+            place: format!("127.0.0.1:{port}"),
+            settings: String::new(),
+            options: ours(options.database("postgres")),
+        }
+    }
+
+    /// The server of a URL: `postgres://user:password@host:port/database`; sessions of the harness that need no
+    /// particular database use the one that it names, or else `postgres`.
+    ///
+    /// # Errors
+    /// Why it is no such URL, in words and without the password.
+    pub fn from_url(url: &str) -> Result<Access, String> {
+        let wrong = || "it must look like postgres://user:password@host:5432/database".to_owned();
+        let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
+        if !matches!(scheme, "postgres" | "postgresql") {
+            return Err(wrong());
+        }
+        let (rest, settings) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
+        let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+        let (account, place) = authority.rsplit_once('@').ok_or_else(wrong)?;
+        let options = PgConnectOptions::from_str(url).map_err(|_| wrong())?;
+        if matches!(options.get_ssl_mode(), PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull)
+        {
+            return Err(
+                "TLS is not supported yet: the seams must read what passes; leave `sslmode` away".to_owned()
+            );
+        }
+        let database = if database.is_empty() { "postgres" } else { database };
+        let has_port = place.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        Ok(Access {
+            before: format!("{scheme}://{account}@"),
+            place: if has_port { place.to_owned() } else { format!("{place}:{}", options.get_port()) },
+            settings: settings.to_owned(),
+            options: ours(options.clone().database(database)),
+        })
+    }
+
+    /// `host:port` of the server.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// A URL with user and password for `database`, past any seam.
+    pub fn url(&self, database: &str) -> String {
+        self.url_through(&self.place, database)
+    }
+
+    /// The same URL for a seam that listens on `place`.
+    pub fn url_through(&self, place: impl fmt::Display, database: &str) -> String {
+        format!("{}{place}/{database}{}", self.before, self.settings)
+    }
+
+    /// Options for a session of the harness on `database`.
+    pub(super) fn options(&self, database: &str) -> PgConnectOptions {
+        self.options.clone().database(database)
+    }
+
+    /// A session of the harness that needs no particular database.
+    pub(in crate::world) async fn admin(&self) -> Result<PgConnection, PostgresError> {
+        let doing = format!("cannot connect to the Postgres server at {}", self.place);
+        self.options.connect().await.map_err(PostgresError::sql(doing))
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Access").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+fn ours(options: PgConnectOptions) -> PgConnectOptions {
+    options.ssl_mode(PgSslMode::Disable).application_name(APPLICATION_NAME).disable_statement_logging()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(url: &str, expected: Result<&str, &str>) {
+        let found = Access::from_url(url).map(|access| access.url("shop"));
+        match expected {
+            Ok(expected) => assert_eq!(found.as_deref(), Ok(expected), "{url}"),
+            Err(part) => assert!(found.as_ref().is_err_and(|why| why.contains(part)), "{url}: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn a_url_names_a_server_whatever_database_stands_in_it() {
+        check("postgres://me:pass@db:5433/any", Ok("postgres://me:pass@db:5433/shop"));
+        check("postgresql://me@db", Ok("postgresql://me@db:5432/shop"));
+        check(
+            "postgres://me:p%40ss@[::1]:5432/x?options=-c%20a%3Db",
+            Ok("postgres://me:p%40ss@[::1]:5432/shop?options=-c%20a%3Db"),
+        );
+        check("postgres://me:pass@db/any?sslmode=require", Err("TLS is not supported yet"));
+        check("postgres://db:5433/any", Err("it must look like"));
+        check("mysql://me@db/any", Err("it must look like"));
+        check("db:5432", Err("it must look like"));
+    }
+
+    #[test]
+    fn the_password_does_not_show_by_accident() {
+        let access = Access::from_url("postgres://me:geheim@db/any").expect("a URL");
+        assert!(!format!("{access:?}").contains("geheim"));
+        let wrong = Access::from_url("postgres//me:geheim@db/any").expect_err("no URL");
+        assert!(!wrong.contains("geheim"));
+    }
+}

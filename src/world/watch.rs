@@ -1,0 +1,98 @@
+//! Notices that a server went away while a case ran, so that its silence is never taken for the system's.
+//!
+//! A connection to each is kept and used now and then. A server that was killed and came back within a moment has
+//! closed it, so that is noticed too.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, RequestHeader};
+use sqlx::PgConnection;
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use super::ServerKind;
+use super::postgres::Access;
+use crate::wire::{self, Frames};
+
+/// How often to ask.
+pub(super) const EVERY: Duration = Duration::from_millis(250);
+/// Without an answer for so long a server counts as gone; a busy machine takes a second at worst.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The connections that are kept.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    kafka: Option<Frames<TcpStream>>,
+    postgres: Option<PgConnection>,
+}
+
+/// A server that is not there any more.
+#[derive(Debug)]
+pub(super) struct Lost {
+    /// Which.
+    pub server: ServerKind,
+    /// What was noticed.
+    pub reason: String,
+}
+
+impl Watch {
+    /// Connects anew.
+    pub async fn begin(&self, kafka: Option<SocketAddr>, postgres: Option<&Access>) -> Result<(), Lost> {
+        let mut kept = self.kept.lock().await;
+        *kept = Kept::default();
+        if let Some(address) = kafka {
+            let connecting = within(TcpStream::connect(address)).await;
+            kept.kafka = Some(Frames::new(connecting.map_err(lost(ServerKind::Kafka))?));
+        }
+        if let Some(access) = postgres {
+            kept.postgres = Some(within(access.admin()).await.map_err(lost(ServerKind::Postgres))?);
+        }
+        drop(kept);
+        self.check().await
+    }
+
+    /// Asks both whether they are there.
+    pub async fn check(&self) -> Result<(), Lost> {
+        let mut kept = self.kept.lock().await;
+        let Kept { kafka, postgres } = &mut *kept;
+        if let Some(frames) = kafka {
+            within(answers(frames)).await.map_err(lost(ServerKind::Kafka))?;
+        }
+        if let Some(session) = postgres {
+            let asked = sqlx::query("select 1").execute(&mut *session);
+            within(asked).await.map_err(lost(ServerKind::Postgres))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a broker answers; which versions it offers does not matter here.
+pub(super) async fn answers(frames: &mut Frames<TcpStream>) -> Result<(), wire::Closed> {
+    const VERSION: i16 = 0;
+    let header = RequestHeader::default()
+        .with_request_api_key(ApiKey::ApiVersions as i16)
+        .with_request_api_version(VERSION);
+    let request = wire::encode(&header, &ApiVersionsRequest::default(), VERSION)?;
+    wire::write(frames.stream(), &request).await?;
+    let answer = frames.next().await?;
+    let answer = answer.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::UnexpectedEof))?;
+    Ok(wire::is_answer(&answer, 0)?)
+}
+
+async fn within<T, E: ToString>(asked: impl Future<Output = Result<T, E>>) -> Result<T, String> {
+    match timeout(LIMIT, asked).await {
+        Ok(answered) => answered.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("it has not answered for {} s", LIMIT.as_secs())),
+    }
+}
+
+fn lost(server: ServerKind) -> impl FnOnce(String) -> Lost {
+    move |reason| Lost { server, reason }
+}
