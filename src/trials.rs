@@ -20,7 +20,7 @@ use crate::case::Seed;
 use crate::report::{Ending, text};
 use crate::shrink::Budget;
 use crate::spec::Spec;
-use crate::world::Kind;
+use crate::world::Wanted;
 use crate::world::supervisor::Supervisor;
 
 /// Columns that a failure is written in.
@@ -37,7 +37,7 @@ pub struct Search {
     /// Runs of a minimal case.
     pub reproduce: u32,
     /// Where to run.
-    pub world: Kind,
+    pub world: Wanted,
     /// Where cases and histories are kept.
     pub folder: PathBuf,
 }
@@ -48,7 +48,7 @@ impl Default for Search {
             cases: None,
             seed: Seed(1),
             reproduce: 20,
-            world: Kind::Embedded,
+            world: Wanted::default(),
             folder: PathBuf::from(".steadfast"),
         }
     }

@@ -8,12 +8,12 @@ use super::{Progress, Stopped};
 use crate::run::RunError;
 use crate::spec::Spec;
 use crate::world::supervisor::Supervisor;
-use crate::world::{Kind, Needs, Place, World};
+use crate::world::{Kind, Needs, Place, Wanted, World};
 
 /// Starts a world when a spec needs another one than the last.
 #[derive(Debug)]
 pub struct Worlds {
-    kind: Kind,
+    wanted: Wanted,
     needs: Needs,
     supervisor: Supervisor,
     open: Option<Arc<World>>,
@@ -21,18 +21,22 @@ pub struct Worlds {
 
 impl Worlds {
     /// For runs of these specs.
-    pub fn new<'a>(kind: Kind, specs: impl IntoIterator<Item = &'a Spec>, supervisor: &Supervisor) -> Worlds {
+    pub fn new<'a>(
+        wanted: Wanted,
+        specs: impl IntoIterator<Item = &'a Spec>,
+        supervisor: &Supervisor,
+    ) -> Worlds {
         let mut needs = Needs::default();
         for spec in specs {
             needs.kafka |= spec.needs_kafka();
             needs.postgres |= !spec.databases.is_empty();
         }
-        Worlds { kind, needs, supervisor: supervisor.clone(), open: None }
+        Worlds { wanted, needs, supervisor: supervisor.clone(), open: None }
     }
 
-    /// What was asked for.
+    /// The kind that is wanted.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.wanted.kind
     }
 
     /// The world of this spec: the one of the spec before, if that is as it should be and still there.
@@ -45,7 +49,7 @@ impl Worlds {
         cancel: &CancellationToken,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Arc<World>, Stopped> {
-        let place = Place::of(self.kind, &spec.world).map_err(RunError::Spec)?;
+        let place = Place::of(&self.wanted, &spec.world);
         if let Some(open) = &self.open
             && *open.place() == place
             && open.check().await.is_ok()

@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::case::Seed;
-use crate::world::Kind;
+use crate::world::{Kind, Servers, Wanted};
 
 /// Property-based consistency tests for event-driven services.
 ///
@@ -55,9 +55,8 @@ pub(super) struct RunArguments {
     /// Runs of a minimal case, with its faults and without each
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) reproduce: u32,
-    /// Where to run: embedded needs no Docker, containers is real Kafka and Postgres in Docker
-    #[arg(long, value_name = "WORLD", env = "STEADFAST_WORLD", value_parser = worlds(), default_value = "embedded")]
-    pub(super) world: Kind,
+    #[command(flatten)]
+    pub(super) world: WorldArguments,
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
@@ -77,12 +76,33 @@ pub(super) struct ReplayArguments {
     /// With this spec [default: the one it was found with]
     #[arg(long, value_name = "FILE")]
     pub(super) spec: Option<PathBuf>,
-    /// Where to run: embedded needs no Docker, containers is real Kafka and Postgres in Docker
-    #[arg(long, value_name = "WORLD", env = "STEADFAST_WORLD", value_parser = worlds(), default_value = "embedded")]
-    pub(super) world: Kind,
+    #[command(flatten)]
+    pub(super) world: WorldArguments,
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "World")]
+pub(super) struct WorldArguments {
+    /// Where to run: embedded needs no Docker; containers is real Kafka and Postgres in Docker; external is yours
+    #[arg(long, value_name = "WORLD", env = "STEADFAST_WORLD", value_parser = worlds(), default_value = "embedded")]
+    world: Kind,
+    /// Brokers of the external world
+    #[arg(long, value_name = "HOST:PORT", env = "STEADFAST_KAFKA")]
+    kafka: Option<String>,
+    /// Postgres server of the external world
+    #[arg(long, value_name = "URL", env = "STEADFAST_POSTGRES", hide_env_values = true)]
+    postgres: Option<String>,
+}
+
+impl WorldArguments {
+    /// What was asked for.
+    pub(super) fn wanted(&self) -> Wanted {
+        let servers = Servers { kafka: self.kafka.clone(), postgres: self.postgres.clone() };
+        Wanted { kind: self.world, servers }
+    }
 }
 
 #[derive(Debug, Args)]

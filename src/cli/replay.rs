@@ -32,7 +32,7 @@ pub(super) async fn replay(
     let times = arguments.times;
     let mut after_each =
         |run: u32| live.show(&campaign::Progress::Reproducing { run: (run + 1).min(times), of: times });
-    let mut worlds = Worlds::new(arguments.world, [&*spec], supervisor);
+    let mut worlds = Worlds::new(arguments.world.wanted(), [&*spec], supervisor);
     let replaying = async {
         let world = worlds.of(&spec, cancel, &mut |progress| live.show(&progress)).await?;
         let (spec, supervisor) = (Arc::clone(&spec), supervisor.clone());

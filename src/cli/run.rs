@@ -44,7 +44,7 @@ pub(super) async fn run(arguments: RunArguments, supervisor: &Supervisor, cancel
         reproduce: arguments.reproduce,
         folder: PathBuf::from(SCRATCH),
     };
-    let mut worlds = Worlds::new(arguments.world, jobs.iter().map(|(spec, _)| &**spec), supervisor);
+    let mut worlds = Worlds::new(arguments.world.wanted(), jobs.iter().map(|(spec, _)| &**spec), supervisor);
     let mut codes = Vec::new();
     for (spec, variant) in jobs {
         let code =

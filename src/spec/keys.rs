@@ -43,6 +43,7 @@ pub static SECTIONS: &[&Section] = &[
     &ROOT,
     &WORLD,
     &CONTAINERS,
+    &EXTERNAL,
     &KAFKA,
     &TOPIC,
     &DATABASE,
@@ -109,13 +110,14 @@ pub static WORLD: Section = Section {
         optional("kafka", "map", "The Kafka topics."),
         optional("postgres", "map of databases", "The Postgres databases."),
         optional("containers", "map", "The images of the containers, where the official ones will not do."),
+        optional("external", "map", "The servers of an external world."),
         optional(
             "dependencies",
             "map of dependencies",
             "Outside HTTP services that steadfast plays and records.",
         ),
     ],
-    later: &["external", "redis", "mysql"],
+    later: &["redis", "mysql"],
 };
 
 /// `world.containers`.
@@ -126,6 +128,20 @@ pub static CONTAINERS: Section = Section {
         defaulted("postgres", "image", "postgres:17", "The image of Postgres for `--world containers`."),
     ],
     later: &["pull", "network"],
+};
+
+/// `world.external`.
+pub static EXTERNAL: Section = Section {
+    path: "world.external",
+    keys: &[
+        optional("kafka", "HOST:PORT, …", "The brokers for `--world external`."),
+        optional(
+            "postgres",
+            "URL",
+            "The Postgres server for `--world external`; a password is better kept in STEADFAST_POSTGRES.",
+        ),
+    ],
+    later: &["tls", "sasl"],
 };
 
 /// `world.kafka`.

@@ -84,6 +84,10 @@ pub struct WorldSettings {
     pub kafka_image: Option<String>,
     /// Image of Postgres.
     pub postgres_image: Option<String>,
+    /// Kafka brokers of an external world: `host:port`, with commas between.
+    pub kafka: Option<String>,
+    /// URL of the Postgres server of an external world.
+    pub postgres: Option<String>,
 }
 
 /// A Kafka topic and what it promises to its consumers.

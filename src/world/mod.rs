@@ -8,6 +8,7 @@
 
 pub mod broker;
 mod containers;
+mod external;
 mod place;
 pub mod postgres;
 pub mod supervisor;
@@ -23,7 +24,7 @@ use supervisor::Supervisor;
 use watch::Watch;
 
 pub use containers::LABEL;
-pub use place::{Images, Kind, Place};
+pub use place::{Images, Kind, Place, Servers, Wanted};
 
 /// Why there is no world, or no longer.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +52,9 @@ pub enum WorldError {
     #[error("{what}: {reason}{}", quoted(.log))]
     #[expect(missing_docs, reason = "the message names the fields")]
     Container { what: String, reason: String, log: Vec<String> },
+    /// The servers of an external world cannot be used as they are.
+    #[error("the external world cannot be used:{}", quoted(.0))]
+    Unfit(Vec<String>),
     /// What was there has gone.
     #[error("{0}; nothing can be said of what ran meanwhile")]
     Gone(String),
@@ -108,6 +112,10 @@ impl World {
                 world.brokers.extend(containers.broker());
                 world.access = containers.access();
                 world.containers = Some(containers);
+            }
+            Place::External(servers) => {
+                progress("checking the servers");
+                (world.brokers, world.access) = external::find(&servers, needs).await?;
             }
         }
         world.look().await?;
@@ -203,6 +211,7 @@ impl World {
         let what = match self.place {
             Place::Embedded => format!("the embedded {}", lost.server),
             Place::Containers(_) => format!("the container of {}", lost.server),
+            Place::External(_) => lost.server.to_string(),
         };
         known.map_or_else(
             || format!("{what} is gone: {}", lost.reason),

@@ -32,6 +32,12 @@ pub(super) fn read(reader: &Reader, field: &Field) -> World {
         world.settings.kafka_image = containers.get("kafka").and_then(|field| image(reader, field));
         world.settings.postgres_image = containers.get("postgres").and_then(|field| image(reader, field));
     }
+    if let Some(external) = fields.get("external") {
+        let external = reader.section(external, &keys::EXTERNAL);
+        let text = |key| external.get(key).and_then(|field| reader.filled(field)).map(str::to_owned);
+        world.settings.kafka = text("kafka");
+        world.settings.postgres = text("postgres");
+    }
     if let Some(kafka) = fields.get("kafka") {
         let kafka = reader.section(kafka, &keys::KAFKA);
         for entry in kafka.get("topics").map(|field| reader.entries(field, "topic")).unwrap_or_default() {

@@ -36,7 +36,10 @@ impl Database {
             drop_database(&mut admin, name).await.map_err(PostgresError::sql(&doing))?;
             drop_database(&mut admin, &template).await.map_err(PostgresError::sql(&doing))?;
         } else if exists(&mut admin, name).await.map_err(PostgresError::sql(&doing))? {
-            return Err(PostgresError::Taken { name: name.to_owned(), place: server.place().to_owned() });
+            if !is_empty(server, name).await.map_err(PostgresError::sql(&doing))? {
+                return Err(PostgresError::Taken { name: name.to_owned(), place: server.place().to_owned() });
+            }
+            rename(&mut admin, name, &kept_of(name)).await.map_err(PostgresError::sql(&doing))?;
         }
         run(&mut admin, &format!(r#"create database "{template}""#))
             .await
@@ -75,7 +78,8 @@ impl Database {
         self.copy_template(admin).await.map_err(PostgresError::sql(&doing))
     }
 
-    /// Drops the database and its template: nothing of it stays on the server.
+    /// Drops the database and its template: nothing of it stays on the server. An empty database of the same name that
+    /// was there before gets its name back.
     ///
     /// # Errors
     /// When a session does not end within 10 s, or the server fails.
@@ -86,7 +90,12 @@ impl Database {
             None => self.access.admin().await?,
         };
         drop_database(&mut admin, &self.name).await.map_err(PostgresError::sql(&doing))?;
-        drop_database(&mut admin, &template_of(&self.name)).await.map_err(PostgresError::sql(doing))
+        drop_database(&mut admin, &template_of(&self.name)).await.map_err(PostgresError::sql(&doing))?;
+        let kept = kept_of(&self.name);
+        if exists(&mut admin, &kept).await.map_err(PostgresError::sql(&doing))? {
+            rename(&mut admin, &kept, &self.name).await.map_err(PostgresError::sql(doing))?;
+        }
+        Ok(())
     }
 
     async fn copy_template(&mut self, mut admin: PgConnection) -> Result<(), sqlx::Error> {
@@ -129,6 +138,21 @@ async fn exists(admin: &mut PgConnection, database: &str) -> Result<bool, sqlx::
     sqlx::query_scalar(sql).bind(database.to_owned()).fetch_one(admin).await
 }
 
+/// Whether nobody has made anything in a database.
+async fn is_empty(server: &Access, name: &str) -> Result<bool, sqlx::Error> {
+    let mut session = server.options(name).connect().await?;
+    let sql = "select not exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+               where n.nspname not like 'pg\\_%' and n.nspname <> 'information_schema')";
+    let empty = sqlx::query_scalar(sql).fetch_one(&mut session).await;
+    // A database with a session cannot be renamed.
+    session.close().await?;
+    empty
+}
+
+async fn rename(admin: &mut PgConnection, from: &str, to: &str) -> Result<(), sqlx::Error> {
+    run(admin, &format!(r#"alter database "{from}" rename to "{to}""#)).await
+}
+
 /// Drops a database with its sessions and the slot of the harness; one that is not there is fine.
 async fn drop_database(admin: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
     if !exists(admin, name).await? {
@@ -166,6 +190,11 @@ async fn prepare(server: &Access, template: &str, name: &str, schema_sql: &str) 
     // A database with a session can be neither copied nor dropped.
     session.close().await.map_err(doing())?;
     filled
+}
+
+/// The name that an empty database has while ours has its own.
+fn kept_of(name: &str) -> String {
+    format!("steadfast_kept_{name}")
 }
 
 fn template_of(name: &str) -> String {
