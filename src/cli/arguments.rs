@@ -33,6 +33,8 @@ pub(super) enum Command {
     Replay(ReplayArguments),
     /// Keep a case beside its spec (in regressions/), where every run begins with it
     Keep(KeepArguments),
+    /// Say which worlds work here, what is missing, and what was left behind
+    Doctor(DoctorArguments),
 }
 
 #[derive(Debug, Args)]
@@ -113,6 +115,13 @@ pub(super) struct KeepArguments {
     /// Beside this spec [default: the one it was found with]
     #[arg(long, value_name = "FILE")]
     pub(super) spec: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArguments {
+    /// Remove what a power cut left behind: containers and data folders of runs that are dead
+    #[arg(long)]
+    pub(super) clean: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

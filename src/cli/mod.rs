@@ -4,6 +4,7 @@
 //! error, colour only to a terminal.
 
 mod arguments;
+mod doctor;
 mod replay;
 mod run;
 mod screen;
@@ -64,6 +65,7 @@ async fn obey(arguments: Arguments) -> u8 {
         Command::Run(arguments) => run::run(arguments, &supervisor, &cancel).await,
         Command::Replay(arguments) => replay::replay(arguments, &supervisor, &cancel).await,
         Command::Keep(arguments) => replay::keep(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments, &supervisor).await,
     };
     if let Err(error) = supervisor.end().await {
         screen::problem(&format!("not everything could be cleaned up: {error}"));

@@ -8,6 +8,7 @@ mod request;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use testcontainers::bollard::Docker;
 use testcontainers::bollard::models::ContainerStateStatusEnum;
 use testcontainers::core::client::docker_client_instance;
 use testcontainers::runners::AsyncRunner;
@@ -24,9 +25,9 @@ use crate::history::clock;
 use crate::wire::Frames;
 
 /// The label that every container of ours bears; its value names the run.
-pub const LABEL: &str = "steadfast.run";
+pub(super) const LABEL: &str = "steadfast.run";
 /// The label that says which process started the container, so that one that was left behind can be told.
-const PROCESS: &str = "steadfast.process";
+pub(super) const PROCESS: &str = "steadfast.process";
 
 /// How long a container may take until it serves; 2 to 8 s are usual.
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -58,9 +59,7 @@ impl Containers {
         supervisor: &Supervisor,
         progress: &mut dyn FnMut(&str),
     ) -> Result<Containers, WorldError> {
-        let no_engine = |error: TestcontainersError| WorldError::NoEngine(error.to_string());
-        let docker = docker_client_instance().await.map_err(|error| no_engine(error.into()))?;
-        image::engine_answers(&docker).await?;
+        let docker = engine().await?;
         if needs.kafka {
             image::ensure(&docker, &images.kafka, KAFKA_IMAGE, "world.containers.kafka", progress).await?;
         }
@@ -130,6 +129,26 @@ impl Containers {
             let _ = self.supervisor.containers_removed(&self.run);
         }
     }
+}
+
+/// The images that are not here.
+pub(super) async fn missing_images(images: &Images) -> Result<Vec<String>, WorldError> {
+    let docker = engine().await?;
+    let mut missing = Vec::new();
+    for image in [&images.kafka, &images.postgres] {
+        if !image::is_here(&docker, image).await? {
+            missing.push(image.clone());
+        }
+    }
+    Ok(missing)
+}
+
+/// The engine, which is there.
+async fn engine() -> Result<Docker, WorldError> {
+    let no_engine = |error: TestcontainersError| WorldError::NoEngine(error.to_string());
+    let docker = docker_client_instance().await.map_err(|error| no_engine(error.into()))?;
+    image::engine_answers(&docker).await?;
+    Ok(docker)
 }
 
 impl Running {

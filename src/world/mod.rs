@@ -5,10 +5,13 @@
 //!               │                            containers    Apache Kafka and Postgres by testcontainers
 //!               └─ Watch: is it still there? external      what the user runs
 //! ```
+//!
+//! A world knows no spec: topics and databases are made in it by whoever runs one.
 
 pub mod broker;
 mod containers;
 mod external;
+mod leftovers;
 mod place;
 pub mod postgres;
 pub mod supervisor;
@@ -23,7 +26,7 @@ use postgres::{Access, PostgresError, Server};
 use supervisor::Supervisor;
 use watch::Watch;
 
-pub use containers::LABEL;
+pub use leftovers::Leftover;
 pub use place::{Images, Kind, Place, Servers, Wanted};
 
 /// Why there is no world, or no longer.
@@ -217,6 +220,28 @@ impl World {
             || format!("{what} is gone: {}", lost.reason),
             |fate| format!("{what} is gone: {fate}"),
         )
+    }
+}
+
+/// Whether an embedded world can be had here: starts one, and ends it.
+///
+/// # Errors
+/// What is missing.
+pub async fn try_embedded(supervisor: &Supervisor) -> Result<(), WorldError> {
+    let needs = Needs { kafka: true, postgres: true };
+    let world = World::start(Place::Embedded, needs, supervisor, &mut |_| ()).await?;
+    world.stop().await;
+    Ok(())
+}
+
+/// The images of containers that would have to be pulled.
+///
+/// # Errors
+/// No Docker engine answers.
+pub async fn missing_images(place: &Place) -> Result<Vec<String>, WorldError> {
+    match place {
+        Place::Containers(images) => containers::missing_images(images).await,
+        Place::Embedded | Place::External(_) => Ok(Vec::new()),
     }
 }
 

@@ -26,6 +26,7 @@ pub use database::{Database, Rows};
 pub use row_versions::{Change, Row, RowVersion};
 pub use schema::SchemaError;
 pub use server::Server;
+pub(in crate::world) use server::{DATA_FOLDER, data_homes};
 pub(in crate::world) use template::random_hex;
 
 /// The name under which the sessions of the harness appear in `pg_stat_activity`.

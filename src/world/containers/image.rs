@@ -25,6 +25,15 @@ pub async fn engine_answers(docker: &Docker) -> Result<(), WorldError> {
     }
 }
 
+/// Whether the engine has this image.
+pub async fn is_here(docker: &Docker, image: &str) -> Result<bool, WorldError> {
+    match docker.inspect_image(image).await {
+        Ok(_) => Ok(true),
+        Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+        Err(error) => Err(WorldError::NoEngine(first_line(&error))),
+    }
+}
+
 /// Pulls the image unless it is here.
 pub async fn ensure(
     docker: &Docker,
@@ -33,10 +42,8 @@ pub async fn ensure(
     key: &'static str,
     progress: &mut dyn FnMut(&str),
 ) -> Result<(), WorldError> {
-    match docker.inspect_image(image).await {
-        Ok(_) => return Ok(()),
-        Err(Error::DockerResponseServerError { status_code: 404, .. }) => {}
-        Err(error) => return Err(WorldError::NoEngine(first_line(&error))),
+    if is_here(docker, image).await? {
+        return Ok(());
     }
     progress(&format!("pulling {image}"));
     let failed = |reason: String| WorldError::NoImage { image: image.to_owned(), reason, variable, key };

@@ -22,6 +22,8 @@ use super::{Access, PostgresError};
 const ROOM_IN_MEMORY: u64 = 512 * 1024 * 1024;
 /// How long a server may take until it accepts connections; on an idle machine it is 30 ms.
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// What the names of data folders begin with.
+pub(in crate::world) const DATA_FOLDER: &str = "steadfast-postgres-";
 const POLL: Duration = Duration::from_millis(2);
 const PORT_ATTEMPTS: usize = 8;
 
@@ -47,7 +49,7 @@ impl Server {
         let account = Account::choose()?;
         let binaries = Binaries::find(account).await?;
         let template = Template::ensure(supervisor, &binaries, account).await?;
-        let folder = data_home().join(format!("steadfast-postgres-{}", random_hex(8)?));
+        let folder = data_home().join(format!("{DATA_FOLDER}{}", random_hex(8)?));
         supervisor.remove_at_end(&folder).map_err(PostgresError::unreadable(&folder))?;
         private_folder(&folder, account)?;
         copy(supervisor, account, &template.data, &folder.join("data")).await?;
@@ -261,10 +263,15 @@ async fn remove_folder(supervisor: &Supervisor, folder: PathBuf) -> Result<(), P
 /// Memory if there is enough of it, else the temporary folder.
 #[allow(clippy::useless_conversion, reason = "these numbers are narrower on macOS")]
 fn data_home() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    let room = nix::sys::statvfs::statvfs(memory)
+    let [memory, temporary] = data_homes();
+    let room = nix::sys::statvfs::statvfs(&memory)
         .map_or(0, |found| u64::from(found.blocks_available()) * u64::from(found.fragment_size()));
-    if room >= ROOM_IN_MEMORY { memory.to_owned() } else { std::env::temp_dir() }
+    if room >= ROOM_IN_MEMORY { memory } else { temporary }
+}
+
+/// Where data folders may be.
+pub(in crate::world) fn data_homes() -> [PathBuf; 2] {
+    [PathBuf::from("/dev/shm"), std::env::temp_dir()]
 }
 
 fn free_port() -> std::io::Result<u16> {
