@@ -258,7 +258,7 @@ impl KafkaSeam {
         for (topic, partitions) in &self.shared.mediated {
             for partition in 0..*partitions {
                 // Records of an earlier run were relayed by that run.
-                let next = client.end(&held_name(topic), partition).await?;
+                let next = admin::end(client, &held_name(topic), partition).await?;
                 let relay = Relay::new(Arc::clone(&self.shared), (topic.clone(), partition), next);
                 lock(&self.relays).spawn(relay.run());
             }

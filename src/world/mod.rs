@@ -56,7 +56,7 @@ pub enum WorldError {
     #[expect(missing_docs, reason = "the message names the fields")]
     Container { what: String, reason: String, log: Vec<String> },
     /// The servers of an external world cannot be used as they are.
-    #[error("the external world cannot be used:{}", quoted(.0))]
+    #[error("the external world cannot be used:\n  {}", .0.join("\n  "))]
     Unfit(Vec<String>),
     /// What was there has gone.
     #[error("{0}; nothing can be said of what ran meanwhile")]

@@ -68,6 +68,24 @@ async fn are_usable(client: &mut Client, topics: &[(String, i32)]) -> Result<boo
     }))
 }
 
+/// The offset that the next record of a partition will get. A broker that was told a moment ago that it leads the
+/// partition may not know it yet.
+///
+/// # Errors
+/// The broker refused, or is not there.
+pub async fn end(client: &mut Client, topic: &str, partition: i32) -> Result<i64, ClientError> {
+    let mut attempts = 0;
+    loop {
+        match client.end(topic, partition).await {
+            Err(ClientError::Refused(error)) if error.is_retriable() && attempts < ATTEMPTS => {
+                attempts += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            other => return other,
+        }
+    }
+}
+
 /// What the broker says of these topics, and of itself.
 ///
 /// # Errors
