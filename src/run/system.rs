@@ -203,7 +203,6 @@ impl System {
         if let Some(kafka) = &self.kafka {
             for service in self.services.keys() {
                 kafka.disconnect(service).await;
-                kafka.forget(service);
             }
             self.world.forget_records();
             kafka.clear().await?;

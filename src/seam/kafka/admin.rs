@@ -8,8 +8,8 @@ use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{
-    CreateTopicsRequest, DeleteGroupsRequest, DeleteTopicsRequest, GroupId, LeaveGroupRequest,
-    MetadataRequest, MetadataResponse,
+    CreateTopicsRequest, DeleteGroupsRequest, DeleteTopicsRequest, DescribeGroupsRequest, GroupId,
+    LeaveGroupRequest, MetadataRequest, MetadataResponse,
 };
 use kafka_protocol::protocol::StrBytes;
 
@@ -126,18 +126,50 @@ pub async fn delete_topics(client: &mut Client, topics: &[(String, i32)]) -> Res
     Err(ClientError::Refused(ResponseError::RequestTimedOut))
 }
 
-/// Deletes groups without members; one that is not there is fine.
+/// Deletes groups, whose members are all dead; one that is not there is fine.
 ///
 /// # Errors
 /// The broker refused, or is not there.
 pub async fn delete_groups(client: &mut Client, groups: &[String]) -> Result<(), ClientError> {
-    let names = groups.iter().map(|group| GroupId(StrBytes::from_string(group.clone())));
-    let request = DeleteGroupsRequest::default().with_groups_names(names.collect());
-    let response = client.call(1, &request).await?;
-    response
-        .results
-        .iter()
-        .try_for_each(|group| except(ResponseError::GroupIdNotFound, accepted(group.error_code)))
+    let names: Vec<GroupId> =
+        groups.iter().map(|group| GroupId(StrBytes::from_string(group.clone()))).collect();
+    let request = DeleteGroupsRequest::default().with_groups_names(names.clone());
+    for attempt in 0.. {
+        let response = client.call(1, &request).await?;
+        let (busy, others): (Vec<i16>, Vec<i16>) =
+            response.results.iter().map(|group| group.error_code).partition(|code| is_busy(*code));
+        others.into_iter().try_for_each(|code| except(ResponseError::GroupIdNotFound, accepted(code)))?;
+        let Some(code) = busy.first() else { break };
+        if attempt == ATTEMPTS {
+            return accepted(*code);
+        }
+        // Static members, and those that joined unseen, are still in it.
+        empty_groups(client, &names).await?;
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+/// Whether a group cannot be deleted only because of its members, or of work that the broker has with it.
+fn is_busy(code: i16) -> bool {
+    let error = ResponseError::try_from_code(code);
+    error.is_some_and(|error| error == ResponseError::NonEmptyGroup || error.is_retriable())
+}
+
+/// Makes every member of these groups leave.
+async fn empty_groups(client: &mut Client, groups: &[GroupId]) -> Result<(), ClientError> {
+    let described = client.call(4, &DescribeGroupsRequest::default().with_groups(groups.to_vec())).await?;
+    for group in described.groups.into_iter().filter(|group| !group.members.is_empty()) {
+        let members = group.members.into_iter().map(|member| {
+            let identity = MemberIdentity::default().with_member_id(member.member_id);
+            identity.with_group_instance_id(member.group_instance_id)
+        });
+        let request =
+            LeaveGroupRequest::default().with_group_id(group.group_id).with_members(members.collect());
+        // Whether it helped is seen when the group is deleted.
+        client.call(3, &request).await?;
+    }
+    Ok(())
 }
 
 /// Makes a member leave its group; one that is not there is fine.

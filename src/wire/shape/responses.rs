@@ -42,11 +42,34 @@ pub fn shape(key: ApiKey) -> Option<&'static [Part]> {
         ApiKey::DeleteGroups => {
             &[Part(0, LAST, Fixed(4)), Part(0, LAST, List(&[Part(0, LAST, Text), Part(0, LAST, Fixed(2))]))]
         }
+        ApiKey::DescribeGroups => &[Part(1, LAST, Fixed(4)), Part(0, LAST, List(DESCRIBED_GROUP))],
         ApiKey::SyncGroup | ApiKey::Heartbeat | ApiKey::InitProducerId => &[],
         _ => return None,
     };
     Some(parts)
 }
+
+/// Error, group, state, two texts on its protocol, members; then what is allowed.
+const DESCRIBED_GROUP: &[Part] = &[
+    Part(0, LAST, Fixed(2)),
+    Part(0, LAST, Text),
+    Part(0, LAST, Text),
+    Part(0, LAST, Text),
+    Part(0, LAST, Text),
+    Part(
+        0,
+        LAST,
+        List(&[
+            Part(0, LAST, Text),
+            Part(4, LAST, Text),
+            Part(0, LAST, Text),
+            Part(0, LAST, Text),
+            Part(0, LAST, Blob),
+            Part(0, LAST, Blob),
+        ]),
+    ),
+    Part(3, LAST, Fixed(4)),
+];
 
 const API_VERSIONS: &[Part] = &[
     Part(0, LAST, Fixed(2)),

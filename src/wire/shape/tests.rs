@@ -14,6 +14,7 @@ use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, D
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
 use kafka_protocol::messages::fetch_response::{
     AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData,
@@ -275,6 +276,12 @@ fn shapes_of_responses_about_records_and_groups() {
     check_response::<LeaveGroupRequest>(3, |_| {
         let member = MemberResponse::default().with_member_id(long("a member with a long id"));
         LeaveGroupResponse::default().with_members(vec![member; 2])
+    });
+    check_response::<DescribeGroupsRequest>(0, |_| {
+        let member = DescribedGroupMember::default().with_member_id(long("a member with a long id"));
+        let member = member.with_member_assignment(Bytes::from_static(&[7; 40]));
+        let found = DescribedGroup::default().with_group_id(group()).with_members(vec![member; 2]);
+        DescribeGroupsResponse::default().with_groups(vec![found; 2])
     });
     check_response::<DeleteGroupsRequest>(0, |_| {
         let result = DeletableGroupResult::default().with_group_id(group());
