@@ -1,0 +1,149 @@
+//! Tests that need a Docker engine, and containers that a test starts by hand.
+
+#![allow(dead_code, reason = "each test program uses a part of this")]
+
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Trial;
+
+/// Set where an engine must be there: then a test that needs one fails without it.
+const REQUIRED: &str = "STEADFAST_REQUIRE_DOCKER";
+/// How long a server may take to start on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The image of Apache Kafka, as the product chooses it.
+pub fn kafka_image() -> String {
+    std::env::var("STEADFAST_KAFKA_IMAGE").unwrap_or_else(|_| "apache/kafka:4.1.1".to_owned())
+}
+
+/// The image of Postgres.
+pub fn postgres_image() -> String {
+    std::env::var("STEADFAST_POSTGRES_IMAGE").unwrap_or_else(|_| "postgres:17".to_owned())
+}
+
+/// A test that needs an engine: ignored where there is none, unless one is required.
+pub fn trial(name: &str, run: fn()) -> Trial {
+    let is_required = std::env::var(REQUIRED).is_ok_and(|value| value == "1");
+    let trial = Trial::test(name, move || {
+        run();
+        Ok(())
+    });
+    if is_required || engine_answers() {
+        trial
+    } else {
+        trial.with_ignored_flag(true).with_kind("no Docker engine answers")
+    }
+}
+
+fn engine_answers() -> bool {
+    static ANSWERS: OnceLock<bool> = OnceLock::new();
+    *ANSWERS.get_or_init(|| {
+        let asked = Command::new("docker").arg("info").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        asked.is_ok_and(|status| status.success())
+    })
+}
+
+/// Runs `docker` with these arguments; what it printed.
+#[track_caller]
+pub fn docker(arguments: &[&str]) -> String {
+    let ran = Command::new("docker").args(arguments).output().expect("docker runs");
+    assert!(ran.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    String::from_utf8(ran.stdout).expect("text").trim().to_owned()
+}
+
+/// Containers with this label, running or not.
+pub fn labelled(label: &str) -> Vec<String> {
+    let found = docker(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &format!("label={label}")]);
+    found.lines().map(str::to_owned).collect()
+}
+
+/// A container that ends with the test.
+pub struct Container {
+    pub id: String,
+}
+
+impl Container {
+    /// Started with these arguments of `docker run`, the image among them.
+    #[track_caller]
+    pub fn start(arguments: &[&str]) -> Container {
+        Container { id: docker(&[&["run", "--detach"], arguments].concat()) }
+    }
+
+    /// Apache Kafka by hand, with few settings of ours.
+    pub fn kafka() -> Container {
+        let settings = [
+            "KAFKA_NODE_ID=1",
+            "KAFKA_PROCESS_ROLES=broker,controller",
+            "KAFKA_LISTENERS=PLAINTEXT://:9092,CONTROLLER://localhost:9093",
+            "KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://localhost:9092",
+            "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "KAFKA_CONTROLLER_LISTENER_NAMES=CONTROLLER",
+            "KAFKA_CONTROLLER_QUORUM_VOTERS=1@localhost:9093",
+            "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR=1",
+            "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS=0",
+        ];
+        let image = kafka_image();
+        let mut arguments: Vec<&str> = settings.iter().flat_map(|setting| ["--env", setting]).collect();
+        arguments.extend(["--publish", "127.0.0.1::9092", &image]);
+        let container = Container::start(&arguments);
+        container.until_it_says("Kafka Server started");
+        container
+    }
+
+    /// Postgres by hand, with this level of its log.
+    pub fn postgres(wal_level: &str) -> Container {
+        let (image, level) = (postgres_image(), format!("wal_level={wal_level}"));
+        let publish = ["--env", "POSTGRES_PASSWORD=geheim", "--publish", "127.0.0.1::5432"];
+        let container = Container::start(&[&publish[..], &[&image, "postgres", "-c", &level]].concat());
+        let mut ready = Command::new("docker");
+        ready.args(["exec", &container.id, "sh", "-c"]);
+        // By TCP: while it is being made, the official image serves on its socket alone.
+        ready.arg("PGPASSWORD=geheim psql -h 127.0.0.1 -U postgres -c 'select 1'");
+        ready.stdout(Stdio::null()).stderr(Stdio::null());
+        let limit = Instant::now() + PATIENCE;
+        while !ready.status().expect("docker runs").success() {
+            assert!(Instant::now() < limit, "{}", container.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        container
+    }
+
+    fn until_it_says(&self, words: &str) {
+        let limit = Instant::now() + PATIENCE;
+        while !self.log().contains(words) {
+            assert!(Instant::now() < limit, "{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn log(&self) -> String {
+        let ran = Command::new("docker").args(["logs", &self.id]).output().expect("docker runs");
+        String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned()
+    }
+
+    /// Where a port of it is found, on this machine.
+    pub fn address(&self, port: u16) -> String {
+        let found = docker(&["port", &self.id, &format!("{port}/tcp")]);
+        found.lines().next().expect("an address").to_owned()
+    }
+
+    /// Runs SQL in it as its superuser.
+    #[track_caller]
+    pub fn sql(&self, database: &str, sql: &str) -> String {
+        let command =
+            format!("PGPASSWORD=geheim psql -h 127.0.0.1 -U postgres -At -d {database} -c \"{sql}\"");
+        docker(&["exec", &self.id, "sh", "-c", &command])
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let _ = Command::new("docker")
+            .args(["rm", "--force", "--volumes", &self.id])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+    }
+}
