@@ -1,177 +1,51 @@
 //! Real clients (librdkafka) through the Kafka seam to the embedded broker.
 
+mod kafka_stage;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
+use kafka_stage::{DEADLINE, consumer_config, facts, fault, id, named, receive, send, take};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, StreamConsumer};
-use rdkafka::message::{Header, Headers, Message, OwnedHeaders, OwnedMessage};
+use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use steadfast::adapter::kafka::{Producer, Record};
-use steadfast::case::{
-    Argument, Case, Edge, FactKind, Fault, FaultAction, Operation, Subjects, Trigger, Until, Verb,
-};
-use steadfast::history::{Fact, History, Outcome, Recorder, Seen};
-use steadfast::seam::kafka::{KafkaSeam, MediatedTopic};
-use steadfast::seam::{Conductor, Order};
+use steadfast::case::{Edge, Fault, FaultAction, Until, Verb};
+use steadfast::history::Outcome;
 use steadfast::world::broker::{Broker, BrokerOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
-/// Nothing here may take longer; it bounds a hang and is no tolerance.
-const DEADLINE: Duration = Duration::from_secs(20);
-/// Unique form of the ids of the case.
-const TAG: &str = "0k3f";
-
-/// A broker, a seam before it, and a case that is being played.
+/// The embedded broker, and a stage before it.
 struct Stage {
+    stage: kafka_stage::Stage,
     broker: Broker,
-    seam: KafkaSeam,
-    conductor: Conductor,
-    orders: mpsc::UnboundedReceiver<Order>,
 }
 
 impl Stage {
     async fn with(faults: Vec<Fault>) -> Stage {
-        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_test_writer().try_init();
         let broker = Broker::start(BrokerOptions::default()).await.unwrap();
-        let (sender, orders) = mpsc::unbounded_channel();
-        let conductor = Conductor::new(sender);
-        let topic = |name: &str, mediated| MediatedTopic { name: name.to_owned(), partitions: 2, mediated };
-        let topics = [topic("order-events", true), topic("plain", false)];
-        let seam = KafkaSeam::start(broker.address(), &topics, conductor.clone()).await.unwrap();
-        let stage = Stage { broker, seam, conductor, orders };
-        stage.begin(faults);
-        stage
-    }
-
-    fn begin(&self, faults: Vec<Fault>) {
-        let operations = ["o1", "o2", "o3"].map(|id| Operation {
-            client: 1,
-            operation: "place_order".to_owned(),
-            given: [("order".to_owned(), Argument::New(id.to_owned()))].into_iter().collect(),
-        });
-        let case = Case { operations: operations.into(), faults };
-        let subjects = Arc::new(Subjects::new(&case, TAG));
-        let allowed = vec!["by the test".to_owned(); case.faults.len()];
-        self.conductor.begin(&case, allowed, subjects, Recorder::begin(None).unwrap());
-    }
-
-    async fn client(&self, service: &str) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", self.seam.listen(service).await.unwrap().to_string());
-        config
-    }
-
-    async fn producer(&self, service: &str, settings: &[(&str, &str)]) -> FutureProducer {
-        let mut config = self.client(service).await;
-        config.set("linger.ms", "0");
-        settings.iter().for_each(|(key, value)| {
-            config.set(*key, *value);
-        });
-        config.create().unwrap()
-    }
-
-    async fn consumer(&self, service: &str, topic: &str) -> StreamConsumer {
-        let consumer: StreamConsumer = consumer_config(self.client(service).await, service).create().unwrap();
-        consumer.subscribe(&[topic]).unwrap();
-        consumer
-    }
-
-    /// All is published, delivered and committed.
-    async fn settled(&self) {
-        let settled = async {
-            while self.seam.unsettled() != Default::default() {
-                tokio::task::yield_now().await;
-            }
-        };
-        let waited = tokio::time::timeout(DEADLINE, settled).await;
-        waited.unwrap_or_else(|_| panic!("still {:?}", self.seam.unsettled()));
-    }
-
-    async fn crash_order(&mut self) -> (String, tokio::sync::oneshot::Sender<()>) {
-        let order = tokio::time::timeout(DEADLINE, self.orders.recv()).await.expect("a crash in time");
-        let Order::Crash { service, done } = order.expect("a crash");
-        (service, done)
-    }
-
-    fn history(&self) -> History {
-        self.conductor.end().unwrap().finish().unwrap()
+        let topics = [("order-events", 2, true), ("plain", 2, false)];
+        Stage { stage: kafka_stage::Stage::before(&[broker.address()], &topics, faults).await, broker }
     }
 }
 
-fn consumer_config(mut config: ClientConfig, group: &str) -> ClientConfig {
-    config
-        .set("group.id", group)
-        .set("auto.offset.reset", "earliest")
-        .set("enable.auto.commit", "false")
-        .set("session.timeout.ms", "60000");
-    config
-}
+impl Deref for Stage {
+    type Target = kafka_stage::Stage;
 
-fn id(shown: &str) -> String {
-    format!("{shown}-{TAG}")
-}
-
-async fn send(producer: &FutureProducer, topic: &str, partition: i32, shown: &str) {
-    let (key, value) = (id(shown), format!(r#"{{"order":"{}"}}"#, id(shown)));
-    let record = FutureRecord::to(topic).partition(partition).key(&key).payload(&value).timestamp(1_234_567);
-    let header = Header { key: "trace", value: Some("t-1") };
-    let record = record.headers(OwnedHeaders::new().insert(header));
-    let sent = tokio::time::timeout(DEADLINE, producer.send(record, DEADLINE)).await;
-    sent.expect("a response in time").unwrap();
-}
-
-async fn receive(consumer: &StreamConsumer) -> OwnedMessage {
-    tokio::time::timeout(DEADLINE, consumer.recv()).await.expect("a record in time").unwrap().detach()
-}
-
-/// Takes in as many records, commits each, and names them by partition, offset and key.
-async fn take(consumer: &StreamConsumer, count: usize) -> Vec<String> {
-    let mut taken = Vec::new();
-    for _ in 0..count {
-        let record = receive(consumer).await;
-        taken.push(named(&record));
-        let mut offsets = rdkafka::TopicPartitionList::new();
-        let next = rdkafka::Offset::Offset(record.offset() + 1);
-        offsets.add_partition_offset(record.topic(), record.partition(), next).unwrap();
-        consumer.commit(&offsets, CommitMode::Async).unwrap();
+    fn deref(&self) -> &kafka_stage::Stage {
+        &self.stage
     }
-    taken
 }
 
-fn named(record: &OwnedMessage) -> String {
-    let key = String::from_utf8_lossy(record.key().unwrap_or_default()).replace(&format!("-{TAG}"), "");
-    format!("{}@{} {key}", record.partition(), record.offset())
-}
-
-/// The facts in words, of one service or of the relay, or of everyone.
-fn facts(history: &History) -> Vec<String> {
-    history.facts().map(|(_, fact)| in_words(fact)).collect()
-}
-
-fn in_words(fact: &Fact) -> String {
-    let what = match &fact.seen {
-        Seen::Produced { topic, partition, .. } => format!("produced {topic}/{partition}"),
-        Seen::Published { topic, partition, copy, .. } => {
-            format!("published {topic}/{partition} copy {copy}")
-        }
-        Seen::Delivered { topic, partition, offset, .. } => format!("delivered {topic}/{partition}@{offset}"),
-        Seen::OffsetCommitted { group, topic, partition, offset } => {
-            format!("committed {group} {topic}/{partition}@{offset}")
-        }
-        other => format!("{other:?}"),
-    };
-    format!("{}: {what} [{}]", fact.service.as_deref().unwrap_or("-"), fact.about.join(" "))
-}
-
-fn fault(action: FaultAction, service: Option<&str>, verb: Verb, nth: u32, edge: Edge) -> Fault {
-    let fact = FactKind { verb, of: "order-events".to_owned() };
-    let at = Trigger { service: service.map(str::to_owned), fact, about: "o1".to_owned(), nth, edge };
-    Fault { action, at }
+impl DerefMut for Stage {
+    fn deref_mut(&mut self) -> &mut kafka_stage::Stage {
+        &mut self.stage
+    }
 }
 
 fn topic() -> String {
@@ -366,7 +240,7 @@ async fn a_dropped_seam_leaves_no_connection_behind() {
     let producer = stage.producer("orders", &[]).await;
     send(&producer, "order-events", 0, "o1").await;
     assert!(!stage.broker.peers().is_empty());
-    drop(stage.seam);
+    drop(stage.stage);
     let closed = async {
         while !stage.broker.peers().is_empty() || tokio::net::TcpStream::connect(address).await.is_ok() {
             tokio::task::yield_now().await;

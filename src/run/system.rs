@@ -112,10 +112,10 @@ impl System {
 
     async fn begin(&mut self, progress: &mut impl FnMut(&str)) -> Result<(), RunError> {
         progress("preparing the world");
-        if let Some(broker) = self.world.brokers().first().filter(|_| self.spec.needs_kafka()) {
+        if self.spec.needs_kafka() && !self.world.brokers().is_empty() {
             self.world.forget_records();
-            let topics = mediated(&self.spec);
-            self.kafka = Some(Arc::new(KafkaSeam::start(*broker, &topics, self.conductor.clone()).await?));
+            let (brokers, topics) = (self.world.brokers(), mediated(&self.spec));
+            self.kafka = Some(Arc::new(KafkaSeam::start(brokers, &topics, self.conductor.clone()).await?));
         }
         if let Some(access) = self.world.postgres() {
             for (name, database) in &self.spec.databases {

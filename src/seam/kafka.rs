@@ -8,36 +8,44 @@
 //! Facts: produced, published, delivered, offset committed; a record is `produced` before it is `published`
 //! before it is `delivered`, in the history as in life. A topic is mediated for the whole run or not at all:
 //! to change it under a producer would break the numbering of its records.
-//! One broker so far; a cluster needs a listener per broker, and the leaders of held topics aligned.
+//!
+//! Each broker of a cluster has a listener of its own, for each service. The partitions of a held topic are led by
+//! the brokers that lead those of its topic, so that a producer's request is renamed and goes where it went.
 
+mod aborted;
 mod addresses;
-mod admin;
 mod batch;
 mod client;
+mod cluster;
+mod eviction;
 mod fetch;
 mod groups;
 mod ledger;
 mod link;
+mod listeners;
 mod produce;
 mod relay;
 mod shared;
+mod topics;
+mod transactions;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::future::try_join_all;
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tokio_util::task::TaskTracker;
 
 use super::Conductor;
 use client::Client;
-use link::{HARNESS, Link};
+use cluster::Cluster;
+use link::HARNESS;
+use listeners::Listeners;
 use relay::Relay;
-use shared::{Shared, held_name};
+use shared::{Shared, held_name, real_name};
 
 pub use client::ClientError;
 pub use ledger::{Lag, Partition, Readiness, Unsettled};
@@ -59,9 +67,6 @@ pub enum SeamError {
     /// The broker did not do its part.
     #[error(transparent)]
     Broker(#[from] ClientError),
-    /// More brokers than the seam can stand before.
-    #[error("the cluster has {0} brokers; the seam stands before one")]
-    SeveralBrokers(usize),
 }
 
 /// All listeners, links and relays of one world; dropping it ends every task and closes every socket.
@@ -69,33 +74,20 @@ pub enum SeamError {
 pub struct KafkaSeam {
     shared: Arc<Shared>,
     topics: Vec<MediatedTopic>,
-    listeners: Mutex<HashMap<String, Listener>>,
+    listeners: Mutex<HashMap<String, Arc<Listeners>>>,
     relays: Mutex<JoinSet<()>>,
     ended: CancellationToken,
     _end: DropGuard,
 }
 
-/// Where a service finds the broker.
-#[derive(Debug)]
-struct Listener {
-    address: SocketAddr,
-    links: Arc<Mutex<Links>>,
-}
-
-/// The links of one life of a service.
-#[derive(Debug)]
-struct Links {
-    token: CancellationToken,
-    tasks: TaskTracker,
-}
-
 impl KafkaSeam {
-    /// Makes the topics and their held topics, those that are not there yet, and starts the relay.
+    /// Makes the topics and their held topics, those that are not there yet, and starts the relay. One address is
+    /// enough to find a whole cluster.
     ///
     /// # Errors
-    /// The broker is not there, refuses the topics, or is not alone.
+    /// No broker is there, or one refuses the topics.
     pub async fn start(
-        upstream: SocketAddr,
+        bootstrap: &[SocketAddr],
         topics: &[MediatedTopic],
         conductor: Conductor,
     ) -> Result<KafkaSeam, SeamError> {
@@ -103,28 +95,25 @@ impl KafkaSeam {
         let mediated = mediated.map(|topic| (topic.name.clone(), topic.partitions)).collect();
         let ended = CancellationToken::new();
         let seam = KafkaSeam {
-            shared: Arc::new(Shared::new(upstream, conductor, mediated)),
+            shared: Arc::new(Shared::new(Cluster::new(bootstrap), conductor, mediated)),
             topics: topics.to_vec(),
             listeners: Mutex::default(),
             relays: Mutex::default(),
             _end: ended.clone().drop_guard(),
             ended,
         };
-        let mut client = Client::connect(upstream).await?;
-        let brokers = admin::describe(&mut client, std::iter::empty()).await?.brokers.len();
-        if brokers > 1 {
-            return Err(SeamError::SeveralBrokers(brokers));
-        }
-        seam.set_up(&mut client).await?;
+        let mut client = Client::connect(&seam.shared.cluster, None).await?;
+        seam.shared.cluster.learn(&client.describe(std::iter::empty()).await?.brokers);
+        seam.set_up().await?;
         Ok(seam)
     }
 
-    /// The address at which a service finds the broker: a port of 127.0.0.1, the same as long as the seam lives.
+    /// The address at which a service finds the brokers: a port of 127.0.0.1, the same as long as the seam lives.
     ///
     /// # Errors
     /// No port is free.
     pub async fn listen(&self, service: &str) -> io::Result<SocketAddr> {
-        self.listen_as(service, Some(service.into())).await
+        self.listeners(service, Some(service.into())).address(None)
     }
 
     /// The same for the harness itself; its records go the way of all records, and their facts have no service.
@@ -132,33 +121,20 @@ impl KafkaSeam {
     /// # Errors
     /// No port is free.
     pub async fn listen_for_harness(&self) -> io::Result<SocketAddr> {
-        self.listen_as(HARNESS, None).await
+        self.listeners(HARNESS, None).address(None)
     }
 
-    async fn listen_as(&self, name: &str, service: Option<Arc<str>>) -> io::Result<SocketAddr> {
-        if let Some(listener) = lock(&self.listeners).get(name) {
-            return Ok(listener.address);
-        }
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = socket.local_addr()?;
-        let links = Arc::new(Mutex::new(Links::new(&self.ended)));
-        let accepting =
-            accept(Arc::clone(&self.shared), service, socket, Arc::clone(&links), self.ended.clone());
-        tokio::spawn(accepting);
-        lock(&self.listeners).insert(name.to_owned(), Listener { address, links });
-        Ok(address)
+    fn listeners(&self, name: &str, service: Option<Arc<str>>) -> Arc<Listeners> {
+        let mut listeners = lock(&self.listeners);
+        let new = || Arc::new(Listeners::new(Arc::clone(&self.shared), service, &self.ended));
+        Arc::clone(listeners.entry(name.to_owned()).or_insert_with(new))
     }
 
-    /// Closes all links of a killed service, to the broker too; what it sent and nobody read is discarded.
+    /// Closes all links of a killed service, to the brokers too; what it sent and nobody read is discarded.
     pub async fn disconnect(&self, service: &str) {
-        let former = lock(&self.listeners).get(service).map(|listener| {
-            let mut links = lock(&listener.links);
-            std::mem::replace(&mut *links, Links::new(&self.ended))
-        });
-        if let Some(former) = former {
-            former.token.cancel();
-            former.tasks.close();
-            former.tasks.wait().await;
+        let listeners = lock(&self.listeners).get(service).cloned();
+        if let Some(listeners) = listeners {
+            listeners.disconnect().await;
         }
     }
 
@@ -177,9 +153,8 @@ impl KafkaSeam {
     }
 
     async fn evict_members(&self, service: &str, members: &[ledger::Member]) -> Result<(), ClientError> {
-        let mut client = Client::connect(self.shared.upstream).await?;
         for member in members {
-            admin::leave(&mut client, member).await?;
+            eviction::leave(&self.shared.cluster, member).await?;
             self.shared.ledger().left(service, &member.group, &member.id);
             self.shared.conductor.stir();
         }
@@ -218,8 +193,8 @@ impl KafkaSeam {
     /// # Errors
     /// The broker is not there, or refuses.
     pub async fn clear(&self) -> Result<(), SeamError> {
-        let mut client = self.remove().await?;
-        self.set_up(&mut client).await
+        self.remove().await?;
+        self.set_up().await
     }
 
     /// Leaves the broker as it was found: without the topics and the groups that were seen. The services must be stopped.
@@ -227,10 +202,10 @@ impl KafkaSeam {
     /// # Errors
     /// The broker is not there, or refuses.
     pub async fn end(&self) -> Result<(), SeamError> {
-        self.remove().await.map(drop)
+        self.remove().await
     }
 
-    async fn remove(&self) -> Result<Client, SeamError> {
+    async fn remove(&self) -> Result<(), SeamError> {
         let mut relays = std::mem::take(&mut *lock(&self.relays));
         relays.shutdown().await;
         let services = self.shared.ledger().services();
@@ -238,70 +213,35 @@ impl KafkaSeam {
             self.disconnect(service).await;
             self.evict(service).await;
         }
-        let mut client = Client::connect(self.shared.upstream).await?;
         let groups = self.shared.ledger().groups();
-        admin::delete_groups(&mut client, &groups).await?;
-        admin::delete_topics(&mut client, &self.all_topics()).await?;
+        let deleted = groups.iter().map(|group| eviction::delete_group(&self.shared.cluster, group));
+        try_join_all(deleted).await?;
+        let all = [self.real_topics(), self.held_topics()].concat();
+        topics::delete_topics(&self.shared.cluster, &all).await?;
         self.shared.ledger().clear();
-        Ok(client)
-    }
-
-    /// Topics and held topics, with the number of their partitions.
-    fn all_topics(&self) -> Vec<(String, i32)> {
-        let real = self.topics.iter().map(|topic| (topic.name.clone(), topic.partitions));
-        let held = self.shared.mediated.iter().map(|(topic, partitions)| (held_name(topic), *partitions));
-        real.chain(held).collect()
-    }
-
-    async fn set_up(&self, client: &mut Client) -> Result<(), SeamError> {
-        admin::create_topics(client, &self.all_topics()).await?;
-        for (topic, partitions) in &self.shared.mediated {
-            for partition in 0..*partitions {
-                // Records of an earlier run were relayed by that run.
-                let next = admin::end(client, &held_name(topic), partition).await?;
-                let relay = Relay::new(Arc::clone(&self.shared), (topic.clone(), partition), next);
-                lock(&self.relays).spawn(relay.run());
-            }
-        }
         Ok(())
     }
-}
 
-impl Links {
-    fn new(ended: &CancellationToken) -> Links {
-        Links { token: ended.child_token(), tasks: TaskTracker::new() }
+    /// Topics, with the number of their partitions.
+    fn real_topics(&self) -> Vec<(String, i32)> {
+        self.topics.iter().map(|topic| (topic.name.clone(), topic.partitions)).collect()
     }
-}
 
-async fn accept(
-    shared: Arc<Shared>,
-    service: Option<Arc<str>>,
-    socket: TcpListener,
-    links: Arc<Mutex<Links>>,
-    ended: CancellationToken,
-) {
-    loop {
-        let accepted = tokio::select! {
-            accepted = socket.accept() => accepted,
-            () = ended.cancelled() => return,
-        };
-        let (stream, _) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // No file descriptor is free; the next attempt finds one when a link ends.
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-                continue;
-            }
-        };
-        let seam = match socket.local_addr() {
-            Ok(address) => address,
-            Err(_) => return,
-        };
-        let link = Link { shared: Arc::clone(&shared), service: service.clone(), seam };
-        let links = lock(&links);
-        let token = links.token.clone();
-        links.tasks.spawn(async move { token.run_until_cancelled(link.run(stream)).await });
+    /// Held topics, with the number of their partitions.
+    fn held_topics(&self) -> Vec<(String, i32)> {
+        self.shared.mediated.iter().map(|(topic, partitions)| (held_name(topic), *partitions)).collect()
+    }
+
+    async fn set_up(&self) -> Result<(), SeamError> {
+        let held = self.held_topics();
+        topics::create_topics(&self.shared.cluster, &self.real_topics(), &held).await?;
+        // Records of an earlier run were relayed by that run.
+        for ((topic, partition), next) in topics::ends(&self.shared.cluster, &held).await? {
+            let Some(topic) = real_name(&topic) else { continue };
+            let relay = Relay::new(Arc::clone(&self.shared), (topic.to_owned(), partition), next);
+            lock(&self.relays).spawn(relay.run());
+        }
+        Ok(())
     }
 }
 

@@ -68,8 +68,9 @@ fn newest(key: ApiKey) -> i16 {
         ApiKey::ListOffsets | ApiKey::CreateTopics => 7,
         ApiKey::FindCoordinator | ApiKey::DeleteTopics => 6,
         ApiKey::SyncGroup | ApiKey::LeaveGroup | ApiKey::DescribeGroups | ApiKey::ListGroups => 5,
-        ApiKey::Heartbeat | ApiKey::ApiVersions | ApiKey::InitProducerId | ApiKey::DescribeConfigs => 4,
-        ApiKey::CreatePartitions => 3,
+        ApiKey::InitProducerId | ApiKey::TxnOffsetCommit | ApiKey::EndTxn => 5,
+        ApiKey::Heartbeat | ApiKey::ApiVersions | ApiKey::DescribeConfigs => 4,
+        ApiKey::CreatePartitions | ApiKey::AddPartitionsToTxn => 3,
         _ => 2,
     }
 }

@@ -110,9 +110,15 @@ impl Container {
         container
     }
 
-    fn until_it_says(&self, words: &str) {
+    /// Waits until its log contains these words.
+    pub fn until_it_says(&self, words: &str) {
+        self.until_it_says_again(words, 1);
+    }
+
+    /// Waits until its log contains these words so many times.
+    pub fn until_it_says_again(&self, words: &str, times: usize) {
         let limit = Instant::now() + PATIENCE;
-        while !self.log().contains(words) {
+        while self.log().matches(words).count() < times {
             assert!(Instant::now() < limit, "{}", self.log());
             std::thread::sleep(Duration::from_millis(50));
         }

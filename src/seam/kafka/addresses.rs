@@ -10,6 +10,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
+use super::cluster::Cluster;
 use super::shared::real_name;
 use crate::wire::{Head, Malformed, decode_response, encode};
 
@@ -38,10 +39,11 @@ const ALLOWED: &[(ApiKey, i16)] = &[
     (ApiKey::DeleteRecords, 2),
     (ApiKey::InitProducerId, 5),
     (ApiKey::OffsetForLeaderEpoch, 4),
-    (ApiKey::AddPartitionsToTxn, 5),
+    // From 4 on it is for brokers among themselves.
+    (ApiKey::AddPartitionsToTxn, 3),
     (ApiKey::AddOffsetsToTxn, 4),
-    (ApiKey::EndTxn, 4),
-    (ApiKey::TxnOffsetCommit, 4),
+    (ApiKey::EndTxn, 5),
+    (ApiKey::TxnOffsetCommit, 5),
     (ApiKey::DescribeConfigs, 4),
     (ApiKey::AlterConfigs, 2),
     (ApiKey::IncrementalAlterConfigs, 1),
@@ -91,15 +93,20 @@ pub fn versions(frame: Bytes, head: Head) -> Result<Bytes, Malformed> {
     encode(&header, &body, head.version)
 }
 
-/// Which brokers and topics there are: one broker, the seam itself, and no held topics.
+/// Which brokers and topics there are: every broker at its address here, and no held topics.
 ///
 /// # Errors
-/// The response cannot be read.
-pub fn metadata(frame: &Bytes, head: Head, seam: SocketAddr) -> Result<Bytes, Malformed> {
+/// The response cannot be read, or there is no port for a broker.
+pub fn metadata(
+    frame: &Bytes,
+    head: Head,
+    cluster: &Cluster,
+    address_of: impl Fn(i32) -> Result<SocketAddr, Malformed>,
+) -> Result<Bytes, Malformed> {
     let (header, mut body) = decode_response::<MetadataRequest>(frame, head.version)?;
+    cluster.learn(&body.brokers);
     for broker in &mut body.brokers {
-        broker.host = StrBytes::from_string(seam.ip().to_string());
-        broker.port = i32::from(seam.port());
+        (broker.host, broker.port) = host_and_port(address_of(broker.node_id.0)?);
     }
     body.topics.retain(|topic| topic.name.as_ref().is_none_or(|name| real_name(name).is_none()));
     let known = body.brokers.iter().any(|broker| broker.node_id == body.controller_id);
@@ -109,29 +116,38 @@ pub fn metadata(frame: &Bytes, head: Head, seam: SocketAddr) -> Result<Bytes, Ma
     encode(&header, &body, head.version)
 }
 
-/// Who coordinates a group: the seam.
+/// Which broker coordinates a group.
 ///
 /// # Errors
-/// The response cannot be read.
-pub fn coordinator(frame: &Bytes, head: Head, seam: SocketAddr) -> Result<Bytes, Malformed> {
+/// The response cannot be read, or there is no port for a broker.
+pub fn coordinator(
+    frame: &Bytes,
+    head: Head,
+    address_of: impl Fn(i32) -> Result<SocketAddr, Malformed>,
+) -> Result<Bytes, Malformed> {
     let (header, mut body) = decode_response::<FindCoordinatorRequest>(frame, head.version)?;
-    let (host, port) = (StrBytes::from_string(seam.ip().to_string()), i32::from(seam.port()));
     if head.version < 4 {
         if body.error_code == 0 {
-            (body.host, body.port) = (host, port);
+            (body.host, body.port) = host_and_port(address_of(body.node_id.0)?);
         }
     } else {
         for found in body.coordinators.iter_mut().filter(|found| found.error_code == 0) {
-            (found.host, found.port) = (host.clone(), port);
+            (found.host, found.port) = host_and_port(address_of(found.node_id.0)?);
         }
     }
     encode(&header, &body, head.version)
 }
 
+/// An address as the protocol writes it.
+pub fn host_and_port(address: SocketAddr) -> (StrBytes, i32) {
+    (StrBytes::from_string(address.ip().to_string()), i32::from(address.port()))
+}
+
 #[cfg(test)]
 mod tests {
-    use kafka_protocol::messages::MetadataResponse;
+    use kafka_protocol::messages::find_coordinator_response::Coordinator;
     use kafka_protocol::messages::metadata_response::{MetadataResponseBroker, MetadataResponseTopic};
+    use kafka_protocol::messages::{FindCoordinatorResponse, MetadataResponse};
 
     use super::*;
     use crate::seam::kafka::shared::held_name;
@@ -139,6 +155,10 @@ mod tests {
 
     fn head(version: i16) -> Head {
         Head { api: None, api_number: 0, version, correlation: 5 }
+    }
+
+    fn at_4700(broker: i32) -> Result<SocketAddr, Malformed> {
+        Ok(SocketAddr::from(([127, 0, 0, 1], 4700 + u16::try_from(broker).unwrap())))
     }
 
     #[test]
@@ -150,11 +170,27 @@ mod tests {
                 .with_controller_id((-1).into())
                 .with_topics(vec![topic("orders"), topic(&held_name("orders"))]);
             let frame = encode(&ResponseHeader::default(), &body, version).unwrap();
-            let frame = metadata(&frame, head(version), "127.0.0.1:4711".parse().unwrap()).unwrap();
+            let frame = metadata(&frame, head(version), &Cluster::new(&[]), at_4700).unwrap();
             let (_, told) = decode_response::<MetadataRequest>(&frame, version).unwrap();
-            assert_eq!((told.brokers[0].host.as_str(), told.brokers[0].port), ("127.0.0.1", 4711));
+            assert_eq!((told.brokers[0].host.as_str(), told.brokers[0].port), ("127.0.0.1", 4704));
             assert_eq!(told.controller_id.0, 4);
             assert_eq!(told.topics.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_coordinator_is_found_at_its_address_here() {
+        for version in [1, 3, 4, 6] {
+            let found = Coordinator::default().with_node_id(2.into()).with_host("elsewhere".into());
+            let body = match version {
+                ..4 => FindCoordinatorResponse::default().with_node_id(2.into()).with_port(9092),
+                _ => FindCoordinatorResponse::default().with_coordinators(vec![found]),
+            };
+            let frame = encode(&ResponseHeader::default(), &body, version).unwrap();
+            let frame = coordinator(&frame, head(version), at_4700).unwrap();
+            let (_, told) = decode_response::<FindCoordinatorRequest>(&frame, version).unwrap();
+            let port = told.coordinators.first().map_or(told.port, |found| found.port);
+            assert_eq!(port, 4702, "{version}");
         }
     }
 

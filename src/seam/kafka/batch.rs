@@ -26,6 +26,8 @@ pub struct Batch {
     pub control: bool,
     /// Written in a transaction.
     pub transactional: bool,
+    /// Id of the producer.
+    pub producer: i64,
     /// Its records.
     pub records: Vec<Record>,
 }
@@ -107,6 +109,7 @@ impl Batch {
             end: base_offset.saturating_add(i64::from(last_delta)).saturating_add(1),
             control: attributes & 32 != 0,
             transactional: attributes & 16 != 0,
+            producer: (&raw[43..51]).get_i64(),
             records,
             body,
             raw,

@@ -3,22 +3,35 @@
 //! Not librdkafka: the relay stands on the path of every event, must pass records on to the byte, and must
 //! begin anew between two cases within a millisecond.
 
-use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    BrokerId, FetchRequest, InitProducerIdRequest, ListOffsetsRequest, ProduceRequest, RequestHeader,
+    BrokerId, FetchRequest, FindCoordinatorRequest, InitProducerIdRequest, ListOffsetsRequest,
+    MetadataRequest, MetadataResponse, ProduceRequest, RequestHeader,
 };
 use kafka_protocol::protocol::{Request, StrBytes};
 use thiserror::Error;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
+use super::aborted::{Aborted, READ_COMMITTED};
 use super::batch::Sequence;
+use super::cluster::Cluster;
 use crate::wire::{self, Closed, Frames, Malformed, name};
+
+/// No broker thinks longer about a request; one that is frozen must not freeze the harness.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// How often a request is repeated that a broker needs time for, and the pause before; 10 s in all.
+pub const ATTEMPTS: usize = 1_000;
+/// The pause before a request is repeated.
+pub const PAUSE: Duration = Duration::from_millis(10);
 
 /// The broker did not do what it was asked for.
 #[derive(Debug, Error)]
@@ -64,21 +77,68 @@ pub struct Client {
 /// What a fetch of one partition gave.
 #[derive(Debug)]
 pub struct Fetched {
-    /// Its batches, possibly none.
+    /// Its batches, possibly none, and none of a transaction that is still open.
     pub records: Bytes,
+    /// Which of them belong to transactions that were aborted.
+    pub aborted: Aborted,
     /// Offset behind the last record that exists.
     pub end: i64,
 }
 
 impl Client {
-    /// Connects.
+    /// Connects to a broker; to any, if none is named.
     ///
     /// # Errors
-    /// Nobody listens there.
-    pub async fn connect(broker: SocketAddr) -> Result<Client, ClientError> {
-        let stream = TcpStream::connect(broker).await?;
-        stream.set_nodelay(true)?;
+    /// It does not answer.
+    pub async fn connect(cluster: &Cluster, broker: Option<i32>) -> Result<Client, ClientError> {
+        let stream = cluster.connect(broker).await?;
         Ok(Client { frames: Frames::new(stream), correlation: 0 })
+    }
+
+    /// Connects to the broker that leads a partition.
+    ///
+    /// # Errors
+    /// No broker answers, or there is no leader at present.
+    pub async fn to_leader(cluster: &Cluster, topic: &str, partition: i32) -> Result<Client, ClientError> {
+        let mut client = Client::connect(cluster, None).await?;
+        if cluster.is_alone() {
+            return Ok(client);
+        }
+        let described = client.describe(std::iter::once(topic)).await?;
+        cluster.learn(&described.brokers);
+        let mut parts = described.topics.iter().flat_map(|topic| &topic.partitions);
+        let leader = parts.find(|part| part.partition_index == partition).map(|part| part.leader_id.0);
+        let leader = leader.filter(|leader| *leader >= 0);
+        let leader = leader.ok_or(ClientError::Refused(ResponseError::LeaderNotAvailable))?;
+        Client::connect(cluster, Some(leader)).await
+    }
+
+    /// Connects to the broker that coordinates a group.
+    ///
+    /// # Errors
+    /// No broker answers, or there is no coordinator at present.
+    pub async fn to_coordinator(cluster: &Cluster, group: &str) -> Result<Client, ClientError> {
+        let mut client = Client::connect(cluster, None).await?;
+        if cluster.is_alone() {
+            return Ok(client);
+        }
+        let key = StrBytes::from_string(group.to_owned());
+        let found = client.call(3, &FindCoordinatorRequest::default().with_key(key)).await?;
+        accepted(found.error_code)?;
+        Client::connect(cluster, Some(found.node_id.0)).await
+    }
+
+    /// Connects to the broker that makes and deletes topics.
+    ///
+    /// # Errors
+    /// No broker answers.
+    pub async fn to_controller(cluster: &Cluster) -> Result<Client, ClientError> {
+        let mut client = Client::connect(cluster, None).await?;
+        if cluster.is_alone() {
+            return Ok(client);
+        }
+        let described = client.describe(std::iter::empty()).await?;
+        Client::connect(cluster, Some(described.controller_id.0)).await
     }
 
     /// Sends a request and waits for its response; whether that says "error" is for the caller to see.
@@ -94,10 +154,25 @@ impl Client {
             .with_client_id(Some(StrBytes::from_static_str("steadfast")));
         let message = wire::encode(&header, request, version)?;
         wire::write(self.frames.stream(), &message).await?;
-        let answer = self.frames.next().await?;
+        let answer = timeout(LIMIT, self.frames.next()).await.map_err(std::io::Error::from)??;
         let answer = answer.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::UnexpectedEof))?;
         wire::is_answer(&answer, self.correlation)?;
         Ok(wire::decode_response::<R>(&answer, version)?.1)
+    }
+
+    /// What the broker says of these topics, and of all brokers.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn describe(
+        &mut self,
+        topics: impl Iterator<Item = &str>,
+    ) -> Result<MetadataResponse, ClientError> {
+        let topics = topics.map(|topic| MetadataRequestTopic::default().with_name(Some(name(topic))));
+        let request = MetadataRequest::default()
+            .with_topics(Some(topics.collect()))
+            .with_allow_auto_topic_creation(false);
+        self.call(8, &request).await
     }
 
     /// A producer id, so that the broker appends a repeated batch once.
@@ -152,7 +227,7 @@ impl Client {
             .with_max_wait_ms(wait_ms)
             .with_min_bytes(1)
             .with_max_bytes(8 << 20)
-            .with_isolation_level(1)
+            .with_isolation_level(READ_COMMITTED)
             .with_session_epoch(-1)
             .with_topics(vec![topic]);
         let response = self.call(11, &request).await?;
@@ -161,7 +236,11 @@ impl Client {
             response.responses.into_iter().next().and_then(|topic| topic.partitions.into_iter().next());
         let answer = answer.ok_or_else(|| Malformed::new("no answer for the partition"))?;
         accepted(answer.error_code)?;
-        Ok(Fetched { records: answer.records.unwrap_or_default(), end: answer.high_watermark })
+        Ok(Fetched {
+            aborted: Aborted::new(answer.aborted_transactions.as_deref()),
+            records: answer.records.unwrap_or_default(),
+            end: answer.high_watermark,
+        })
     }
 
     /// The offset that the next record of a partition will get.
@@ -178,6 +257,17 @@ impl Client {
         let answer = answer.ok_or_else(|| Malformed::new("no answer for the partition"))?;
         accepted(answer.error_code)?;
         Ok(answer.offset)
+    }
+}
+
+/// The result, except that this error is fine.
+///
+/// # Errors
+/// Any other.
+pub fn except(fine: ResponseError, result: Result<(), ClientError>) -> Result<(), ClientError> {
+    match result {
+        Err(ClientError::Refused(error)) if error == fine => Ok(()),
+        result => result,
     }
 }
 

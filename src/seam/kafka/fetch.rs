@@ -13,6 +13,7 @@ use kafka_protocol::messages::{FetchRequest, FetchResponse, ResponseHeader};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use super::aborted::Aborted;
 use super::batch::{Batch, Record};
 use super::ledger::Partition;
 use super::link::{Exchange, Link, Reply, Step};
@@ -137,8 +138,11 @@ impl Walk<'_> {
         data: &PartitionData,
     ) -> Result<Kept, Malformed> {
         let records = data.records.clone().unwrap_or_default();
+        // For a client that reads uncommitted, the list is empty.
+        let mut aborted = Aborted::new(data.aborted_transactions.as_deref());
         let batches = Batch::all(&records)?;
-        self.note_end(partition, &batches, data.high_watermark);
+        let unseen: Vec<bool> = batches.iter().map(|batch| aborted.covers(batch) || batch.control).collect();
+        self.note_end(partition, &batches, &unseen, data.high_watermark);
         if records.is_empty() {
             return Ok(Kept::All);
         }
@@ -146,7 +150,7 @@ impl Walk<'_> {
         if self.cut || held {
             return Ok(Kept::Some(Bytes::new()));
         }
-        for (place, batch) in batches.iter().enumerate().filter(|(_, batch)| !batch.control) {
+        for (place, batch) in batches.iter().enumerate().filter(|(place, _)| !unseen[*place]) {
             for (index, record) in
                 batch.records.iter().enumerate().filter(|(_, record)| record.offset >= from)
             {
@@ -193,13 +197,13 @@ impl Walk<'_> {
         Passage::Passed
     }
 
-    /// The end of a partition counts data only: transaction markers at its end are never given to anyone.
-    fn note_end(&self, partition: &Partition, batches: &[Batch], high_watermark: i64) {
-        let whole = batches.last().is_some_and(|last| last.end >= high_watermark);
-        let data = batches.iter().rev().find(|batch| !batch.control).map(|batch| batch.end);
-        let end = if whole { data } else { Some(high_watermark) };
-        if let Some(end) = end {
-            self.link.shared.ledger().end(partition, end);
+    /// Transaction markers, and what was aborted, are never given to anyone: nobody will commit behind them.
+    fn note_end(&self, partition: &Partition, batches: &[Batch], unseen: &[bool], high_watermark: i64) {
+        let mut ledger = self.link.shared.ledger();
+        ledger.high_watermark(partition, high_watermark);
+        let seen = batches.iter().zip(unseen).rev().find(|(_, unseen)| !**unseen);
+        if let Some((last, _)) = seen {
+            ledger.end(partition, last.end);
         }
     }
 }

@@ -13,12 +13,14 @@ use crate::history::{Fact, Seen};
 use crate::seam::Ruling;
 use crate::wire::{Head, Malformed, decode_assignment, decode_request, decode_response};
 
-/// What is remembered of an OffsetCommit until its response.
+/// An offset that is about to be committed.
 #[derive(Debug)]
-pub struct Commit {
+pub struct Committing {
     group: String,
-    /// What is committed, and the fact that it is if it advances.
-    offsets: Vec<(Partition, i64, Option<Fact>)>,
+    partition: Partition,
+    offset: i64,
+    /// The fact that it is committed, if it advances.
+    pub fact: Option<Fact>,
 }
 
 /// A member asks to join.
@@ -113,50 +115,61 @@ pub fn left(link: &Link, frame: Bytes, group: &str, members: &[String]) -> Reply
 /// A commit before it is passed on.
 pub async fn commit(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
     let (_, body) = decode_request::<OffsetCommitRequest>(&frame, head.version)?;
-    let group = body.group_id.to_string();
     let mut offsets = Vec::new();
     for topic in &body.topics {
         for part in &topic.partitions {
             let partition = (topic.name.to_string(), part.partition_index);
-            let offset = part.committed_offset;
-            let about = link.shared.ledger().advance(link.name(), &group, &partition, offset);
-            let fact = about.map(|about| {
-                let (topic, partition) = partition.clone();
-                let seen = Seen::OffsetCommitted { group: group.clone(), topic, partition, offset };
-                Fact { service: link.service.as_deref().map(str::to_owned), about, seen }
-            });
-            offsets.push((partition, offset, fact));
+            offsets.push(committing(link, &body.group_id, partition, part.committed_offset));
         }
     }
-    let facts: Vec<&Fact> = offsets.iter().filter_map(|(_, _, fact)| fact.as_ref()).collect();
+    let facts: Vec<&Fact> = offsets.iter().filter_map(|offset| offset.fact.as_ref()).collect();
     if arrive_together(&link.shared.conductor, &facts).await {
         return Ok(Step::Close);
     }
-    Ok(Step::Forward(frame, Exchange::Commit(Commit { group, offsets })))
+    Ok(Step::Forward(frame, Exchange::Commit(offsets)))
+}
+
+/// An offset that a service commits for a group.
+pub fn committing(link: &Link, group: &str, partition: Partition, offset: i64) -> Committing {
+    let about = link.shared.ledger().advance(link.name(), group, &partition, offset);
+    let fact = about.map(|about| {
+        let (topic, partition) = partition.clone();
+        let seen = Seen::OffsetCommitted { group: group.to_owned(), topic, partition, offset };
+        Fact { service: link.service.as_deref().map(str::to_owned), about, seen }
+    });
+    Committing { group: group.to_owned(), partition, offset, fact }
 }
 
 /// A commit that the broker has answered.
-pub fn committed(link: &Link, frame: Bytes, head: Head, commit: Commit) -> Result<Reply, Malformed> {
+pub fn committed(
+    link: &Link,
+    frame: Bytes,
+    head: Head,
+    mut offsets: Vec<Committing>,
+) -> Result<Reply, Malformed> {
     let (_, body) = decode_response::<OffsetCommitRequest>(&frame, head.version)?;
     let accepted = |partition: &Partition| {
         let topic = body.topics.iter().find(|topic| topic.name.as_str() == partition.0);
         let mut parts = topic.into_iter().flat_map(|topic| &topic.partitions);
         parts.any(|part| part.partition_index == partition.1 && part.error_code == 0)
     };
+    offsets.retain(|offset| accepted(&offset.partition));
+    Ok(accept(link, frame, offsets))
+}
+
+/// The broker has accepted these offsets, as this frame says.
+pub fn accept(link: &Link, frame: Bytes, offsets: Vec<Committing>) -> Reply {
     let mut after = Ruling::default();
-    for (partition, offset, fact) in commit.offsets {
-        if !accepted(&partition) {
-            continue;
-        }
-        link.shared.ledger().committed(&commit.group, &partition, offset);
+    for Committing { group, partition, offset, fact } in offsets {
+        link.shared.ledger().committed(&group, &partition, offset);
         if let Some(fact) = fact {
             let ruling = link.shared.conductor.passed(fact);
             after.hold = ruling.hold.or(after.hold);
             after.stop = ruling.stop.or(after.stop);
         }
     }
-    Ok(match after.stop {
+    match after.stop {
         Some(stop) => Reply { bytes: None, hold: None, stop: Some(stop) },
         None => Reply { bytes: Some(frame), hold: after.hold, stop: None },
-    })
+    }
 }

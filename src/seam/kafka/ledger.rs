@@ -81,11 +81,26 @@ struct Backlog {
     busy: Option<Busy>,
 }
 
+/// A transaction that is neither committed nor aborted yet.
+#[derive(Debug)]
+pub struct Transaction {
+    /// Group, partition and offset of what will be committed with it.
+    pub offsets: Vec<(String, Partition, i64)>,
+    /// The offset behind what it wrote, by partition.
+    written: HashMap<Partition, i64>,
+    _busy: Busy,
+}
+
 /// The books of one world.
 #[derive(Debug, Default)]
 pub struct Ledger {
     services: HashMap<String, Service>,
+    /// Behind the last record that clients are given.
     ends: HashMap<Partition, i64>,
+    /// Behind the last thing of any kind: markers, and records of aborted and open transactions, too.
+    high_watermarks: HashMap<Partition, i64>,
+    /// By service, and id that the service gave it.
+    transactions: HashMap<(String, String), Transaction>,
     committed: HashMap<(String, Partition), i64>,
     backlogs: HashMap<Partition, Backlog>,
     groups: BTreeSet<String>,
@@ -146,6 +161,8 @@ impl Ledger {
 
     /// A new start of the service: nothing is known of it but what it was given before.
     pub fn forget(&mut self, service: &str) {
+        // What is still open the broker aborts; until then nobody is given what lies behind it.
+        self.transactions.retain(|(owner, _), _| owner != service);
         if let Some(service) = self.services.get_mut(service) {
             let delivered = std::mem::take(&mut service.delivered);
             let held = std::mem::take(&mut service.held);
@@ -182,9 +199,41 @@ impl Ledger {
         *known = end.max(*known);
     }
 
+    /// The broker has something up to this offset, which need not be for clients.
+    pub fn high_watermark(&mut self, partition: &Partition, high_watermark: i64) {
+        let known = self.high_watermarks.entry(partition.clone()).or_insert(high_watermark);
+        *known = high_watermark.max(*known);
+    }
+
     /// The highest end that was seen.
     pub fn known_end(&self, partition: &Partition) -> Option<i64> {
-        self.ends.get(partition).copied()
+        self.ends.get(partition).max(self.high_watermarks.get(partition)).copied()
+    }
+
+    /// The open transaction of this id, which may begin now.
+    pub fn transaction(&mut self, service: &str, id: &str, busy: impl FnOnce() -> Busy) -> &mut Transaction {
+        let new = || Transaction { offsets: Vec::new(), written: HashMap::new(), _busy: busy() };
+        self.transactions.entry((service.to_owned(), id.to_owned())).or_insert_with(new)
+    }
+
+    /// A transaction has written up to this offset. One that has ended in the meantime was aborted.
+    pub fn written(&mut self, service: &str, id: &str, partition: &Partition, end: i64) {
+        if let Some(transaction) = self.transactions.get_mut(&(service.to_owned(), id.to_owned())) {
+            let known = transaction.written.entry(partition.clone()).or_insert(end);
+            *known = end.max(*known);
+        }
+    }
+
+    /// Group, partition and offset of what will be committed with a transaction.
+    pub fn offsets_in(&self, service: &str, id: &str) -> Vec<(String, Partition, i64)> {
+        let transaction = self.transactions.get(&(service.to_owned(), id.to_owned()));
+        transaction.map(|transaction| transaction.offsets.clone()).unwrap_or_default()
+    }
+
+    /// A transaction is open no longer; how far it has written.
+    pub fn transaction_ended(&mut self, service: &str, id: &str) -> HashMap<Partition, i64> {
+        let transaction = self.transactions.remove(&(service.to_owned(), id.to_owned()));
+        transaction.map(|transaction| transaction.written).unwrap_or_default()
     }
 
     /// If this commit would advance: what the records that it covers, as given to this service, were about.
@@ -300,12 +349,13 @@ impl Ledger {
         for (name, service) in &self.services {
             for member in &service.members {
                 for partition in service.assigned.get(&member.id).into_iter().flatten() {
-                    let Some(end) = self.ends.get(partition) else { continue };
+                    let Some(known_end) = self.known_end(partition) else { continue };
+                    let end = self.ends.get(partition).copied().unwrap_or(0);
                     let committed = self.committed.get(&(member.group.clone(), partition.clone()));
                     let position = service.positions.get(partition).copied().unwrap_or(0);
                     let lag = lags.entry((name, &member.group, &partition.0)).or_default();
                     lag.0 += (end - committed.copied().unwrap_or(0)).max(0);
-                    lag.1 += (end - position).max(0);
+                    lag.1 += (known_end - position).max(0);
                 }
             }
         }
@@ -326,85 +376,4 @@ impl Ledger {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn part(topic: &str, partition: i32) -> Partition {
-        (topic.to_owned(), partition)
-    }
-
-    fn joined(ledger: &mut Ledger, instance: Option<&str>) {
-        ledger.connected("payments");
-        ledger.joining("payments", "pay");
-        let instance = instance.map(str::to_owned);
-        ledger.member("payments", Member { group: "pay".into(), id: "m1".into(), instance });
-        ledger.assigned("payments", "m1", vec![part("t", 0), part("t", 1)]);
-    }
-
-    #[test]
-    fn a_service_is_ready_when_everything_assigned_was_fetched() {
-        let mut ledger = Ledger::default();
-        assert_eq!(ledger.readiness("payments"), Readiness::default());
-        joined(&mut ledger, None);
-        ledger.fetching("payments", &part("t", 1), 0);
-        let readiness = ledger.readiness("payments");
-        assert_eq!(readiness.assigned.as_deref(), Some(&[part("t", 0), part("t", 1)][..]));
-        assert_eq!(readiness.unfetched, [part("t", 0)]);
-        ledger.forget("payments");
-        assert_eq!(ledger.readiness("payments"), Readiness::default());
-    }
-
-    #[test]
-    fn lag_is_what_was_not_committed_and_not_delivered() {
-        let mut ledger = Ledger::default();
-        joined(&mut ledger, None);
-        ledger.fetching("payments", &part("t", 0), 0);
-        ledger.end(&part("t", 0), 3);
-        ledger.delivered("payments", &part("t", 0), 0, &[]);
-        let lag = ledger.unsettled().lags.remove(0);
-        assert_eq!((lag.behind, lag.undelivered), (3, 2));
-        ledger.delivered("payments", &part("t", 0), 2, &[]);
-        ledger.committed("pay", &part("t", 0), 3);
-        assert_eq!(ledger.unsettled(), Unsettled::default());
-    }
-
-    #[test]
-    fn a_commit_is_about_what_it_covers() {
-        let mut ledger = Ledger::default();
-        let t = part("t", 0);
-        ledger.delivered("payments", &t, 0, &["o1".into()]);
-        ledger.delivered("payments", &t, 1, &["o2".into(), "o1".into()]);
-        ledger.delivered("payments", &t, 2, &["o3".into()]);
-        assert_eq!(ledger.advance("payments", "pay", &t, 2).unwrap(), ["o1", "o2"]);
-        ledger.committed("pay", &t, 2);
-        assert_eq!(ledger.advance("payments", "pay", &t, 2), None);
-        assert_eq!(ledger.advance("payments", "pay", &t, 3).unwrap(), ["o3"]);
-    }
-
-    #[test]
-    fn static_members_and_those_that_left_are_not_evicted() {
-        let check = |instance, leaves, evicted| {
-            let mut ledger = Ledger::default();
-            joined(&mut ledger, instance);
-            if leaves {
-                ledger.left("payments", "pay", "m1");
-            }
-            assert_eq!(ledger.evictable("payments").len(), evicted);
-        };
-        check(None, false, 1);
-        check(None, true, 0);
-        check(Some("payments-1"), false, 0);
-    }
-
-    #[test]
-    fn a_hold_lasts_until_its_token_is_cancelled() {
-        let mut ledger = Ledger::default();
-        let token = CancellationToken::new();
-        ledger.hold("payments", &part("t", 0), token.clone());
-        assert!(ledger.held("payments", &part("t", 0)).is_some());
-        assert!(ledger.held("payments", &part("t", 1)).is_none());
-        assert!(ledger.held("orders", &part("t", 0)).is_none());
-        token.cancel();
-        assert!(ledger.held("payments", &part("t", 0)).is_none());
-    }
-}
+mod tests;

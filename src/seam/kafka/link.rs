@@ -20,8 +20,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::ledger::Member;
+use super::listeners::Listeners;
 use super::shared::Shared;
-use super::{addresses, fetch, groups, produce};
+use super::{addresses, fetch, groups, produce, transactions};
 use crate::wire::{self, Closed, Frames, Head, Malformed};
 
 /// What a link knows.
@@ -31,8 +32,10 @@ pub struct Link {
     pub shared: Arc<Shared>,
     /// Whose connection it is; none: the harness's own.
     pub service: Option<Arc<str>>,
-    /// Where the service believes the broker to be.
-    pub seam: SocketAddr,
+    /// Where the service finds the other brokers.
+    pub listeners: Arc<Listeners>,
+    /// Which broker the service believes to speak to; none: whichever answers.
+    pub broker: Option<i32>,
 }
 
 /// What is done with a request.
@@ -98,7 +101,13 @@ pub enum Exchange {
         members: Vec<String>,
     },
     /// OffsetCommit.
-    Commit(groups::Commit),
+    Commit(Vec<groups::Committing>),
+    /// AddPartitionsToTxn.
+    AddPartitions,
+    /// TxnOffsetCommit.
+    CommitInTransaction(transactions::OffsetCommit),
+    /// EndTxn.
+    EndTransaction(transactions::End),
 }
 
 /// What comes next in the direction of the service.
@@ -117,9 +126,15 @@ impl Link {
         self.service.as_deref().unwrap_or(HARNESS)
     }
 
+    /// Where the service finds this broker.
+    pub fn address_of(&self, broker: i32) -> Result<SocketAddr, Malformed> {
+        let address = self.listeners.address(Some(broker));
+        address.map_err(|error| Malformed::new(format!("a broker without an address here: {error}")))
+    }
+
     /// Passes traffic until one side closes, or a ruling does.
     pub async fn run(self, service: TcpStream) {
-        let upstream = match TcpStream::connect(self.shared.upstream).await {
+        let upstream = match self.shared.cluster.connect(self.broker).await {
             Ok(upstream) => upstream,
             Err(error) => {
                 tracing::debug!(service = self.name(), %error, "the broker is not there");
@@ -128,7 +143,6 @@ impl Link {
         };
         // Only costs latency if it fails.
         let _ = service.set_nodelay(true);
-        let _ = upstream.set_nodelay(true);
         self.shared.ledger().connected(self.name());
         let (from_service, mut to_service) = service.into_split();
         let (from_broker, mut to_broker) = upstream.into_split();
@@ -231,6 +245,10 @@ impl Link {
             Some(ApiKey::Heartbeat) => groups::heartbeat(frame, head),
             Some(ApiKey::LeaveGroup) => groups::leave(frame, head),
             Some(ApiKey::OffsetCommit) => groups::commit(self, frame, head).await,
+            Some(ApiKey::InitProducerId) => transactions::init(self, frame, head),
+            Some(ApiKey::AddPartitionsToTxn) => transactions::add_partitions(self, frame, head),
+            Some(ApiKey::TxnOffsetCommit) => transactions::commit_offsets(frame, head),
+            Some(ApiKey::EndTxn) => transactions::end(self, frame, head).await,
             _ => Ok(Step::Forward(frame, Exchange::Opaque)),
         }
     }
@@ -239,8 +257,13 @@ impl Link {
         match exchange {
             Exchange::Opaque => Ok(Reply::pass(frame)),
             Exchange::Versions => addresses::versions(frame, head).map(Reply::pass),
-            Exchange::Metadata => addresses::metadata(&frame, head, self.seam).map(Reply::pass),
-            Exchange::Coordinator => addresses::coordinator(&frame, head, self.seam).map(Reply::pass),
+            Exchange::Metadata => {
+                let at = |broker| self.address_of(broker);
+                addresses::metadata(&frame, head, &self.shared.cluster, at).map(Reply::pass)
+            }
+            Exchange::Coordinator => {
+                addresses::coordinator(&frame, head, |broker| self.address_of(broker)).map(Reply::pass)
+            }
             Exchange::Produce(pending) => produce::response(self, frame, head, pending),
             Exchange::Fetch(pending) => fetch::response(self, frame, head, &pending),
             Exchange::Join(member) => groups::joined(self, frame, head, member),
@@ -248,6 +271,11 @@ impl Link {
             Exchange::Heartbeat { group, member } => groups::beaten(self, frame, head, &group, &member),
             Exchange::Leave { group, members } => Ok(groups::left(self, frame, &group, &members)),
             Exchange::Commit(commit) => groups::committed(self, frame, head, commit),
+            Exchange::AddPartitions => transactions::partitions_added(&frame, head).map(Reply::pass),
+            Exchange::CommitInTransaction(commit) => {
+                transactions::offsets_committed(self, frame, head, commit)
+            }
+            Exchange::EndTransaction(pending) => transactions::ended(self, frame, head, pending),
         }
     }
 }

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use kafka_protocol::ResponseError;
-use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
-use kafka_protocol::messages::{ProduceRequest, ProduceResponse, ResponseHeader};
+use kafka_protocol::messages::ProduceRequest;
 
+use super::addresses::host_and_port;
 use super::batch::Batch;
 use super::ledger::Partition;
 use super::link::{Exchange, Link, Reply, Step};
@@ -20,6 +19,8 @@ use crate::wire::{Head, Malformed, decode_request, decode_response, encode, name
 pub struct Pending {
     /// Number of records by partition, under the topic's own name.
     counts: HashMap<Partition, i64>,
+    /// Id of the transaction that they belong to.
+    transaction: Option<String>,
     /// What was ruled after the records.
     after: Ruling,
     /// The client wants no response.
@@ -32,14 +33,7 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
     let (header, mut body) = decode_request::<ProduceRequest>(&frame, head.version)?;
     let conductor = &link.shared.conductor;
     let busy = conductor.busy("produce request");
-    let (facts, counts, refused) = records(link, &body)?;
-    if let Some(topic) = refused {
-        link.shared.ledger().problem(format!(
-            "{}: a transactional producer wrote to `{topic}`; per-record faults need a topic without transactions",
-            link.name()
-        ));
-        return refusal(&body, head).map(Step::Answer);
-    }
+    let (facts, counts) = records(link, &body)?;
     if arrive_together(conductor, &facts.iter().collect::<Vec<_>>()).await {
         return Ok(Step::Close);
     }
@@ -54,6 +48,11 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
         topic.name = name(&held_name(&topic.name));
         changed = true;
     }
+    let transaction = body.transactional_id.as_ref().map(|id| id.to_string());
+    if let Some(transaction) = &transaction {
+        let busy = || conductor.busy("transaction");
+        link.shared.ledger().transaction(link.name(), transaction, busy);
+    }
     let silent = body.acks == 0;
     if silent {
         // The harness must know what the relay has before it, and when "after" is.
@@ -61,21 +60,16 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
         changed = true;
     }
     let frame = if changed { encode(&header, &body, head.version)? } else { frame };
-    Ok(Step::Forward(frame, Exchange::Produce(Pending { counts, after, silent, _busy: busy })))
+    Ok(Step::Forward(frame, Exchange::Produce(Pending { counts, transaction, after, silent, _busy: busy })))
 }
 
-type Records = (Vec<Fact>, HashMap<Partition, i64>, Option<String>);
-
-/// The facts in a request, the number of records by partition, and a mediated topic written in a transaction.
-fn records(link: &Link, body: &ProduceRequest) -> Result<Records, Malformed> {
+/// The facts in a request, and the number of records by partition.
+fn records(link: &Link, body: &ProduceRequest) -> Result<(Vec<Fact>, HashMap<Partition, i64>), Malformed> {
     let mut facts = Vec::new();
     let mut counts = HashMap::new();
     for topic in &body.topic_data {
         for part in &topic.partition_data {
             let batches = part.records.as_ref().map_or(Ok(Vec::new()), Batch::all)?;
-            if batches.iter().any(|batch| batch.transactional) && link.shared.is_mediated(&topic.name) {
-                return Ok((Vec::new(), counts, Some(topic.name.to_string())));
-            }
             let records: Vec<_> = batches.iter().flat_map(|batch| &batch.records).collect();
             let count = i64::try_from(records.len()).unwrap_or(i64::MAX);
             counts.insert((topic.name.to_string(), part.index), count);
@@ -84,18 +78,7 @@ fn records(link: &Link, body: &ProduceRequest) -> Result<Records, Malformed> {
             facts.extend(records.into_iter().map(fact));
         }
     }
-    Ok((facts, counts, None))
-}
-
-fn refusal(body: &ProduceRequest, head: Head) -> Result<Bytes, Malformed> {
-    let code = ResponseError::TransactionalIdAuthorizationFailed.code();
-    let refused = body.topic_data.iter().map(|topic| {
-        let part = |index| PartitionProduceResponse::default().with_index(index).with_error_code(code);
-        let parts = topic.partition_data.iter().map(|data| part(data.index)).collect();
-        TopicProduceResponse::default().with_name(topic.name.clone()).with_partition_responses(parts)
-    });
-    let response = ProduceResponse::default().with_responses(refused.collect());
-    encode(&ResponseHeader::default().with_correlation_id(head.correlation), &response, head.version)
+    Ok((facts, counts))
 }
 
 /// A response before it is passed on.
@@ -108,6 +91,8 @@ pub fn response(link: &Link, frame: Bytes, head: Head, pending: Pending) -> Resu
         if let Some(real) = real {
             topic.name = real;
             changed = true;
+            // The held topic's leader epochs are not those of the topic.
+            topic.partition_responses.iter_mut().for_each(|part| part.current_leader = Default::default());
         }
         for part in topic.partition_responses.iter().filter(|part| part.error_code == 0) {
             let partition = (topic.name.to_string(), part.index);
@@ -115,10 +100,16 @@ pub fn response(link: &Link, frame: Bytes, head: Head, pending: Pending) -> Resu
             let mut ledger = link.shared.ledger();
             if renamed {
                 ledger.appended(&partition, end, || link.shared.conductor.busy("record in the relay"));
+            } else if let Some(transaction) = &pending.transaction {
+                ledger.written(link.name(), transaction, &partition, end);
             } else {
                 ledger.end(&partition, end);
             }
         }
+    }
+    for broker in &mut body.node_endpoints {
+        (broker.host, broker.port) = host_and_port(link.address_of(broker.node_id.0)?);
+        changed = true;
     }
     let frame = if changed { encode(&header, &body, head.version)? } else { frame };
     let bytes = (!pending.silent).then_some(frame);

@@ -1,8 +1,8 @@
 //! The relay: takes each record of a mediated topic from its held topic and publishes it, one by one.
 //!
-//! One task and one connection per partition, so that a partition that waits keeps no other one waiting. It is
+//! One task and its own connections per partition, so that a partition that waits keeps no other one waiting. It is
 //! on the path of every event: it waits in a Fetch that the broker answers at once, and never sleeps while
-//! the broker is there.
+//! the broker is there. It reads committed: what a transaction wrote goes on when that is committed, or never.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,10 @@ pub struct Relay {
     held: String,
     /// Offset in the held topic of the next record to publish.
     next: i64,
-    client: Option<Client>,
+    /// To the leader of the held partition.
+    source: Option<Client>,
+    /// To the leader of the partition itself; most often the same broker, but leaders move.
+    target: Option<Client>,
     sequence: Option<Sequence>,
 }
 
@@ -38,7 +41,7 @@ impl Relay {
     pub fn new(shared: Arc<Shared>, partition: Partition, next: i64) -> Relay {
         let held = held_name(&partition.0);
         shared.ledger().published(&partition, next);
-        Relay { shared, partition, held, next, client: None, sequence: None }
+        Relay { shared, partition, held, next, source: None, target: None, sequence: None }
     }
 
     /// Relays until it is dropped.
@@ -51,12 +54,14 @@ impl Relay {
     }
 
     async fn step(&mut self) -> Result<(), ClientError> {
-        let (held, part, next) = (self.held.clone(), self.partition.1, self.next);
-        let fetched = self.client().await?.fetch(&held, part, next, WAIT).await?;
+        let (part, next) = (self.partition.1, self.next);
+        let source = connected(&mut self.source, &self.shared, &self.held, part).await?;
+        let mut fetched = source.fetch(&self.held, part, next, WAIT).await?;
         let busy = || self.shared.conductor.busy("record in the relay");
         self.shared.ledger().appended(&self.partition, fetched.end, busy);
         for batch in Batch::all(&fetched.records)? {
-            for record in batch.records.iter().filter(|record| !batch.control && record.offset >= next) {
+            let skipped = fetched.aborted.covers(&batch) || batch.control;
+            for record in batch.records.iter().filter(|record| !skipped && record.offset >= next) {
                 self.publish(record).await;
                 self.advance(record.offset + 1);
             }
@@ -113,7 +118,7 @@ impl Relay {
                     let (topic, part) = &self.partition;
                     let problem = format!("a record of {topic}/{part} could not be published: {error}");
                     self.shared.ledger().problem(problem);
-                    self.client = None;
+                    self.target = None;
                     return;
                 }
             }
@@ -123,29 +128,26 @@ impl Relay {
     async fn try_append(&mut self, record: &Record) -> Result<i64, ClientError> {
         let sequence = match self.sequence {
             Some(sequence) => sequence,
-            None => self.client().await?.producer().await?,
+            None => self.target().await?.producer().await?,
         };
         // Kept before it is used: a repetition must go by the same number.
         self.sequence = Some(sequence);
         let (topic, part) = self.partition.clone();
-        let offset = self.client().await?.append(&topic, part, Batch::of_one(record, sequence)).await?;
+        let offset = self.target().await?.append(&topic, part, Batch::of_one(record, sequence)).await?;
         // The broker counts a producer's records from 0 again after the highest number.
         let next = sequence.next.checked_add(1).unwrap_or(0);
         self.sequence = Some(Sequence { next, ..sequence });
         Ok(offset)
     }
 
-    async fn client(&mut self) -> Result<&mut Client, ClientError> {
-        match &mut self.client {
-            Some(client) => Ok(client),
-            none => Ok(none.insert(Client::connect(self.shared.upstream).await?)),
-        }
+    async fn target(&mut self) -> Result<&mut Client, ClientError> {
+        connected(&mut self.target, &self.shared, &self.partition.0, self.partition.1).await
     }
 
-    /// After an error: a new connection, and a new producer if the broker does not know the old one.
+    /// After an error: new connections, perhaps to other leaders, and a new producer if the broker does not know the old one.
     async fn recover(&mut self, error: &ClientError) {
         tracing::debug!(partition = ?self.partition, %error, "the relay tries again");
-        self.client = None;
+        (self.source, self.target) = (None, None);
         if is_sequence(error) {
             self.sequence = None;
         }
@@ -154,6 +156,19 @@ impl Relay {
             self.shared.ledger().problem(format!("the relay of {topic}/{part} cannot go on: {error}"));
         }
         tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// The connection, opened to the leader of the partition if it is not there.
+async fn connected<'a>(
+    client: &'a mut Option<Client>,
+    shared: &Shared,
+    topic: &str,
+    partition: i32,
+) -> Result<&'a mut Client, ClientError> {
+    match client {
+        Some(client) => Ok(client),
+        none => Ok(none.insert(Client::to_leader(&shared.cluster, topic, partition).await?)),
     }
 }
 

@@ -1,10 +1,10 @@
 //! What all links and the relay of one world share.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::batch::Record;
+use super::cluster::Cluster;
 use super::ledger::Ledger;
 use crate::history::{Fact, Seen};
 use crate::seam::{Conductor, Ruling};
@@ -15,8 +15,8 @@ const HELD: &str = "steadfast.held.";
 /// Shared by all tasks of a seam.
 #[derive(Debug)]
 pub struct Shared {
-    /// The broker.
-    pub upstream: SocketAddr,
+    /// The brokers.
+    pub cluster: Cluster,
     /// Rules every fact.
     pub conductor: Conductor,
     /// Number of partitions of each mediated topic.
@@ -26,8 +26,8 @@ pub struct Shared {
 
 impl Shared {
     /// With empty books.
-    pub fn new(upstream: SocketAddr, conductor: Conductor, mediated: HashMap<String, i32>) -> Shared {
-        Shared { upstream, conductor, mediated, ledger: Mutex::new(Ledger::default()) }
+    pub fn new(cluster: Cluster, conductor: Conductor, mediated: HashMap<String, i32>) -> Shared {
+        Shared { cluster, conductor, mediated, ledger: Mutex::new(Ledger::default()) }
     }
 
     /// The books; never kept across an await.

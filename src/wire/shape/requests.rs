@@ -56,7 +56,11 @@ pub fn shape(key: ApiKey) -> Option<&'static [Part]> {
             &[Part(0, LAST, List(&[Part(0, LAST, Fixed(1)), Part(0, LAST, Text), Part(0, LAST, Texts)]))]
         }
         ApiKey::CreatePartitions => &[Part(0, LAST, List(CREATE_PARTITIONS))],
-        ApiKey::Heartbeat | ApiKey::ApiVersions | ApiKey::InitProducerId => &[],
+        ApiKey::AddPartitionsToTxn => {
+            &[Part(0, LAST, Text), Part(0, LAST, Fixed(10)), Part(0, LAST, List(TOPIC_AND_INDEXES))]
+        }
+        ApiKey::TxnOffsetCommit => TXN_OFFSET_COMMIT,
+        ApiKey::Heartbeat | ApiKey::ApiVersions | ApiKey::InitProducerId | ApiKey::EndTxn => &[],
         _ => return None,
     };
     Some(parts)
@@ -110,6 +114,23 @@ const OFFSET_COMMIT: &[Part] = &[
         List(&[
             Part(0, LAST, Text),
             Part(0, LAST, List(&[Part(0, LAST, Fixed(12)), Part(6, LAST, Fixed(4)), Part(0, LAST, Text)])),
+        ]),
+    ),
+];
+
+const TXN_OFFSET_COMMIT: &[Part] = &[
+    Part(0, LAST, Text),
+    Part(0, LAST, Text),
+    Part(0, LAST, Fixed(10)),
+    Part(3, LAST, Fixed(4)),
+    Part(3, LAST, Text),
+    Part(3, LAST, Text),
+    Part(
+        0,
+        LAST,
+        List(&[
+            Part(0, LAST, Text),
+            Part(0, LAST, List(&[Part(0, LAST, Fixed(12)), Part(2, LAST, Fixed(4)), Part(0, LAST, Text)])),
         ]),
     ),
 ];

@@ -19,6 +19,10 @@ pub fn shape(key: ApiKey) -> Option<&'static [Part]> {
             Part(3, LAST, Fixed(4)),
             Part(0, LAST, List(&[Part(0, LAST, Text), Part(0, LAST, List(&[Part(0, LAST, Fixed(6))]))])),
         ],
+        ApiKey::AddPartitionsToTxn | ApiKey::TxnOffsetCommit => &[
+            Part(0, LAST, Fixed(4)),
+            Part(0, LAST, List(&[Part(0, LAST, Text), Part(0, LAST, List(&[Part(0, LAST, Fixed(6))]))])),
+        ],
         ApiKey::JoinGroup => JOIN_GROUP,
         ApiKey::LeaveGroup => &[
             Part(1, LAST, Fixed(4)),
@@ -43,7 +47,7 @@ pub fn shape(key: ApiKey) -> Option<&'static [Part]> {
             &[Part(0, LAST, Fixed(4)), Part(0, LAST, List(&[Part(0, LAST, Text), Part(0, LAST, Fixed(2))]))]
         }
         ApiKey::DescribeGroups => &[Part(1, LAST, Fixed(4)), Part(0, LAST, List(DESCRIBED_GROUP))],
-        ApiKey::SyncGroup | ApiKey::Heartbeat | ApiKey::InitProducerId => &[],
+        ApiKey::SyncGroup | ApiKey::Heartbeat | ApiKey::InitProducerId | ApiKey::EndTxn => &[],
         _ => return None,
     };
     Some(parts)

@@ -1,6 +1,10 @@
 //! Every shape is held against the encoder of the protocol crate, in every version that it describes.
 
 use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
+use kafka_protocol::messages::add_partitions_to_txn_response::{
+    AddPartitionsToTxnPartitionResult, AddPartitionsToTxnTopicResult,
+};
 use kafka_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 use kafka_protocol::messages::create_partitions_request::{
     CreatePartitionsAssignment, CreatePartitionsTopic,
@@ -47,6 +51,12 @@ use kafka_protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
 };
 use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
+use kafka_protocol::messages::txn_offset_commit_request::{
+    TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
+};
+use kafka_protocol::messages::txn_offset_commit_response::{
+    TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
+};
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Encodable, Message, Request, StrBytes};
 
@@ -131,6 +141,32 @@ fn shapes_of_records_and_offsets() {
         let topics = Some(vec![topic.with_partition_indexes(vec![1, 2, 3]); 2]);
         let group = OffsetFetchRequestGroup::default().with_group_id(group()).with_topics(topics);
         OffsetFetchRequest::default().with_groups(vec![group; 2])
+    });
+}
+
+#[test]
+fn shapes_of_transactions() {
+    check(0, |_| {
+        let topic = AddPartitionsToTxnTopic::default().with_name(topic()).with_partitions(vec![1, 2, 3]);
+        AddPartitionsToTxnRequest::default().with_v3_and_below_topics(vec![topic; 2])
+    });
+    check(0, |_| {
+        let partition = TxnOffsetCommitRequestPartition::default()
+            .with_committed_metadata(Some(long("what a committer says about it")));
+        let topic = TxnOffsetCommitRequestTopic::default().with_name(topic());
+        let topics = vec![topic.with_partitions(vec![partition; 2]); 2];
+        TxnOffsetCommitRequest::default().with_group_id(group()).with_topics(topics)
+    });
+    check_response::<AddPartitionsToTxnRequest>(0, |_| {
+        let results = vec![AddPartitionsToTxnPartitionResult::default(); 3];
+        let topic = AddPartitionsToTxnTopicResult::default().with_name(topic());
+        let topic = topic.with_results_by_partition(results);
+        AddPartitionsToTxnResponse::default().with_results_by_topic_v3_and_below(vec![topic; 2])
+    });
+    check_response::<TxnOffsetCommitRequest>(0, |_| {
+        let topic = TxnOffsetCommitResponseTopic::default().with_name(topic());
+        let topic = topic.with_partitions(vec![TxnOffsetCommitResponsePartition::default(); 3]);
+        TxnOffsetCommitResponse::default().with_topics(vec![topic; 2])
     });
 }
 

@@ -1,0 +1,80 @@
+//! The brokers of the cluster, and where each of them is found.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use kafka_protocol::messages::metadata_response::MetadataResponseBroker;
+use tokio::net::TcpStream;
+
+/// What is known of the brokers; a broker that was seen once stays known.
+#[derive(Debug)]
+pub struct Cluster {
+    bootstrap: Vec<SocketAddr>,
+    advertised: Mutex<BTreeMap<i32, (String, u16)>>,
+}
+
+impl Cluster {
+    /// A cluster that is found by these addresses at first.
+    pub fn new(bootstrap: &[SocketAddr]) -> Cluster {
+        Cluster { bootstrap: bootstrap.to_vec(), advertised: Mutex::default() }
+    }
+
+    /// Takes in what a broker says of all that are there.
+    pub fn learn(&self, brokers: &[MetadataResponseBroker]) {
+        let mut advertised = self.advertised();
+        for broker in brokers {
+            let port = u16::try_from(broker.port).unwrap_or(0);
+            advertised.insert(broker.node_id.0, (broker.host.to_string(), port));
+        }
+    }
+
+    /// Whether one broker does everything, so that nobody has to be asked which one does what.
+    pub fn is_alone(&self) -> bool {
+        self.advertised().len() <= 1
+    }
+
+    /// Opens a connection to a broker; to whichever answers first, if none is named.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn connect(&self, broker: Option<i32>) -> io::Result<TcpStream> {
+        // A broker that is alone is found where we were told, whatever it says of itself.
+        let stream = match broker.filter(|_| !self.is_alone()) {
+            Some(broker) => connect_to(self.address(broker)?).await?,
+            None => self.connect_to_any().await?,
+        };
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    async fn connect_to_any(&self) -> io::Result<TcpStream> {
+        let refused = match TcpStream::connect(&self.bootstrap[..]).await {
+            Ok(stream) => return Ok(stream),
+            Err(refused) => refused,
+        };
+        let advertised: Vec<_> = self.advertised().values().cloned().collect();
+        // One that is alone may advertise what leads elsewhere.
+        for address in advertised.into_iter().filter(|_| !self.is_alone()) {
+            if let Ok(stream) = connect_to(address).await {
+                return Ok(stream);
+            }
+        }
+        Err(refused)
+    }
+
+    fn address(&self, broker: i32) -> io::Result<(String, u16)> {
+        let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("nobody knows of broker {broker}"));
+        self.advertised().get(&broker).cloned().ok_or_else(unknown)
+    }
+
+    fn advertised(&self) -> MutexGuard<'_, BTreeMap<i32, (String, u16)>> {
+        // A panic elsewhere must not take the seam with it; every entry is made by one call.
+        self.advertised.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn connect_to((host, port): (String, u16)) -> io::Result<TcpStream> {
+    TcpStream::connect((host.as_str(), port)).await
+}

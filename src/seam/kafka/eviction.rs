@@ -1,0 +1,73 @@
+//! Makes members leave their groups, and groups go away. A group is asked for at the broker that coordinates it.
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::leave_group_request::MemberIdentity;
+use kafka_protocol::messages::{DeleteGroupsRequest, DescribeGroupsRequest, GroupId, LeaveGroupRequest};
+use kafka_protocol::protocol::StrBytes;
+
+use super::client::{ATTEMPTS, Client, ClientError, PAUSE, accepted, except};
+use super::cluster::Cluster;
+use super::ledger::Member;
+
+/// Deletes a group, whose members are all dead; one that is not there is fine.
+///
+/// # Errors
+/// The broker refused, or is not there.
+pub async fn delete_group(cluster: &Cluster, group: &str) -> Result<(), ClientError> {
+    let name = GroupId(StrBytes::from_string(group.to_owned()));
+    let request = DeleteGroupsRequest::default().with_groups_names(vec![name.clone()]);
+    for _ in 0..ATTEMPTS {
+        let mut client = Client::to_coordinator(cluster, group).await?;
+        let response = client.call(1, &request).await?;
+        let code = response.results.first().map_or(0, |group| group.error_code);
+        if !is_busy(code) {
+            return except(ResponseError::GroupIdNotFound, accepted(code));
+        }
+        // Static members, and those that joined unseen, are still in it.
+        empty(&mut client, &name).await?;
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(ClientError::Refused(ResponseError::NonEmptyGroup))
+}
+
+/// Whether a group cannot be deleted only because of its members, or of work that the broker has with it.
+fn is_busy(code: i16) -> bool {
+    let error = ResponseError::try_from_code(code);
+    error.is_some_and(|error| error == ResponseError::NonEmptyGroup || error.is_retriable())
+}
+
+/// Makes every member of a group leave.
+async fn empty(client: &mut Client, group: &GroupId) -> Result<(), ClientError> {
+    let described =
+        client.call(4, &DescribeGroupsRequest::default().with_groups(vec![group.clone()])).await?;
+    let members: Vec<_> = described.groups.into_iter().flat_map(|group| group.members).collect();
+    if members.is_empty() {
+        return Ok(());
+    }
+    let members = members.into_iter().map(|member| {
+        let identity = MemberIdentity::default().with_member_id(member.member_id);
+        identity.with_group_instance_id(member.group_instance_id)
+    });
+    let request = LeaveGroupRequest::default().with_group_id(group.clone()).with_members(members.collect());
+    // Whether it helped is seen when the group is deleted.
+    client.call(3, &request).await.map(drop)
+}
+
+/// Makes a member leave its group; one that is not there is fine.
+///
+/// # Errors
+/// The broker refused, or is not there.
+pub async fn leave(cluster: &Cluster, member: &Member) -> Result<(), ClientError> {
+    let mut client = Client::to_coordinator(cluster, &member.group).await?;
+    let identity = MemberIdentity::default()
+        .with_member_id(StrBytes::from_string(member.id.clone()))
+        .with_group_instance_id(None);
+    let request = LeaveGroupRequest::default()
+        .with_group_id(GroupId(StrBytes::from_string(member.group.clone())))
+        .with_members(vec![identity]);
+    let response = client.call(3, &request).await?;
+    let answers = response.members.iter().map(|member| member.error_code);
+    answers
+        .chain([response.error_code])
+        .try_for_each(|code| except(ResponseError::UnknownMemberId, accepted(code)))
+}

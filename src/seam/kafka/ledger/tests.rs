@@ -1,0 +1,80 @@
+use super::*;
+
+fn part(topic: &str, partition: i32) -> Partition {
+    (topic.to_owned(), partition)
+}
+
+fn joined(ledger: &mut Ledger, instance: Option<&str>) {
+    ledger.connected("payments");
+    ledger.joining("payments", "pay");
+    let instance = instance.map(str::to_owned);
+    ledger.member("payments", Member { group: "pay".into(), id: "m1".into(), instance });
+    ledger.assigned("payments", "m1", vec![part("t", 0), part("t", 1)]);
+}
+
+#[test]
+fn a_service_is_ready_when_everything_assigned_was_fetched() {
+    let mut ledger = Ledger::default();
+    assert_eq!(ledger.readiness("payments"), Readiness::default());
+    joined(&mut ledger, None);
+    ledger.fetching("payments", &part("t", 1), 0);
+    let readiness = ledger.readiness("payments");
+    assert_eq!(readiness.assigned.as_deref(), Some(&[part("t", 0), part("t", 1)][..]));
+    assert_eq!(readiness.unfetched, [part("t", 0)]);
+    ledger.forget("payments");
+    assert_eq!(ledger.readiness("payments"), Readiness::default());
+}
+
+#[test]
+fn lag_is_what_was_not_committed_and_not_delivered() {
+    let mut ledger = Ledger::default();
+    joined(&mut ledger, None);
+    ledger.fetching("payments", &part("t", 0), 0);
+    ledger.end(&part("t", 0), 3);
+    ledger.delivered("payments", &part("t", 0), 0, &[]);
+    let lag = ledger.unsettled().lags.remove(0);
+    assert_eq!((lag.behind, lag.undelivered), (3, 2));
+    ledger.delivered("payments", &part("t", 0), 2, &[]);
+    ledger.committed("pay", &part("t", 0), 3);
+    assert_eq!(ledger.unsettled(), Unsettled::default());
+}
+
+#[test]
+fn a_commit_is_about_what_it_covers() {
+    let mut ledger = Ledger::default();
+    let t = part("t", 0);
+    ledger.delivered("payments", &t, 0, &["o1".into()]);
+    ledger.delivered("payments", &t, 1, &["o2".into(), "o1".into()]);
+    ledger.delivered("payments", &t, 2, &["o3".into()]);
+    assert_eq!(ledger.advance("payments", "pay", &t, 2).unwrap(), ["o1", "o2"]);
+    ledger.committed("pay", &t, 2);
+    assert_eq!(ledger.advance("payments", "pay", &t, 2), None);
+    assert_eq!(ledger.advance("payments", "pay", &t, 3).unwrap(), ["o3"]);
+}
+
+#[test]
+fn static_members_and_those_that_left_are_not_evicted() {
+    let check = |instance, leaves, evicted| {
+        let mut ledger = Ledger::default();
+        joined(&mut ledger, instance);
+        if leaves {
+            ledger.left("payments", "pay", "m1");
+        }
+        assert_eq!(ledger.evictable("payments").len(), evicted);
+    };
+    check(None, false, 1);
+    check(None, true, 0);
+    check(Some("payments-1"), false, 0);
+}
+
+#[test]
+fn a_hold_lasts_until_its_token_is_cancelled() {
+    let mut ledger = Ledger::default();
+    let token = CancellationToken::new();
+    ledger.hold("payments", &part("t", 0), token.clone());
+    assert!(ledger.held("payments", &part("t", 0)).is_some());
+    assert!(ledger.held("payments", &part("t", 1)).is_none());
+    assert!(ledger.held("orders", &part("t", 0)).is_none());
+    token.cancel();
+    assert!(ledger.held("payments", &part("t", 0)).is_none());
+}
