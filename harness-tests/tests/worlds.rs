@@ -1,6 +1,7 @@
 //! The same spec and the same case in every world; what a world does when its servers die; what stays of it.
 
 mod docker;
+mod others;
 mod project;
 
 use std::io::{BufRead, BufReader, Read};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use docker::{Container, docker, labelled, trial};
 use libtest_mimic::{Arguments, Trial};
+use others::Others;
 use project::{Project, Ran};
 
 const CASE: &str = ".steadfast/checkout/naive/no-double-charge.yaml";
@@ -57,6 +59,9 @@ fn main() -> std::process::ExitCode {
         trial("external::a_case_is_violated_there_as_in_the_others", one_case_in_all_worlds),
         trial("external::all_shortcomings_are_named_at_once", shortcomings),
         trial("external::a_database_of_others_is_refused", database_of_others),
+        trial("external::topics_of_others_are_refused", topics_of_others),
+        trial("external::a_cluster_is_left_as_it_was_found", cluster_of_others),
+        trial("external::what_a_killed_run_left_is_taken_away_by_the_next", after_a_killed_run),
         trial("doctor::removes_what_was_left_behind", doctor_cleans),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
@@ -283,6 +288,64 @@ fn database_of_others() {
         project.run(&format!("run specs/checkout.yaml --variant repaired --cases 1 {world}")).ends_with(4);
     assert!(ran.stderr.contains("there is already a database `shop`"), "{ran:#?}");
     assert_eq!(postgres.sql("shop", "select count(*) from precious"), "0");
+}
+
+fn topics_of_others() {
+    let project = Project::checkout();
+    let (kafka, postgres) = (Container::kafka(), Container::postgres("logical"));
+    let others = Others::of(&kafka);
+    others.create("order-events", 3, &[]);
+    others.produce("order-events", "precious");
+    others.create("payment-events", 1, &[]);
+    let run = format!("run specs/checkout.yaml --variant repaired --cases 1 {}", external(&kafka, &postgres));
+    let ran = project.run(&run).ends_with(4);
+    for sentence in [
+        "the topic `order-events` has records that steadfast did not write",
+        "the topic `payment-events` has 1 partitions there, and 3 in the spec",
+    ] {
+        assert!(ran.stderr.contains(sentence), "{ran:#?}");
+    }
+    assert_eq!(others.records("order-events"), 1);
+    assert_eq!(others.topics(), ["order-events", "payment-events"]);
+}
+
+fn cluster_of_others() {
+    let project = Project::checkout();
+    let (kafka, postgres) = (Container::kafka(), Container::postgres("logical"));
+    let others = Others::of(&kafka);
+    // Somebody chose the settings of an empty topic, and has a group of the name that a service of the spec uses.
+    others.create("order-events", 3, &[("retention.ms", "86400123")]);
+    others.create("elsewhere", 1, &[]);
+    others.produce("elsewhere", "precious");
+    others.commit("payments", "elsewhere", 1);
+    let run = format!(
+        "run specs/checkout.yaml --variant naive --seed 1 --reproduce 2 {}",
+        external(&kafka, &postgres)
+    );
+    project.run(&run).ends_with(0);
+    assert_eq!(others.topics(), ["elsewhere", "order-events"]);
+    assert_eq!((others.records("order-events"), others.records("elsewhere")), (0, 1));
+    assert_eq!(others.setting("order-events", "retention.ms"), "86400123");
+    assert_eq!(others.committed("payments", "elsewhere"), Some(1));
+    assert_eq!(others.committed("payments", "order-events"), None);
+    assert_eq!(others.groups(), ["payments"]);
+}
+
+fn after_a_killed_run() {
+    let project = Project::checkout();
+    let (kafka, postgres) = (Container::kafka(), Container::postgres("logical"));
+    let (others, world) = (Others::of(&kafka), external(&kafka, &postgres));
+    others.create("payment-events", 3, &[]);
+    let (steadfast, printed, lines) = start(&project, &format!("{LONG} {world}"), "3 services");
+    while others.records("payment-events") == 0 {
+        std::thread::yield_now();
+    }
+    kill("-KILL", steadfast.id());
+    assert_eq!(finish(steadfast, printed, lines).0, -1);
+    let run = format!("run specs/checkout.yaml --variant repaired --cases 3 {world}");
+    project.run(&run).ends_with(0);
+    assert_eq!(others.topics(), ["payment-events"]);
+    assert_eq!(others.records("payment-events"), 0);
 }
 
 // --- doctor ---------------------------------------------------------------------------------------------------------

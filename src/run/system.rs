@@ -13,12 +13,12 @@ use super::service::{RunningService, build_all, free_port};
 use crate::adapter::kafka::Producer;
 use crate::history::{What, clock};
 use crate::seam::http::PlayedDependency;
-use crate::seam::kafka::{KafkaSeam, MediatedTopic};
+use crate::seam::kafka::{KafkaSeam, MediatedTopic, Tenancy};
 use crate::seam::{Conductor, Order};
 use crate::spec::{Action, FaultRule, Invariant, Spec, Variant};
-use crate::world::World;
 use crate::world::postgres::{Access, Database, PostgresError, SchemaError};
 use crate::world::supervisor::Supervisor;
+use crate::world::{Place, World};
 
 /// How the world is made as new between two cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +115,12 @@ impl System {
         if self.spec.needs_kafka() && !self.world.brokers().is_empty() {
             self.world.forget_records();
             let (brokers, topics) = (self.world.brokers(), mediated(&self.spec));
-            self.kafka = Some(Arc::new(KafkaSeam::start(brokers, &topics, self.conductor.clone()).await?));
+            let tenancy = match self.world.place() {
+                Place::External(_) => Tenancy::Guest,
+                Place::Embedded | Place::Containers(_) => Tenancy::Alone,
+            };
+            let seam = KafkaSeam::start(brokers, tenancy, &topics, self.conductor.clone()).await?;
+            self.kafka = Some(Arc::new(seam));
         }
         if let Some(access) = self.world.postgres() {
             for (name, database) in &self.spec.databases {

@@ -20,6 +20,7 @@ mod cluster;
 mod eviction;
 mod fetch;
 mod groups;
+mod guest;
 mod ledger;
 mod link;
 mod listeners;
@@ -42,6 +43,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::Conductor;
 use client::Client;
 use cluster::Cluster;
+use guest::Guest;
 use link::HARNESS;
 use listeners::Listeners;
 use relay::Relay;
@@ -67,6 +69,18 @@ pub enum SeamError {
     /// The broker did not do its part.
     #[error(transparent)]
     Broker(#[from] ClientError),
+    /// Topics of the names of the spec are there, and are not ours.
+    #[error("the cluster cannot be used as it is:\n  {}", .0.join("\n  "))]
+    Taken(Vec<String>),
+}
+
+/// Who else uses a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tenancy {
+    /// Nobody: whatever is in it is ours.
+    Alone,
+    /// Others: it is left as it was found.
+    Guest,
 }
 
 /// All listeners, links and relays of one world; dropping it ends every task and closes every socket.
@@ -76,6 +90,8 @@ pub struct KafkaSeam {
     topics: Vec<MediatedTopic>,
     listeners: Mutex<HashMap<String, Arc<Listeners>>>,
     relays: Mutex<JoinSet<()>>,
+    /// Present in a cluster that others use too.
+    guest: Option<Guest>,
     ended: CancellationToken,
     _end: DropGuard,
 }
@@ -85,25 +101,30 @@ impl KafkaSeam {
     /// enough to find a whole cluster.
     ///
     /// # Errors
-    /// No broker is there, or one refuses the topics.
+    /// No broker is there, or one refuses the topics; to a guest, also topics that are not ours.
     pub async fn start(
         bootstrap: &[SocketAddr],
+        tenancy: Tenancy,
         topics: &[MediatedTopic],
         conductor: Conductor,
     ) -> Result<KafkaSeam, SeamError> {
         let mediated = topics.iter().filter(|topic| topic.mediated);
         let mediated = mediated.map(|topic| (topic.name.clone(), topic.partitions)).collect();
         let ended = CancellationToken::new();
-        let seam = KafkaSeam {
+        let mut seam = KafkaSeam {
             shared: Arc::new(Shared::new(Cluster::new(bootstrap), conductor, mediated)),
             topics: topics.to_vec(),
             listeners: Mutex::default(),
             relays: Mutex::default(),
+            guest: None,
             _end: ended.clone().drop_guard(),
             ended,
         };
         let mut client = Client::connect(&seam.shared.cluster, None).await?;
         seam.shared.cluster.learn(&client.describe(std::iter::empty()).await?.brokers);
+        if tenancy == Tenancy::Guest {
+            seam.guest = Some(Guest::arrive(&seam.shared.cluster, &seam.real_topics()).await?);
+        }
         seam.set_up().await?;
         Ok(seam)
     }
@@ -197,12 +218,16 @@ impl KafkaSeam {
         self.set_up().await
     }
 
-    /// Leaves the broker as it was found: without the topics and the groups that were seen. The services must be stopped.
+    /// Leaves the brokers as they were found: without the topics and the groups that were seen. The services must be stopped.
     ///
     /// # Errors
     /// The broker is not there, or refuses.
     pub async fn end(&self) -> Result<(), SeamError> {
-        self.remove().await
+        self.remove().await?;
+        if let Some(guest) = &self.guest {
+            guest.leave(&self.shared.cluster).await?;
+        }
+        Ok(())
     }
 
     async fn remove(&self) -> Result<(), SeamError> {
@@ -214,12 +239,23 @@ impl KafkaSeam {
             self.evict(service).await;
         }
         let groups = self.shared.ledger().groups();
-        let deleted = groups.iter().map(|group| eviction::delete_group(&self.shared.cluster, group));
-        try_join_all(deleted).await?;
-        let all = [self.real_topics(), self.held_topics()].concat();
+        try_join_all(groups.iter().map(|group| self.end_group(group))).await?;
+        let mut all = [self.real_topics(), self.held_topics()].concat();
+        if let Some(guest) = &self.guest {
+            all.retain(|(topic, _)| !guest.was_lent(topic));
+            guest.empty_lent(&self.shared.cluster).await?;
+        }
         topics::delete_topics(&self.shared.cluster, &all).await?;
         self.shared.ledger().clear();
         Ok(())
+    }
+
+    async fn end_group(&self, group: &str) -> Result<(), ClientError> {
+        let cluster = &self.shared.cluster;
+        match &self.guest {
+            Some(guest) => guest.end_group(cluster, group, &self.real_topics()).await,
+            None => eviction::delete_group(cluster, group).await,
+        }
     }
 
     /// Topics, with the number of their partitions.

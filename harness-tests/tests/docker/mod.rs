@@ -59,6 +59,12 @@ pub fn labelled(label: &str) -> Vec<String> {
     found.lines().map(str::to_owned).collect()
 }
 
+/// A port that nobody uses at this moment.
+fn free_port() -> u16 {
+    let socket = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    socket.local_addr().expect("an address").port()
+}
+
 /// A container that ends with the test.
 pub struct Container {
     pub id: String,
@@ -71,22 +77,27 @@ impl Container {
         Container { id: docker(&[&["run", "--detach"], arguments].concat()) }
     }
 
-    /// Apache Kafka by hand, with few settings of ours.
+    /// Apache Kafka by hand, with few settings of ours; clients on this machine find it where it says it is.
     pub fn kafka() -> Container {
+        let port = free_port();
+        let advertised =
+            format!("KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://localhost:{port},INTERNAL://localhost:9094");
         let settings = [
             "KAFKA_NODE_ID=1",
             "KAFKA_PROCESS_ROLES=broker,controller",
-            "KAFKA_LISTENERS=PLAINTEXT://:9092,CONTROLLER://localhost:9093",
-            "KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://localhost:9092",
-            "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "KAFKA_LISTENERS=PLAINTEXT://:9092,INTERNAL://localhost:9094,CONTROLLER://localhost:9093",
+            // The broker reaches itself by a listener of its own: the port of this machine is closed to it.
+            "KAFKA_INTER_BROKER_LISTENER_NAME=INTERNAL",
+            &advertised,
+            "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP=PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "KAFKA_CONTROLLER_LISTENER_NAMES=CONTROLLER",
             "KAFKA_CONTROLLER_QUORUM_VOTERS=1@localhost:9093",
             "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR=1",
             "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS=0",
         ];
-        let image = kafka_image();
+        let (image, published) = (kafka_image(), format!("127.0.0.1:{port}:9092"));
         let mut arguments: Vec<&str> = settings.iter().flat_map(|setting| ["--env", setting]).collect();
-        arguments.extend(["--publish", "127.0.0.1::9092", &image]);
+        arguments.extend(["--publish", &published, &image]);
         let container = Container::start(&arguments);
         container.until_it_says("Kafka Server started");
         container

@@ -14,7 +14,7 @@ use steadfast::case::{
     Argument, Case, Edge, FactKind, Fault, FaultAction, Operation, Subjects, Trigger, Verb,
 };
 use steadfast::history::{Fact, History, Recorder, Seen};
-use steadfast::seam::kafka::{KafkaSeam, MediatedTopic};
+use steadfast::seam::kafka::{KafkaSeam, MediatedTopic, Tenancy};
 use steadfast::seam::{Conductor, Order};
 use tokio::sync::mpsc;
 
@@ -42,7 +42,7 @@ impl Stage {
             mediated,
         };
         let topics: Vec<MediatedTopic> = topics.iter().map(topic).collect();
-        let seam = KafkaSeam::start(brokers, &topics, conductor.clone()).await.unwrap();
+        let seam = KafkaSeam::start(brokers, Tenancy::Alone, &topics, conductor.clone()).await.unwrap();
         let stage = Stage { seam, conductor, orders };
         stage.begin(faults);
         stage

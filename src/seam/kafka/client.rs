@@ -249,7 +249,20 @@ impl Client {
     /// As [`Client::call`], or the broker refused.
     pub async fn end(&mut self, topic: &str, partition: i32) -> Result<i64, ClientError> {
         const LATEST: i64 = -1;
-        let part = ListOffsetsPartition::default().with_partition_index(partition).with_timestamp(LATEST);
+        self.offset_at(topic, partition, LATEST).await
+    }
+
+    /// The offset of the first record of a partition; its end, if there is none.
+    ///
+    /// # Errors
+    /// As [`Client::call`], or the broker refused.
+    pub async fn start(&mut self, topic: &str, partition: i32) -> Result<i64, ClientError> {
+        const EARLIEST: i64 = -2;
+        self.offset_at(topic, partition, EARLIEST).await
+    }
+
+    async fn offset_at(&mut self, topic: &str, partition: i32, time: i64) -> Result<i64, ClientError> {
+        let part = ListOffsetsPartition::default().with_partition_index(partition).with_timestamp(time);
         let topic = ListOffsetsTopic::default().with_name(name(topic)).with_partitions(vec![part]);
         let request = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
         let response = self.call(5, &request).await?;

@@ -2,7 +2,9 @@
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
-use kafka_protocol::messages::{DeleteGroupsRequest, DescribeGroupsRequest, GroupId, LeaveGroupRequest};
+use kafka_protocol::messages::{
+    DeleteGroupsRequest, DescribeGroupsRequest, GroupId, LeaveGroupRequest, OffsetDeleteRequest,
+};
 use kafka_protocol::protocol::StrBytes;
 
 use super::client::{ATTEMPTS, Client, ClientError, PAUSE, accepted, except};
@@ -25,6 +27,31 @@ pub async fn delete_group(cluster: &Cluster, group: &str) -> Result<(), ClientEr
         }
         // Static members, and those that joined unseen, are still in it.
         empty(&mut client, &name).await?;
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(ClientError::Refused(ResponseError::NonEmptyGroup))
+}
+
+/// Takes away what a group, whose members are all dead, has committed; one that is not there is fine.
+///
+/// # Errors
+/// The broker refused, or is not there.
+pub async fn forget_offsets(
+    cluster: &Cluster,
+    group: &str,
+    request: &OffsetDeleteRequest,
+) -> Result<(), ClientError> {
+    let subscribed = ResponseError::GroupSubscribedToTopic.code();
+    for _ in 0..ATTEMPTS {
+        let mut client = Client::to_coordinator(cluster, group).await?;
+        let response = client.call(0, request).await?;
+        let codes = response.topics.iter().flat_map(|topic| &topic.partitions).map(|part| part.error_code);
+        let mut codes = std::iter::once(response.error_code).chain(codes);
+        if codes.all(|code| code != subscribed && !is_busy(code)) {
+            // A topic may be gone already, and its offsets with it.
+            return except(ResponseError::GroupIdNotFound, accepted(response.error_code));
+        }
+        empty(&mut client, &request.group_id).await?;
         tokio::time::sleep(PAUSE).await;
     }
     Err(ClientError::Refused(ResponseError::NonEmptyGroup))

@@ -16,7 +16,7 @@ use super::shared::held_name;
 use crate::wire::name;
 
 /// The broker's time for one request, in milliseconds.
-const TIMEOUT: i32 = 10_000;
+pub const TIMEOUT: i32 = 10_000;
 /// As many copies of a partition as the broker's settings say.
 const BROKER_DEFAULT: i16 = -1;
 
@@ -156,6 +156,20 @@ pub async fn ends(
         ends.insert(partition, end);
     }
     Ok(ends)
+}
+
+/// Whether no partition of a topic holds a record.
+///
+/// # Errors
+/// The broker refused, or is not there.
+pub async fn is_empty(cluster: &Cluster, (topic, partitions): &(String, i32)) -> Result<bool, ClientError> {
+    for partition in 0..*partitions {
+        let mut client = Client::to_leader(cluster, topic, partition).await?;
+        if client.start(topic, partition).await? != client.end(topic, partition).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// All partitions, each with the broker that leads it; none where one broker leads all.

@@ -43,6 +43,23 @@ pub fn shape(key: ApiKey) -> Option<&'static [Part]> {
                 ]),
             ),
         ],
+        ApiKey::DeleteRecords => &[
+            Part(0, LAST, Fixed(4)),
+            Part(0, LAST, List(&[Part(0, LAST, Text), Part(0, LAST, List(&[Part(0, LAST, Fixed(14))]))])),
+        ],
+        ApiKey::OffsetDelete => &[
+            Part(0, LAST, Fixed(6)),
+            Part(0, LAST, List(&[Part(0, LAST, Text), Part(0, LAST, List(&[Part(0, LAST, Fixed(6))]))])),
+        ],
+        ApiKey::ListGroups => &[
+            Part(1, LAST, Fixed(4)),
+            Part(0, LAST, Fixed(2)),
+            Part(
+                0,
+                LAST,
+                List(&[Part(0, LAST, Text), Part(0, LAST, Text), Part(4, LAST, Text), Part(5, LAST, Text)]),
+            ),
+        ],
         ApiKey::DeleteGroups => {
             &[Part(0, LAST, Fixed(4)), Part(0, LAST, List(&[Part(0, LAST, Text), Part(0, LAST, Fixed(2))]))]
         }
