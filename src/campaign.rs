@@ -121,6 +121,12 @@ pub enum Stopped {
     /// The world or a service failed, so nothing can be said.
     #[error(transparent)]
     World(#[from] RunError),
+    /// Nothing was tried, because the same world could not be started a moment ago.
+    #[error("{spec} is not tried again without its world")]
+    NoWorld {
+        /// The spec that would have run.
+        spec: String,
+    },
     /// A case could not be written or read.
     #[error(transparent)]
     Case(#[from] CaseFileError),

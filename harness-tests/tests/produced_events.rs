@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use steadfast::campaign::{self, Options};
+use steadfast::campaign::{self, Options, Worlds};
 use steadfast::report::{Ending, Found, Summary, Violation};
 use steadfast::shrink::Budget;
 use steadfast::spec::Spec;
+use steadfast::world::Wanted;
 use steadfast::world::supervisor::Supervisor;
 use tokio_util::sync::CancellationToken;
 
@@ -27,8 +28,15 @@ async fn judge(variant: &str, folder: &Path) -> Summary {
     let supervisor = Supervisor::start().unwrap();
     let cancel = CancellationToken::new();
     let mut told = |_: campaign::Progress<'_>| {};
-    let judged = campaign::run(Arc::new(spec), Some(variant), &options, supervisor, &cancel, &mut told);
-    judged.await.unwrap_or_else(|stopped| panic!("{variant}: {stopped}"))
+    let mut worlds = Worlds::new(Wanted::default(), [&spec], &supervisor);
+    let judging = async {
+        let world = worlds.of(&spec, &cancel, &mut told).await?;
+        let (spec, supervisor) = (Arc::new(spec.clone()), supervisor.clone());
+        campaign::run(spec, Some(variant), &options, &world, supervisor, &cancel, &mut told).await
+    };
+    let judged = judging.await;
+    worlds.close().await;
+    judged.unwrap_or_else(|stopped| panic!("{variant}: {stopped}"))
 }
 
 fn violation(summary: &Summary) -> Option<&Violation> {

@@ -122,8 +122,8 @@ fn finish(mut steadfast: Child, mut printed: String, mut lines: BufReader<impl R
     (steadfast.wait().expect("reaped").code().unwrap_or(-1), printed)
 }
 
-fn containers_of(steadfast: &Child) -> Vec<String> {
-    labelled(&format!("steadfast.process={}", steadfast.id()))
+fn label_of(steadfast: &Child) -> String {
+    format!("steadfast.process={}", steadfast.id())
 }
 
 /// However a run ends, its containers and their volumes are gone with it.
@@ -132,12 +132,12 @@ fn left_after(arguments: &str, act: fn(&Child), code: i32) {
     let project = Project::checkout();
     let (steadfast, printed, lines) =
         start(&project, &format!("{arguments} --world containers"), "3 services");
-    let containers = containers_of(&steadfast);
+    let label = label_of(&steadfast);
+    let containers = labelled(&label);
     assert_eq!(containers.len(), 2, "{containers:?}");
     let volumes: Vec<String> = containers.iter().flat_map(|id| volumes_of(id)).collect();
     let networks = docker(&["network", "ls", "--quiet"]);
     act(&steadfast);
-    let label = format!("steadfast.process={}", steadfast.id());
     let (ended, printed) = finish(steadfast, printed, lines);
     assert_eq!(ended, code, "{printed}");
     is_gone_soon(&label);
@@ -166,7 +166,7 @@ fn killed_while_starting() {
     let (steadfast, printed, lines) =
         start(&project, "--variant repaired --world containers", "starting the containers");
     kill("-KILL", steadfast.id());
-    let label = format!("steadfast.process={}", steadfast.id());
+    let label = label_of(&steadfast);
     assert_eq!(finish(steadfast, printed, lines).0, -1);
     // One that the engine is just making appears a moment later, and goes again.
     let until = Instant::now() + Duration::from_secs(3);
@@ -180,13 +180,14 @@ fn killed_while_starting() {
 fn killed_container(port: u16, server: &str) {
     let project = Project::checkout();
     let (steadfast, printed, lines) = start(&project, &format!("{LONG} --world containers"), "3 services");
-    let wanted = format!("{port}/tcp");
+    let (label, wanted) = (label_of(&steadfast), format!("{port}/tcp"));
     let of_server =
         |id: &String| docker(&["inspect", "--format", "{{json .Config.ExposedPorts}}", id]).contains(&wanted);
-    let container = containers_of(&steadfast).into_iter().find(of_server).expect("its container");
+    let container = labelled(&label).into_iter().find(of_server).expect("its container");
     docker(&["kill", &container]);
     let (code, printed) = finish(steadfast, printed, lines);
     no_verdict(code, &printed, &format!("the container of {server} is gone: it ended with code 137"));
+    is_gone_soon(&label);
 }
 
 fn killed_child() {
@@ -230,8 +231,7 @@ fn without_an_engine() {
 // --- external -------------------------------------------------------------------------------------------------------
 
 fn external(kafka: &Container, postgres: &Container) -> String {
-    let (kafka, postgres) = (kafka.address(9092), postgres.address(5432));
-    format!("--world external --kafka {kafka} --postgres postgres://postgres:geheim@{postgres}")
+    format!("--world external --kafka {} --postgres {}", kafka.address(9092), postgres.url())
 }
 
 fn one_case_in_all_worlds() {

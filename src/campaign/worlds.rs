@@ -17,6 +17,8 @@ pub struct Worlds {
     needs: Needs,
     supervisor: Supervisor,
     open: Option<Arc<World>>,
+    /// The last place that could not be had.
+    missing: Option<Place>,
 }
 
 impl Worlds {
@@ -31,7 +33,7 @@ impl Worlds {
             needs.kafka |= spec.needs_kafka();
             needs.postgres |= !spec.databases.is_empty();
         }
-        Worlds { wanted, needs, supervisor: supervisor.clone(), open: None }
+        Worlds { wanted, needs, supervisor: supervisor.clone(), open: None, missing: None }
     }
 
     /// The kind that is wanted.
@@ -42,7 +44,7 @@ impl Worlds {
     /// The world of this spec: the one of the spec before, if that is as it should be and still there.
     ///
     /// # Errors
-    /// It could not be started, or `cancel` came first.
+    /// It could not be started, now or for the spec before, or `cancel` came first.
     pub async fn of(
         &mut self,
         spec: &Spec,
@@ -57,14 +59,23 @@ impl Worlds {
             return Ok(Arc::clone(open));
         }
         self.close().await;
+        if self.missing.as_ref() == Some(&place) {
+            return Err(Stopped::NoWorld { spec: spec.name.clone() });
+        }
         progress(Progress::Doing("starting the world"));
         let mut told = |what: &str| progress(Progress::Doing(what));
-        let starting = World::start(place, self.needs, &self.supervisor, &mut told);
-        let world = tokio::select! {
+        let starting = World::start(place.clone(), self.needs, &self.supervisor, &mut told);
+        let started = tokio::select! {
             () = cancel.cancelled() => return Err(Stopped::Interrupted),
-            started = starting => started.map_err(RunError::from)?,
+            started = starting => started,
         };
-        Ok(Arc::clone(self.open.insert(Arc::new(world))))
+        match started {
+            Ok(world) => Ok(Arc::clone(self.open.insert(Arc::new(world)))),
+            Err(error) => {
+                self.missing = Some(place);
+                Err(RunError::from(error).into())
+            }
+        }
     }
 
     /// Ends the world that is open. Whoever ran in it must have ended.

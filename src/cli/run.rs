@@ -119,7 +119,7 @@ pub(super) fn report(stopped: &Stopped) -> u8 {
         Stopped::World(crate::run::RunError::Spec(_) | crate::run::RunError::Query { .. })
         | Stopped::Case(_)
         | Stopped::Unfit { .. } => WRONG,
-        Stopped::World(_) | Stopped::Io { .. } => WORLD_FAILED,
+        Stopped::World(_) | Stopped::NoWorld { .. } | Stopped::Io { .. } => WORLD_FAILED,
     }
 }
 

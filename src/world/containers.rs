@@ -31,6 +31,8 @@ pub(super) const PROCESS: &str = "steadfast.process";
 
 /// How long a container may take until it serves; 2 to 8 s are usual.
 const START_LIMIT: Duration = Duration::from_secs(120);
+/// How long the engine may take to notice that a container ended.
+const FATE_LIMIT: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(20);
 /// Lines of a container's log that an error quotes.
 const QUOTED: usize = 20;
@@ -112,7 +114,16 @@ impl Containers {
             ServerKind::Kafka => self.kafka.as_ref()?,
             ServerKind::Postgres => self.postgres.as_ref()?,
         };
-        running.fate().await
+        // Its clients notice the end of a server before the engine does.
+        let known = async {
+            loop {
+                if let Some(fate) = running.fate().await {
+                    return fate;
+                }
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        timeout(FATE_LIMIT, known).await.ok()
     }
 
     /// Removes them.

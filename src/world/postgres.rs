@@ -75,7 +75,7 @@ pub enum PostgresError {
 }
 
 /// What the server says, without the place in its own source that sqlx adds: it reads as a line of the query.
-fn said(error: &sqlx::Error) -> String {
+pub(in crate::world) fn said(error: &sqlx::Error) -> String {
     error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
 }
 

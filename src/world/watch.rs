@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::ServerKind;
-use super::postgres::Access;
+use super::postgres::{Access, said};
 use crate::wire::{self, Frames};
 
 /// How often to ask.
@@ -66,7 +66,8 @@ impl Watch {
             within(answers(frames)).await.map_err(lost(ServerKind::Kafka))?;
         }
         if let Some(session) = postgres {
-            let asked = sqlx::query("select 1").execute(&mut *session);
+            let asking = sqlx::query("select 1").execute(&mut *session);
+            let asked = async { asking.await.map_err(|error| said(&error)) };
             within(asked).await.map_err(lost(ServerKind::Postgres))?;
         }
         Ok(())

@@ -37,7 +37,8 @@ pub fn trial(name: &str, run: fn()) -> Trial {
     }
 }
 
-fn engine_answers() -> bool {
+/// Whether there is a Docker engine.
+pub fn engine_answers() -> bool {
     static ANSWERS: OnceLock<bool> = OnceLock::new();
     *ANSWERS.get_or_init(|| {
         let asked = Command::new("docker").arg("info").stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -144,6 +145,11 @@ impl Container {
     pub fn address(&self, port: u16) -> String {
         let found = docker(&["port", &self.id, &format!("{port}/tcp")]);
         found.lines().next().expect("an address").to_owned()
+    }
+
+    /// The URL of a Postgres, for its superuser.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres:geheim@{}", self.address(5432))
     }
 
     /// Runs SQL in it as its superuser.

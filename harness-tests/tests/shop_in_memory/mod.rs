@@ -18,6 +18,7 @@ pub fn spec() -> Spec {
         name: "shop in memory".to_owned(),
         about: String::new(),
         file: "specs/shop.yaml".into(),
+        world: Default::default(),
         topics: named([("order-events", topic.clone()), ("payment-events", topic)]),
         databases: Default::default(),
         dependencies: named([("gateway", Dependency { routes: Vec::new() })]),
