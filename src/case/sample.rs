@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use crate::spec::{
     Action, BodyTemplate, Delivery, Dependency, FaultRule, Given, HttpCall, OperationKind, Order, Service,
-    Settings, Spec, Template, Topic,
+    Settings, Spec, Template, Topic, WorldSettings,
 };
 
 /// Orders that are placed and cancelled for customers, payments that charge for them.
@@ -16,6 +16,7 @@ pub(crate) fn spec() -> Spec {
         name: "checkout".to_owned(),
         about: String::new(),
         file: "specs/checkout.yaml".into(),
+        world: WorldSettings::default(),
         topics: [(topic_name(), topic)].into(),
         databases: IndexMap::new(),
         dependencies: [("gateway".to_owned(), Dependency { routes: Vec::new() })].into(),
