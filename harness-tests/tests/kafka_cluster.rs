@@ -14,13 +14,13 @@ use libtest_mimic::Arguments;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, StreamConsumer};
 use rdkafka::message::Message;
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use steadfast::case::{Edge, FaultAction, Until, Verb};
 
 const BROKERS: usize = 3;
 const PARTITIONS: i32 = 6;
 
-/// Shared by all tests, for three brokers take long to start; whoever kills one has it for itself.
+/// Shared by all tests, each with topics and groups of its own, for three brokers take long to start; whoever kills one has it for itself.
 static CLUSTER: RwLock<Option<Cluster>> = RwLock::new(None);
 
 fn main() -> ExitCode {
@@ -153,7 +153,7 @@ async fn everything_arrives() {
             [&[("enable.idempotence", "true")][..], &[("acks", "0")], &[("compression.type", "zstd")]]
         {
             let producer = stage.producer("orders", settings).await;
-            let consumer = stage.consumer("payments", topic).await;
+            let consumer = stage.consumer("arrivals", topic).await;
             send_numbered(&producer, topic, 0..120).await;
             assert_eq!(receive_numbered(&consumer, 120).await, numbered(0..120), "{topic} {settings:?}");
             consumer.commit_consumer_state(rdkafka::consumer::CommitMode::Sync).unwrap();
@@ -182,7 +182,7 @@ async fn faults_strike() {
     let topics = [("order-events", PARTITIONS, true)];
     let stage = Stage::before(&cluster.as_ref().unwrap().addresses, &topics, faults).await;
     let producer = stage.producer("orders", &[("enable.idempotence", "true")]).await;
-    let consumer = stage.consumer("payments", "order-events").await;
+    let consumer = stage.consumer("struck", "order-events").await;
     for (partition, shown) in [(4, "o2"), (4, "o1"), (4, "o2"), (5, "o3"), (5, "o2")] {
         send(&producer, "order-events", partition, shown).await;
     }
@@ -248,7 +248,7 @@ async fn transactions() {
     let within = |result: rdkafka::error::KafkaResult<()>| result.expect("a step of a transaction");
     within(tokio::task::spawn_blocking(move || begun.init_transactions(4 * DEADLINE)).await.unwrap());
     for (topic, _, _) in topics {
-        let consumer = stage.consumer("payments", topic).await;
+        let consumer = stage.consumer("told", topic).await;
         for (numbers, committed) in [(0..12, true), (100..112, false), (12..24, true), (200..206, false)] {
             within(producer.begin_transaction());
             send_numbered(&producer, topic, numbers.clone()).await;
@@ -282,7 +282,7 @@ async fn leaders_move() {
     let cluster = cluster.as_ref().unwrap();
     let stage = Stage::before(&cluster.addresses, &[("moves", PARTITIONS, true)], vec![]).await;
     let producer = stage.producer("orders", &[("enable.idempotence", "true")]).await;
-    let consumer = stage.consumer("payments", "moves").await;
+    let consumer = stage.consumer("moved", "moves").await;
     send_numbered(&producer, "moves", 0..60).await;
     assert_eq!(receive_numbered(&consumer, 60).await, numbered(0..60));
     let killed = &cluster.brokers[2];

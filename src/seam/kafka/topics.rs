@@ -4,21 +4,28 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::create_topics_request::{CreatableReplicaAssignment, CreatableTopic};
+use kafka_protocol::messages::create_topics_request::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
+};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::metadata_response::{MetadataResponsePartition, MetadataResponseTopic};
 use kafka_protocol::messages::{BrokerId, CreateTopicsRequest, DeleteTopicsRequest, MetadataResponse};
+use kafka_protocol::protocol::StrBytes;
 
 use super::client::{ATTEMPTS, Client, ClientError, PAUSE, accepted, except};
 use super::cluster::Cluster;
 use super::ledger::Partition;
-use super::shared::held_name;
+use super::shared::{held_name, real_name};
 use crate::wire::name;
 
 /// The broker's time for one request, in milliseconds.
 pub const TIMEOUT: i32 = 10_000;
 /// As many copies of a partition as the broker's settings say.
 const BROKER_DEFAULT: i16 = -1;
+
+/// A held topic loses nothing before it is relayed, however old a producer says that its records are.
+const KEEPS_ALL: &[(&str, &str)] =
+    &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
 
 /// By topic and partition: on which brokers it is, the leader first.
 type Replicas = HashMap<String, Vec<(i32, Vec<i32>)>>;
@@ -72,7 +79,14 @@ async fn create(cluster: &Cluster, topics: &[(String, i32)], replicas: &Replicas
 }
 
 fn creatable((topic, partitions): &(String, i32), replicas: &Replicas, copies: i16) -> CreatableTopic {
-    let creatable = CreatableTopic::default().with_name(name(topic));
+    let mut creatable = CreatableTopic::default().with_name(name(topic));
+    if real_name(topic).is_some() {
+        let config = |(name, value): &(&'static str, &'static str)| {
+            let config = CreatableTopicConfig::default().with_name(StrBytes::from_static_str(name));
+            config.with_value(Some(StrBytes::from_static_str(value)))
+        };
+        creatable.configs = KEEPS_ALL.iter().map(config).collect();
+    }
     let Some(replicas) = replicas.get(topic) else {
         return creatable.with_num_partitions(*partitions).with_replication_factor(copies);
     };

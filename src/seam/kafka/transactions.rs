@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::txn_offset_commit_request::TxnOffsetCommitRequestPartition;
 use kafka_protocol::messages::{
     AddPartitionsToTxnRequest, EndTxnRequest, InitProducerIdRequest, TxnOffsetCommitRequest,
 };
@@ -63,10 +64,9 @@ pub fn partitions_added(frame: &Bytes, head: Head) -> Result<Bytes, Malformed> {
 pub fn commit_offsets(frame: Bytes, head: Head) -> Result<Step, Malformed> {
     let (_, body) = decode_request::<TxnOffsetCommitRequest>(&frame, head.version)?;
     let offsets = body.topics.iter().flat_map(|topic| {
-        let offset =
-            |part: &kafka_protocol::messages::txn_offset_commit_request::TxnOffsetCommitRequestPartition| {
-                ((topic.name.to_string(), part.partition_index), part.committed_offset)
-            };
+        let offset = |part: &TxnOffsetCommitRequestPartition| {
+            ((topic.name.to_string(), part.partition_index), part.committed_offset)
+        };
         topic.partitions.iter().map(offset)
     });
     let commit = OffsetCommit {

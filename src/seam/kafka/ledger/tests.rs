@@ -78,3 +78,35 @@ fn a_hold_lasts_until_its_token_is_cancelled() {
     token.cancel();
     assert!(ledger.held("payments", &part("t", 0)).is_none());
 }
+
+#[test]
+fn markers_and_aborted_records_are_no_lag_once_the_client_is_past_them() {
+    let mut ledger = Ledger::default();
+    joined(&mut ledger, None);
+    let t = part("t", 0);
+    ledger.fetching("payments", &t, 0);
+    ledger.delivered("payments", &t, 2, &[]);
+    ledger.committed("pay", &t, 3);
+    ledger.high_watermark(&t, 6);
+    let lag = ledger.unsettled().lags.remove(0);
+    assert_eq!((lag.behind, lag.undelivered), (0, 3));
+    ledger.fetching("payments", &t, 6);
+    assert_eq!(ledger.unsettled(), Unsettled::default());
+}
+
+#[test]
+fn what_a_transaction_wrote_counts_when_it_has_ended() {
+    let conductor = crate::seam::Conductor::new(tokio::sync::mpsc::unbounded_channel().0);
+    let mut ledger = Ledger::default();
+    let t = part("t", 0);
+    ledger.transaction("orders", "tx", || conductor.busy("transaction"));
+    ledger.written("orders", "tx", &t, 5);
+    ledger.written("orders", "tx", &t, 4);
+    assert_eq!(ledger.known_end(&t), None);
+    assert_eq!(conductor.in_flight(), ["1 transaction in flight"]);
+    assert_eq!(ledger.transaction_ended("orders", "tx"), HashMap::from([(t.clone(), 5)]));
+    assert_eq!(conductor.in_flight(), Vec::<String>::new());
+    // A late answer to what was aborted.
+    ledger.written("orders", "tx", &t, 6);
+    assert!(ledger.transaction_ended("orders", "tx").is_empty());
+}
