@@ -1,6 +1,6 @@
 //! Those who use the same Kafka cluster, with a client of their own (librdkafka).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -51,7 +51,11 @@ impl Others {
     pub fn commit(&self, group: &str, topic: &str, offset: i64) {
         let mut offsets = TopicPartitionList::new();
         offsets.add_partition_offset(topic, 0, Offset::Offset(offset)).expect("an offset");
-        self.consumer(group).commit(&offsets, CommitMode::Sync).expect("committed");
+        // A broker that is new needs a moment until it coordinates anything.
+        let (consumer, limit) = (self.consumer(group), Instant::now() + DEADLINE);
+        while let Err(error) = consumer.commit(&offsets, CommitMode::Sync) {
+            assert!(Instant::now() < limit, "{error}");
+        }
     }
 
     /// What a group has committed in partition 0.

@@ -273,6 +273,23 @@ impl Client {
     }
 }
 
+/// Asks again where a broker needs a moment: one that was told just now that it leads a partition may not know it yet.
+///
+/// # Errors
+/// The last refusal; or whatever asking again would not mend.
+pub async fn patiently<T>(mut ask: impl AsyncFnMut() -> Result<T, ClientError>) -> Result<T, ClientError> {
+    let mut attempts = 0;
+    loop {
+        match ask().await {
+            Err(ClientError::Refused(error)) if error.is_retriable() && attempts < ATTEMPTS => {
+                attempts += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            other => return other,
+        }
+    }
+}
+
 /// The result, except that this error is fine.
 ///
 /// # Errors

@@ -19,7 +19,7 @@ use kafka_protocol::messages::{DeleteRecordsRequest, GroupId, ListGroupsRequest,
 use kafka_protocol::protocol::StrBytes;
 
 use super::SeamError;
-use super::client::{Client, ClientError, accepted};
+use super::client::{Client, ClientError, accepted, patiently};
 use super::cluster::Cluster;
 use super::eviction;
 use super::shared::held_name;
@@ -95,7 +95,7 @@ impl Guest {
     pub async fn empty_lent(&self, cluster: &Cluster) -> Result<(), ClientError> {
         for (topic, partitions) in &self.lent {
             for partition in 0..*partitions {
-                empty(cluster, topic, partition).await?;
+                patiently(async || empty(cluster, topic, partition).await).await?;
             }
         }
         Ok(())

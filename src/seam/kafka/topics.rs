@@ -12,7 +12,7 @@ use kafka_protocol::messages::metadata_response::{MetadataResponsePartition, Met
 use kafka_protocol::messages::{BrokerId, CreateTopicsRequest, DeleteTopicsRequest, MetadataResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use super::client::{ATTEMPTS, Client, ClientError, PAUSE, accepted, except};
+use super::client::{ATTEMPTS, Client, ClientError, PAUSE, accepted, except, patiently};
 use super::cluster::Cluster;
 use super::ledger::Partition;
 use super::shared::{held_name, real_name};
@@ -166,7 +166,7 @@ pub async fn ends(
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(Client::connect(cluster, leader).await?),
         };
-        let end = end(client, &partition).await?;
+        let end = patiently(async || client.end(&partition.0, partition.1).await).await?;
         ends.insert(partition, end);
     }
     Ok(ends)
@@ -178,8 +178,12 @@ pub async fn ends(
 /// The broker refused, or is not there.
 pub async fn is_empty(cluster: &Cluster, (topic, partitions): &(String, i32)) -> Result<bool, ClientError> {
     for partition in 0..*partitions {
-        let mut client = Client::to_leader(cluster, topic, partition).await?;
-        if client.start(topic, partition).await? != client.end(topic, partition).await? {
+        let edges = patiently(async || {
+            let mut client = Client::to_leader(cluster, topic, partition).await?;
+            Ok((client.start(topic, partition).await?, client.end(topic, partition).await?))
+        });
+        let (start, end) = edges.await?;
+        if start != end {
             return Ok(false);
         }
     }
@@ -205,20 +209,6 @@ async fn leaders(
         topic.partitions.iter().map(leader)
     });
     Ok(leaders.collect())
-}
-
-/// A broker that was told a moment ago that it leads the partition may not know it yet.
-async fn end(client: &mut Client, (topic, partition): &Partition) -> Result<i64, ClientError> {
-    let mut attempts = 0;
-    loop {
-        match client.end(topic, *partition).await {
-            Err(ClientError::Refused(error)) if error.is_retriable() && attempts < ATTEMPTS => {
-                attempts += 1;
-                tokio::time::sleep(PAUSE).await;
-            }
-            other => return other,
-        }
-    }
 }
 
 /// Deletes topics; one that is not there is fine. Comes back when they are gone.
