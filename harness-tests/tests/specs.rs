@@ -14,6 +14,6 @@ fn main() -> ExitCode {
     if let Err(error) = std::env::set_current_dir(&root) {
         panic!("{} cannot be entered: {error}", root.display());
     }
-    let search = Search { cases: Some(60), reproduce: 5, ..Search::default() };
+    let search = Search { cases: Some(100), reproduce: 3, ..Search::default() };
     libtest_mimic::run(&arguments, trials("specs".as_ref(), &search)).exit_code()
 }

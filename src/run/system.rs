@@ -265,6 +265,7 @@ impl System {
             }
             for (database_name, database) in &self.databases {
                 addresses.insert(format!("postgres.{database_name}"), database.url());
+                addresses.insert(format!("postgres.{database_name}.jdbc"), database.jdbc_url());
             }
             for (dependency, played) in &self.dependencies {
                 let address =

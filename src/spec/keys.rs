@@ -215,7 +215,11 @@ pub static SERVICE: Section = Section {
         optional("build", "command", "Builds the service, once before the first start."),
         required("run", "command", "Runs the service."),
         defaulted("directory", "folder", ".", "Working directory of both commands."),
-        optional("env", "map of texts", "Its environment; `${kafka}` and the like become addresses."),
+        optional(
+            "env",
+            "map of texts",
+            "Its environment; `${kafka}`, `${postgres.shop}`, `${postgres.shop.jdbc}` and the like become addresses.",
+        ),
         optional("ready", "GET /path", "Answers with 2xx once the service can serve."),
         defaulted("start_within", "duration", "10s", "How long a start may take."),
     ],

@@ -56,6 +56,21 @@ impl Project {
         project
     }
 
+    /// With one of the specs of payments, on its service in this repository.
+    pub fn payments(spec: &str) -> Project {
+        let project = Project { folder: tempfile::tempdir().expect("a folder") };
+        std::fs::create_dir(project.path().join("specs")).expect("a folder");
+        let read =
+            |name: &str| std::fs::read_to_string(repository().join("specs").join(name)).expect("a file");
+        let (file, services) = (format!("{spec}.yaml"), repository().join("harness-tests/services"));
+        let text = read(&file)
+            .replace("directory: harness-tests/services", &format!("directory: {}", services.display()));
+        assert!(text.contains(&services.display().to_string()), "it changed: {text}");
+        project.write(&format!("specs/{file}"), &text);
+        project.write("specs/payments.sql", &read("payments.sql"));
+        project
+    }
+
     /// With one spec, `spec.yaml`; `MISBEHAVING` in it is the service that does things wrong.
     pub fn with(spec: &str) -> Project {
         let project = Project { folder: tempfile::tempdir().expect("a folder") };

@@ -28,7 +28,8 @@ pub(super) fn in_env(reader: &Reader, service: &str, name: &str) -> Checked {
             false => Err(no_port(name)),
         };
     }
-    let databases = names.databases.iter().map(|name| format!("postgres.{name}"));
+    let databases =
+        names.databases.iter().flat_map(|name| [format!("postgres.{name}"), format!("postgres.{name}.jdbc")]);
     let dependencies = names.dependencies.iter().map(|name| format!("dependencies.{name}"));
     let services = names.services.iter().filter(|(other, uses)| uses.port && *other != service);
     let mut known = vec!["port".to_owned(), "kafka".to_owned()];

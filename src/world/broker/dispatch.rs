@@ -139,7 +139,7 @@ impl Call<'_> {
             }
             ApiKey::ListOffsets => {
                 let request = self.decode::<ListOffsetsRequest>()?;
-                self.reply(&list_offsets::answer(shared, request))
+                self.reply(&list_offsets::answer(shared, version, request))
             }
             ApiKey::OffsetCommit => {
                 let request = self.decode::<OffsetCommitRequest>()?;
@@ -209,7 +209,9 @@ impl Call<'_> {
     }
 
     fn reply<T: Encodable + HeaderVersion>(&self, response: &T) -> Result<Option<Bytes>, HangUp> {
-        reply(self.correlation, self.version, response).map(Some)
+        let Call { key, version, .. } = self;
+        let unsayable = |HangUp(why)| HangUp(format!("the answer to {key:?} version {version}: {why}"));
+        reply(self.correlation, self.version, response).map(Some).map_err(unsayable)
     }
 }
 

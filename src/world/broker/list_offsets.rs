@@ -10,8 +10,11 @@ use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse, TopicNam
 use super::log::Found;
 use super::shared::Shared;
 
+/// The first version whose answer has a place for a leader epoch.
+const WITH_EPOCH: i16 = 4;
+
 /// Answers for each partition.
-pub fn answer(shared: &Shared, request: ListOffsetsRequest) -> ListOffsetsResponse {
+pub fn answer(shared: &Shared, version: i16, request: ListOffsetsRequest) -> ListOffsetsResponse {
     let topics = request.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|wanted| {
             let response =
@@ -19,7 +22,7 @@ pub fn answer(shared: &Shared, request: ListOffsetsRequest) -> ListOffsetsRespon
             match find(shared, &topic.name, wanted) {
                 Ok(found) => {
                     // The epoch of a record that does not exist is unknown.
-                    let epoch = if found.offset < 0 { -1 } else { 0 };
+                    let epoch = if found.offset < 0 || version < WITH_EPOCH { -1 } else { 0 };
                     response
                         .with_offset(found.offset)
                         .with_timestamp(found.timestamp)

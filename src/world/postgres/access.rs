@@ -82,6 +82,17 @@ impl Access {
         format!("{}{place}/{database}{}", self.before, self.settings)
     }
 
+    /// The URL as JDBC has it, where user and password are settings among the others.
+    pub fn jdbc_url(&self, database: &str) -> String {
+        let account = self.before.split_once("://").map_or("", |(_, account)| account.trim_end_matches('@'));
+        // In a setting, unlike in an account, a plus sign would be a space.
+        let account = account.replace('+', "%2B");
+        let (user, password) = account.split_once(':').unwrap_or((&account, ""));
+        let password = if password.is_empty() { String::new() } else { format!("&password={password}") };
+        let settings = self.settings.replacen('?', "&", 1);
+        format!("jdbc:postgresql://{}/{database}?user={user}{password}{settings}", self.place)
+    }
+
     /// Options for a session of the harness on `database`.
     pub(super) fn options(&self, database: &str) -> PgConnectOptions {
         self.options.clone().database(database)
@@ -128,6 +139,20 @@ mod tests {
         check("postgres://db:5433/any", Err("it must look like"));
         check("mysql://me@db/any", Err("it must look like"));
         check("db:5432", Err("it must look like"));
+    }
+
+    fn check_jdbc(url: &str, expected: &str) {
+        assert_eq!(Access::from_url(url).expect("a URL").jdbc_url("shop"), expected);
+    }
+
+    #[test]
+    fn for_jdbc_the_account_stands_among_the_settings() {
+        check_jdbc("postgres://me:pass@db:5433/any", "jdbc:postgresql://db:5433/shop?user=me&password=pass");
+        check_jdbc("postgresql://me@db", "jdbc:postgresql://db:5432/shop?user=me");
+        check_jdbc(
+            "postgres://me:p%40+s@[::1]:5432/x?options=-c%20a%3Db",
+            "jdbc:postgresql://[::1]:5432/shop?user=me&password=p%40%2Bs&options=-c%20a%3Db",
+        );
     }
 
     #[test]

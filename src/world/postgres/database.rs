@@ -63,6 +63,11 @@ impl Database {
         self.access.url(&self.name)
     }
 
+    /// The same as JVMs have it.
+    pub fn jdbc_url(&self) -> String {
+        self.access.jdbc_url(&self.name)
+    }
+
     /// For services that reach the server through a seam on `address`.
     pub fn url_through(&self, address: SocketAddr) -> String {
         self.access.url_through(address, &self.name)

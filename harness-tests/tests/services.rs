@@ -1,0 +1,69 @@
+//! Services in the ecosystems that people write them in, which know nothing of steadfast: what is wrong with them is found in
+//! every world, and shrunk to the same minimum; what is right with them holds.
+//!
+//! That the repaired ones hold in the embedded world is shown by `specs.rs`.
+
+mod docker;
+mod project;
+
+use docker::trial;
+use libtest_mimic::{Arguments, Trial};
+use project::Project;
+use serde_json::json;
+
+fn main() -> std::process::ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Each has a world and a JVM of its own, and the machines that run this have two cores.
+    arguments.test_threads.get_or_insert(1);
+    let embedded = |name: &str, spec: &'static str| {
+        Trial::test(name, move || {
+            duplicate_is_found(spec, "embedded");
+            Ok(())
+        })
+    };
+    let trials = vec![
+        embedded("embedded::a_duplicate_is_found_in_spring_kafka", "spring-payments"),
+        embedded("embedded::a_duplicate_is_found_in_kafkajs", "kafkajs-payments"),
+        trial("containers::a_duplicate_is_found_in_spring_kafka", || {
+            duplicate_is_found("spring-payments", "containers");
+        }),
+        trial("containers::a_duplicate_is_found_in_kafkajs", || {
+            duplicate_is_found("kafkajs-payments", "containers");
+        }),
+        trial("containers::spring_kafka_repaired_holds", || repaired_holds("spring-payments")),
+        trial("containers::kafkajs_repaired_holds", || repaired_holds("kafkajs-payments")),
+    ];
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Both invariants are violated by one order and one repeated record; and that again in the embedded world.
+fn duplicate_is_found(spec: &str, world: &str) {
+    let project = Project::payments(spec);
+    let run = format!("run specs/{spec}.yaml --variant naive --seed 1 --reproduce 3 --format json");
+    let ran = project.run(&format!("{run} --world {world}")).ends_with(0);
+    let summary = &ran.json()[0];
+    assert_eq!((&summary["world"], &summary["outcome"]), (&world.into(), &"as expected".into()));
+    let invariants = summary["invariants"].as_array().expect("a list");
+    assert_eq!(invariants.len(), 2, "{summary}");
+    for found in invariants {
+        assert_eq!(found["minimal"], json!({ "operations": 1, "faults": 1 }), "{found}");
+        assert_eq!(found["reproduced"], json!([3, 3]), "{found}");
+        assert_eq!(found["without"][0]["rate"], json!([0, 3]), "{found}");
+        let fault = found["without"][0]["fault"].as_str().expect("a fault");
+        assert!(fault.starts_with("duplicate order-events"), "{found}");
+    }
+    if world != "embedded" {
+        let case = format!(".steadfast/{spec}/naive/no-double-charge.yaml");
+        let again = project.run(&format!("replay {case} --times 2 --format json")).ends_with(1);
+        assert_eq!(again.json()[0]["violated"], json!([2, 2]));
+    }
+}
+
+fn repaired_holds(spec: &str) {
+    let run = "--variant repaired --cases 100 --seed 1 --world containers --format json";
+    let ran = Project::payments(spec).run(&format!("run specs/{spec}.yaml {run}")).ends_with(0);
+    let summary = &ran.json()[0];
+    assert_eq!((&summary["outcome"], &summary["cases"]), (&"held".into(), &100.into()));
+    assert_eq!(summary["faults_never_fired"], json!([]), "{summary}");
+    assert!(summary["faults_fired"].as_u64() > Some(50), "{summary}");
+}
