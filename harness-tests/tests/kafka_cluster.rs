@@ -6,7 +6,6 @@ mod kafka_stage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use docker::{Container, docker, kafka_image, trial};
 use kafka_stage::{DEADLINE, Stage, consumer_config, facts, fault, send, take};
@@ -16,12 +15,13 @@ use rdkafka::consumer::{BaseConsumer, Consumer, StreamConsumer};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use steadfast::case::{Edge, FaultAction, Until, Verb};
+use tokio::sync::{RwLock, RwLockReadGuard};
 
 const BROKERS: usize = 3;
 const PARTITIONS: i32 = 6;
 
 /// Shared by all tests, each with topics and groups of its own, for three brokers take long to start; whoever kills one has it for itself.
-static CLUSTER: RwLock<Option<Cluster>> = RwLock::new(None);
+static CLUSTER: RwLock<Option<Cluster>> = RwLock::const_new(None);
 
 fn main() -> ExitCode {
     let trials = vec![
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         trial("leaders_that_move_are_followed", || block_on(leaders_move())),
     ];
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
-    drop(CLUSTER.write().unwrap_or_else(PoisonError::into_inner).take());
+    drop(CLUSTER.blocking_write().take());
     conclusion.exit_code()
 }
 
@@ -99,13 +99,10 @@ fn broker(id: usize, at: SocketAddr, controller: SocketAddr, voters: &str) -> Co
     Container::start(&arguments)
 }
 
-fn cluster() -> RwLockReadGuard<'static, Option<Cluster>> {
-    let mut cluster = CLUSTER.write().unwrap_or_else(PoisonError::into_inner);
-    if cluster.is_none() {
-        *cluster = Some(Cluster::start());
-    }
-    drop(cluster);
-    CLUSTER.read().unwrap_or_else(PoisonError::into_inner)
+async fn cluster() -> RwLockReadGuard<'static, Option<Cluster>> {
+    let mut cluster = CLUSTER.write().await;
+    cluster.get_or_insert_with(Cluster::start);
+    cluster.downgrade()
 }
 
 /// Each record with its number as value, to partition after partition.
@@ -140,7 +137,7 @@ fn numbered(numbers: std::ops::Range<i32>) -> BTreeMap<i32, Vec<i32>> {
 }
 
 async fn everything_arrives() {
-    let cluster = cluster();
+    let cluster = cluster().await;
     let cluster = cluster.as_ref().unwrap();
     // One address is enough to find all.
     let topics = [("arrives-held", PARTITIONS, true), ("arrives-plain", PARTITIONS, false)];
@@ -173,7 +170,7 @@ async fn everything_arrives() {
 }
 
 async fn faults_strike() {
-    let cluster = cluster();
+    let cluster = cluster().await;
     let duplicate = FaultAction::Duplicate { topic: "order-events".to_owned() };
     let hold = FaultAction::Hold { topic: "order-events".to_owned(), to: None, until: Until::Quiet };
     let mut hold = fault(hold, None, Verb::Published, 1, Edge::Before);
@@ -201,8 +198,9 @@ fn place_of(group: &str, partitions: usize) -> i32 {
     (hash & i32::MAX) % i32::try_from(partitions).unwrap()
 }
 
+#[expect(clippy::mem_forget, reason = "a client that is not dropped is what is left of a killed service")]
 async fn groups_work() {
-    let cluster = cluster();
+    let cluster = cluster().await;
     let cluster = cluster.as_ref().unwrap();
     let stage = Stage::before(&cluster.addresses, &[("grouped", PARTITIONS, true)], vec![]).await;
     let producer = stage.producer("orders", &[]).await;
@@ -240,7 +238,7 @@ fn transactional(config: &mut ClientConfig) -> FutureProducer {
 }
 
 async fn transactions() {
-    let cluster = cluster();
+    let cluster = cluster().await;
     let topics = [("told-held", PARTITIONS, true), ("told-plain", PARTITIONS, false)];
     let stage = Stage::before(&cluster.as_ref().unwrap().addresses, &topics, vec![]).await;
     let producer = transactional(&mut stage.client("orders").await);
@@ -277,8 +275,8 @@ async fn transactions() {
 }
 
 async fn leaders_move() {
-    drop(cluster());
-    let cluster = CLUSTER.write().unwrap_or_else(PoisonError::into_inner);
+    drop(cluster().await);
+    let cluster = CLUSTER.write().await;
     let cluster = cluster.as_ref().unwrap();
     let stage = Stage::before(&cluster.addresses, &[("moves", PARTITIONS, true)], vec![]).await;
     let producer = stage.producer("orders", &[("enable.idempotence", "true")]).await;

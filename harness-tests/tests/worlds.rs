@@ -59,6 +59,7 @@ fn main() -> std::process::ExitCode {
         trial("external::a_case_is_violated_there_as_in_the_others", one_case_in_all_worlds),
         trial("external::all_shortcomings_are_named_at_once", shortcomings),
         trial("external::a_database_of_others_is_refused", database_of_others),
+        trial("external::a_kafka_that_is_killed_is_no_verdict", killed_server_of_others),
         trial("external::topics_of_others_are_refused", topics_of_others),
         trial("external::a_cluster_is_left_as_it_was_found", cluster_of_others),
         trial("external::what_a_killed_run_left_is_taken_away_by_the_next", after_a_killed_run),
@@ -288,6 +289,18 @@ fn database_of_others() {
         project.run(&format!("run specs/checkout.yaml --variant repaired --cases 1 {world}")).ends_with(4);
     assert!(ran.stderr.contains("there is already a database `shop`"), "{ran:#?}");
     assert_eq!(postgres.sql("shop", "select count(*) from precious"), "0");
+}
+
+fn killed_server_of_others() {
+    let project = Project::checkout();
+    let (kafka, postgres) = (Container::kafka(), Container::postgres("logical"));
+    let run = format!("{LONG} {}", external(&kafka, &postgres));
+    let (steadfast, printed, lines) = start(&project, &run, "3 services");
+    docker(&["kill", &kafka.id]);
+    let (code, printed) = finish(steadfast, printed, lines);
+    no_verdict(code, &printed, "Kafka is gone");
+    // What can still be reached is left as it was found.
+    assert_eq!(postgres.sql("postgres", "select count(*) from pg_database where datname like '%shop%'"), "0");
 }
 
 fn topics_of_others() {

@@ -166,7 +166,7 @@ impl World {
     /// # Errors
     /// One of them is not there.
     pub async fn look(&self) -> Result<(), WorldError> {
-        match self.watch.begin(self.brokers.first().copied(), self.access.as_ref()).await {
+        match self.watch.begin(&self.brokers, self.access.as_ref()).await {
             Ok(()) => Ok(()),
             Err(lost) => Err(WorldError::Gone(self.describe(&lost).await)),
         }

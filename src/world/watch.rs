@@ -29,7 +29,7 @@ pub(super) struct Watch {
 
 #[derive(Debug, Default)]
 struct Kept {
-    kafka: Option<Frames<TcpStream>>,
+    kafka: Vec<Frames<TcpStream>>,
     postgres: Option<PgConnection>,
 }
 
@@ -44,12 +44,12 @@ pub(super) struct Lost {
 
 impl Watch {
     /// Connects anew.
-    pub async fn begin(&self, kafka: Option<SocketAddr>, postgres: Option<&Access>) -> Result<(), Lost> {
+    pub async fn begin(&self, kafka: &[SocketAddr], postgres: Option<&Access>) -> Result<(), Lost> {
         let mut kept = self.kept.lock().await;
         *kept = Kept::default();
-        if let Some(address) = kafka {
+        for address in kafka {
             let connecting = within(TcpStream::connect(address)).await;
-            kept.kafka = Some(Frames::new(connecting.map_err(lost(ServerKind::Kafka))?));
+            kept.kafka.push(Frames::new(connecting.map_err(lost(ServerKind::Kafka))?));
         }
         if let Some(access) = postgres {
             kept.postgres = Some(within(access.admin()).await.map_err(lost(ServerKind::Postgres))?);
@@ -62,7 +62,7 @@ impl Watch {
     pub async fn check(&self) -> Result<(), Lost> {
         let mut kept = self.kept.lock().await;
         let Kept { kafka, postgres } = &mut *kept;
-        if let Some(frames) = kafka {
+        for frames in kafka {
             within(answers(frames)).await.map_err(lost(ServerKind::Kafka))?;
         }
         if let Some(session) = postgres {

@@ -1,6 +1,7 @@
 //! Makes members leave their groups, and groups go away. A group is asked for at the broker that coordinates it.
 
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::describe_groups_response::DescribedGroupMember;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::{
     DeleteGroupsRequest, DescribeGroupsRequest, GroupId, LeaveGroupRequest, OffsetDeleteRequest,
@@ -63,11 +64,34 @@ fn is_busy(code: i16) -> bool {
     error.is_some_and(|error| error == ResponseError::NonEmptyGroup || error.is_retriable())
 }
 
+/// Ends the members of a group if one of them subscribes to one of these topics, whose readers are all dead.
+///
+/// # Errors
+/// The broker refused, or is not there.
+pub async fn end_readers(
+    cluster: &Cluster,
+    group: &str,
+    topics: &[(String, i32)],
+) -> Result<(), ClientError> {
+    let mut client = Client::to_coordinator(cluster, group).await?;
+    let group = GroupId(StrBytes::from_string(group.to_owned()));
+    let members = members(&mut client, &group).await?;
+    let reads = |member: &DescribedGroupMember| {
+        topics.iter().any(|(topic, _)| subscribes(&member.member_metadata, topic))
+    };
+    if members.iter().any(reads) { empty(&mut client, &group).await } else { Ok(()) }
+}
+
+/// Whether a topic stands in a subscription, in the form that all versions of it have: its length, then its name.
+fn subscribes(subscription: &[u8], topic: &str) -> bool {
+    let length = u16::try_from(topic.len()).unwrap_or(u16::MAX).to_be_bytes();
+    let listed = [&length[..], topic.as_bytes()].concat();
+    subscription.windows(listed.len()).any(|window| window == listed)
+}
+
 /// Makes every member of a group leave.
 async fn empty(client: &mut Client, group: &GroupId) -> Result<(), ClientError> {
-    let described =
-        client.call(4, &DescribeGroupsRequest::default().with_groups(vec![group.clone()])).await?;
-    let members: Vec<_> = described.groups.into_iter().flat_map(|group| group.members).collect();
+    let members = members(client, group).await?;
     if members.is_empty() {
         return Ok(());
     }
@@ -76,8 +100,14 @@ async fn empty(client: &mut Client, group: &GroupId) -> Result<(), ClientError> 
         identity.with_group_instance_id(member.group_instance_id)
     });
     let request = LeaveGroupRequest::default().with_group_id(group.clone()).with_members(members.collect());
-    // Whether it helped is seen when the group is deleted.
+    // Whether it helped is seen when the group is deleted, or joined.
     client.call(3, &request).await.map(drop)
+}
+
+async fn members(client: &mut Client, group: &GroupId) -> Result<Vec<DescribedGroupMember>, ClientError> {
+    let request = DescribeGroupsRequest::default().with_groups(vec![group.clone()]);
+    let described = client.call(4, &request).await?;
+    Ok(described.groups.into_iter().flat_map(|group| group.members).collect())
 }
 
 /// Makes a member leave its group; one that is not there is fine.
@@ -97,4 +127,16 @@ pub async fn leave(cluster: &Cluster, member: &Member) -> Result<(), ClientError
     answers
         .chain([response.error_code])
         .try_for_each(|code| except(ResponseError::UnknownMemberId, accepted(code)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscription_names_its_topics() {
+        let subscription = b"\0\x01\0\0\0\x02\0\x06orders\0\x08payments\0\0\0\0";
+        assert!(subscribes(subscription, "orders") && subscribes(subscription, "payments"));
+        assert!(!subscribes(subscription, "order") && !subscribes(b"", "orders"));
+    }
 }

@@ -70,14 +70,23 @@ impl Guest {
         if !problems.is_empty() {
             return Err(SeamError::Taken(problems));
         }
+        let groups = groups(cluster).await?;
+        // Their session may last another minute, and whoever joins their group would wait for them.
+        let dead: Vec<_> = topics
+            .iter()
+            .filter(|(topic, _)| is_there(MADE, topic) || is_there(LENT, topic))
+            .cloned()
+            .collect();
+        for group in groups.iter().filter(|_| !dead.is_empty()) {
+            eviction::end_readers(cluster, group, &dead).await?;
+        }
         // Held topics bear our prefix: whatever stands there is ours.
         left.extend(topics.iter().map(|(topic, partitions)| (held_name(topic), *partitions)));
         topics::delete_topics(cluster, &left).await?;
         let is_lent = |topic: &str| lent.iter().any(|(lent, _)| lent == topic);
         let marker =
             |(topic, _): &(String, i32)| (format!("{}{topic}", if is_lent(topic) { LENT } else { MADE }), 1);
-        let guest =
-            Guest { markers: topics.iter().map(marker).collect(), groups: groups(cluster).await?, lent };
+        let guest = Guest { markers: topics.iter().map(marker).collect(), groups, lent };
         topics::create_topics(cluster, &guest.markers, &[]).await?;
         guest.empty_lent(cluster).await?;
         Ok(guest)

@@ -52,6 +52,7 @@ fn values() {
     check("not_a_choice", &[("delivery: at-least-once", "delivery: at_least_once")]);
     check("version_of_the_future", &[("version: 1", "version: 2")]);
     check("name_of_the_spec", &[("spec: checkout", "spec: Check Out")]);
+    check("not_an_image", &[("kafka: apache/kafka-native:4.1.1", "kafka: apache kafka")]);
     check("missing_file", &[("schema: checkout.sql", "schema: chekout.sql")]);
     check("pointer", &[("key: body.order_id", "key: order_id")]);
     check("status", &[("status: 201", "status: 999")]);

@@ -38,6 +38,8 @@ pub fn kafka(image: &str) -> ContainerRequest<GenericImage> {
         // Services join groups all the time here: nobody waits for more members, or for a dead one.
         ("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0"),
         ("KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS", "100"),
+        // A service may give its records old times: they shall not expire in the middle of a case.
+        ("KAFKA_LOG_RETENTION_MS", "-1"),
         // A spec names its topics; one that is made by accident would hide a wrong name.
         ("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false"),
         // Topics are made anew for every fresh start: what is deleted shall not fill the memory for a minute.
