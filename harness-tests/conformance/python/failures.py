@@ -7,6 +7,16 @@ LIMIT_SECONDS = 30
 LIMIT_MS = LIMIT_SECONDS * 1000
 
 
+# Where the library spells a name of Kafka's in its own way.
+SPELLINGS = {
+    "INVALID_REPLICATION_ASSIGNMENT": "INVALID_REPLICA_ASSIGNMENT",
+    "INVALID_TOPIC": "INVALID_TOPIC_EXCEPTION",
+    "MESSAGE_SIZE_TOO_LARGE": "MESSAGE_TOO_LARGE",
+    "NOT_LEADER_FOR_PARTITION": "NOT_LEADER_OR_FOLLOWER",
+    "UNKNOWN": "UNKNOWN_SERVER_ERROR",
+}
+
+
 class Failure(Exception):
     """An answer that is not from the broker."""
 
@@ -26,7 +36,7 @@ def timed_out(detail):
 def name_of(error):
     """The name of Kafka's protocol error, or what stands for an error that the library made up itself."""
     if isinstance(error, errors.BrokerResponseError):
-        return error.message or type(error).__name__
+        return SPELLINGS.get(error.message, error.message)
     if isinstance(error, errors.CommitFailedError):
         return "COMMIT_FAILED"
     if isinstance(error, (errors.KafkaTimeoutError, errors.KafkaConnectionError, errors.NodeNotReadyError)):
