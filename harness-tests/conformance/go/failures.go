@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // limit is the longest that anything may take.
@@ -38,7 +37,7 @@ func nameOf(err error) string {
 		return "NOT_LEADER_OR_FOLLOWER"
 	case errors.As(err, &protocol):
 		return protocol.Message
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, kgo.ErrRecordTimeout):
+	case errors.Is(err, context.DeadlineExceeded):
 		return "TIMED_OUT_WAITING"
 	default:
 		return "REFUSED_BY_CLIENT"

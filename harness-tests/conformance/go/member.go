@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log"
 	"net"
 	"slices"
 	"strings"
@@ -149,6 +150,11 @@ func (m *member) commit(ctx context.Context, offsets []place) error {
 
 func (m *member) leave() {
 	m.end()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	if err := m.kafka.LeaveGroupContext(ctx); err != nil {
+		log.Print("leaving: ", err)
+	}
 	m.kafka.Close()
 }
 

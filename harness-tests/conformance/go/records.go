@@ -71,7 +71,9 @@ func (c *client) transaction(ctx context.Context, asked request) (any, error) {
 }
 
 func (c *client) producer(asked request, options ...kgo.Opt) (*kgo.Client, error) {
-	options = append(options, kgo.SeedBrokers(c.address), kgo.ProducerLinger(0), kgo.RecordDeliveryTimeout(limit))
+	options = append(options, kgo.SeedBrokers(c.address), kgo.ProducerLinger(0))
+	// The end of the context is the end of the wait, for every producer.
+	options = append(options, kgo.AllowIdempotentProduceCancellation())
 	if len(asked.Records) > 0 && asked.Records[0].Partition != nil {
 		options = append(options, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	}
