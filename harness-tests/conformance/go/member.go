@@ -48,6 +48,7 @@ func join(address string, asked request, balancer kgo.GroupBalancer) (*member, e
 		kgo.SessionTimeout(sessionTimeout),
 		kgo.HeartbeatInterval(sessionTimeout / 3),
 		kgo.RebalanceTimeout(limit),
+		kgo.FetchMaxWait(fetchWait),
 		kgo.OnPartitionsAssigned(m.assign),
 		kgo.OnPartitionsRevoked(m.unassign),
 		kgo.OnPartitionsLost(m.unassign),

@@ -17,6 +17,9 @@ type record struct {
 	Offset    int64        `json:"offset"`
 }
 
+// fetchWait is how long the broker may keep a fetch that finds nothing.
+const fetchWait = 500 * time.Millisecond
+
 var acks = map[string]kgo.Acks{"": kgo.AllISRAcks(), "all": kgo.AllISRAcks(), "1": kgo.LeaderAck(), "0": kgo.NoAck()}
 
 var compression = map[string]kgo.CompressionCodec{
@@ -72,8 +75,6 @@ func (c *client) transaction(ctx context.Context, asked request) (any, error) {
 
 func (c *client) producer(asked request, options ...kgo.Opt) (*kgo.Client, error) {
 	options = append(options, kgo.SeedBrokers(c.address), kgo.ProducerLinger(0))
-	// The end of the context is the end of the wait, for every producer.
-	options = append(options, kgo.AllowIdempotentProduceCancellation())
 	if len(asked.Records) > 0 && asked.Records[0].Partition != nil {
 		options = append(options, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	}
@@ -82,8 +83,16 @@ func (c *client) producer(asked request, options ...kgo.Opt) (*kgo.Client, error
 
 func sendEach(ctx context.Context, producer *kgo.Client, records []*kgo.Record) error {
 	for _, one := range records {
-		if err := producer.ProduceSync(ctx, one).FirstErr(); err != nil {
-			return err
+		written := make(chan error, 1)
+		producer.Produce(ctx, one, func(_ *kgo.Record, err error) { written <- err })
+		select {
+		case err := <-written:
+			if err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			// A record that may be on its way is not given up by the library itself.
+			return ctx.Err()
 		}
 	}
 	return nil
@@ -111,6 +120,7 @@ func (c *client) read(ctx context.Context, asked request) (any, error) {
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{asked.Topic: {asked.Partition: start}}),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchIsolationLevel(isolation),
+		kgo.FetchMaxWait(fetchWait),
 	)
 	if err != nil {
 		return nil, err
