@@ -12,7 +12,11 @@ from records import as_json
 
 class Member:
     def __init__(self, topics, **settings):
-        self._consumer = KafkaConsumer(*topics, auto_offset_reset="earliest", enable_auto_commit=False, **settings)
+        self._consumer = KafkaConsumer(auto_offset_reset="earliest", enable_auto_commit=False, **settings)
+        # A leader that has not heard of the topics yet assigns nothing, and does not always mend that (3.0.12).
+        for topic in topics:
+            self._consumer.partitions_for_topic(topic)
+        self._consumer.subscribe(topics)
         self._changed = threading.Condition()
         self._assigned, self._delivered, self._failure = [], [], None
         # The library's consumer is for one thread: what others want of it is queued.
