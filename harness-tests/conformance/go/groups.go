@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -120,4 +123,23 @@ func (c *client) listGroups(ctx context.Context, _ request) (any, error) {
 func (c *client) deleteGroup(ctx context.Context, asked request) (any, error) {
 	_, err := c.admin.DeleteGroup(ctx, asked.Group)
 	return nil, err
+}
+
+// patient asks again while the coordinator of the group is not there yet, which the admin client leaves to its user.
+func patient(ask handler) handler {
+	notYet := []error{kerr.CoordinatorNotAvailable, kerr.CoordinatorLoadInProgress, kerr.NotCoordinator}
+	return func(ctx context.Context, asked request) (any, error) {
+		for {
+			result, err := ask(ctx, asked)
+			isNotYet := slices.ContainsFunc(notYet, func(one error) bool { return errors.Is(err, one) })
+			if !isNotYet {
+				return result, err
+			}
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-ctx.Done():
+				return nil, err
+			}
+		}
+	}
 }

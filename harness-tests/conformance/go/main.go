@@ -52,8 +52,11 @@ type client struct {
 	members map[string]*member
 }
 
-func (c *client) requests() map[string]func(context.Context, request) (any, error) {
-	return map[string]func(context.Context, request) (any, error){
+// handler carries a request out; what it gives is anything that is JSON, or nil.
+type handler func(context.Context, request) (any, error)
+
+func (c *client) requests() map[string]handler {
+	return map[string]handler{
 		"create_topic":      c.createTopic,
 		"delete_topic":      c.deleteTopic,
 		"create_partitions": c.createPartitions,
@@ -70,11 +73,11 @@ func (c *client) requests() map[string]func(context.Context, request) (any, erro
 		"commit":            c.commit,
 		"leave":             c.leave,
 		"abandon":           c.abandon,
-		"committed":         c.committed,
-		"reset":             c.reset,
-		"describe_group":    c.describeGroup,
+		"committed":         patient(c.committed),
+		"reset":             patient(c.reset),
+		"describe_group":    patient(c.describeGroup),
 		"list_groups":       c.listGroups,
-		"delete_group":      c.deleteGroup,
+		"delete_group":      patient(c.deleteGroup),
 	}
 }
 
