@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    ApiKey, CreatePartitionsRequest, CreateTopicsRequest, DeleteGroupsRequest, DeleteRecordsRequest,
-    DeleteTopicsRequest, DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest, FindCoordinatorRequest,
-    HeartbeatRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest,
-    ListOffsetsRequest, MetadataRequest, OffsetCommitRequest, OffsetFetchRequest, ProduceRequest,
-    ResponseHeader, SyncGroupRequest,
+    ApiKey, ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteGroupsRequest,
+    DeleteRecordsRequest, DeleteTopicsRequest, DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest,
+    FindCoordinatorRequest, HeartbeatRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest,
+    ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest, OffsetFetchRequest,
+    ProduceRequest, ResponseHeader, SyncGroupRequest,
 };
 use kafka_protocol::protocol::{Encodable, HeaderVersion, Request};
 use tokio::sync::Notify;
@@ -128,7 +128,10 @@ impl Call<'_> {
     fn dispatch_immediate(&self) -> Result<Option<Bytes>, HangUp> {
         let (shared, version) = (self.shared, self.version);
         match self.key {
-            ApiKey::ApiVersions => self.reply(&metadata::api_versions()),
+            ApiKey::ApiVersions => {
+                let request = self.decode::<ApiVersionsRequest>()?;
+                self.reply(&metadata::api_versions(version, &request))
+            }
             ApiKey::Metadata => {
                 let request = self.decode::<MetadataRequest>()?;
                 self.reply(&metadata::metadata(shared, version, request))
@@ -139,7 +142,7 @@ impl Call<'_> {
             }
             ApiKey::ListOffsets => {
                 let request = self.decode::<ListOffsetsRequest>()?;
-                self.reply(&list_offsets::answer(shared, request))
+                self.reply(&list_offsets::answer(shared, version, request))
             }
             ApiKey::OffsetCommit => {
                 let request = self.decode::<OffsetCommitRequest>()?;
@@ -198,7 +201,7 @@ impl Call<'_> {
             }
             ApiKey::DescribeConfigs => {
                 let request = self.decode::<DescribeConfigsRequest>()?;
-                self.reply(&admin::describe_configs(shared, request))
+                self.reply(&admin::describe_configs(shared, version, request))
             }
             other => Err(HangUp(format!("{other:?} is advertised but not answered"))),
         }

@@ -46,12 +46,16 @@ impl Shared {
 
     /// The host as it is told to clients.
     pub fn host(&self) -> StrBytes {
-        text(&self.address.ip().to_string())
+        text(&self.advertised().ip().to_string())
     }
 
     /// The port as it is told to clients.
     pub fn port(&self) -> i32 {
-        i32::from(self.address.port())
+        i32::from(self.advertised().port())
+    }
+
+    fn advertised(&self) -> SocketAddr {
+        self.options.advertised.unwrap_or(self.address)
     }
 
     pub fn topics(&self) -> MutexGuard<'_, Topics> {
