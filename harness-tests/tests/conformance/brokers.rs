@@ -20,13 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The shortest session that a group member may ask for, of both brokers.
 const SHORTEST_SESSION: Duration = Duration::from_millis(100);
 
-/// Which of the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Embedded,
-    Kafka,
-}
-
 /// Everything asynchronous runs here: the embedded broker and the relays.
 pub fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
@@ -35,7 +28,6 @@ pub fn runtime() -> &'static Runtime {
 
 /// One broker as one client sees it.
 pub struct Seat {
-    pub kind: Kind,
     pub relay: Relay,
     /// Each client has an embedded broker of its own, so that a refusal has one cause.
     embedded: Option<Broker>,
@@ -52,12 +44,17 @@ impl Seat {
         };
         let broker = runtime().block_on(Broker::start(options)).expect("a free port");
         relay.pass_on(listener, broker.address());
-        Seat { kind: Kind::Embedded, relay, embedded: Some(broker) }
+        Seat { relay, embedded: Some(broker) }
     }
 
     /// Where the client finds it.
     pub fn address(&self) -> SocketAddr {
         self.relay.address
+    }
+
+    /// Where it is without its relay, which of Apache Kafka only its own network knows.
+    pub fn direct(&self) -> Option<SocketAddr> {
+        self.embedded.as_ref().map(Broker::address)
     }
 
     /// What it refused by name so far; Apache Kafka refuses nothing.
@@ -80,7 +77,7 @@ impl Kafka {
         let container = Container::start(&strs(&arguments(&addresses)));
         let seats = opened.into_iter().enumerate().map(|(index, (client, (relay, listener)))| {
             pass_on(&relay, listener, &container.address(port(index)));
-            (client, Seat { kind: Kind::Kafka, relay, embedded: None })
+            (client, Seat { relay, embedded: None })
         });
         let seats: BTreeMap<_, _> = seats.collect();
         until_ready(seats[RAW].address());

@@ -3,40 +3,55 @@
 //! ```text
 //!   scenarios/*.yaml ─▶ scenario ─▶ client (librdkafka, Java, …) ─▶ relay ─▶ each broker
 //!   raw/*            ─▶ conversation ──────────────────────────▶ relay ─▶ each broker
-//!                                                                   └─▶ table ─▶ docs/conformance.md
+//!                                                                  └─▶ table ─▶ docs/conformance.md
 //! ```
 
 mod brokers;
+mod clients;
 #[path = "../docker/mod.rs"]
 mod docker;
+mod librdkafka;
 mod raw;
 mod relay;
+mod scenario;
+mod suite;
+mod table;
 
-use std::sync::{LazyLock, Mutex};
+use std::process::ExitCode;
+use std::sync::Arc;
 
-use brokers::{Kafka, RAW, Seat};
-use libtest_mimic::Arguments;
+use libtest_mimic::{Arguments, Trial};
 
-static KAFKA: LazyLock<Mutex<Option<Kafka>>> = LazyLock::new(|| Mutex::new(None));
+use clients::LIBRARIES;
+use suite::suite;
 
-fn main() -> std::process::ExitCode {
-    let arguments = Arguments::from_args();
-    let trials =
-        raw::probes().map(|probe| docker::trial(&format!("raw::{}", probe.0), move || raw_trial(probe)));
-    let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    KAFKA.lock().unwrap_or_else(|e| e.into_inner()).take();
-    conclusion.exit_code()
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Most of the time is spent waiting for time-outs of others, and each client does one thing at a time.
+    arguments.test_threads.get_or_insert(LIBRARIES.len() + 1);
+    let conclusion = libtest_mimic::run(&arguments, trials());
+    let seen = suite::end();
+    let all = !conclusion.has_failed() && conclusion.num_filtered_out + conclusion.num_ignored == 0;
+    match seen.filter(|_| all).map(|seen| seen.settle()) {
+        Some(Err(difference)) => {
+            eprintln!("{difference}");
+            ExitCode::FAILURE
+        }
+        _ => conclusion.exit_code(),
+    }
 }
 
-static EMBEDDED: LazyLock<Seat> = LazyLock::new(Seat::embedded);
-
-fn raw_trial(probe: &'static raw::Probe) {
-    let run: String = probe.0.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let kafka = {
-        let mut kafka = KAFKA.lock().unwrap_or_else(|e| e.into_inner());
-        kafka.get_or_insert_with(|| Kafka::start(&[RAW])).seats[RAW].address()
-    };
-    if let Err(difference) = raw::compare(probe, &run, [EMBEDDED.address(), kafka]) {
-        panic!("{difference}");
+/// Neighbours are of different clients, so that they can go on side by side.
+fn trials() -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for scenario in scenario::scenarios().into_iter().map(Arc::new) {
+        for library in LIBRARIES {
+            let (name, scenario) = (format!("{}::{}", library.name, scenario.name), Arc::clone(&scenario));
+            trials.push(docker::trial(&name, move || suite().play(&scenario, library)));
+        }
     }
+    for probe in raw::probes() {
+        trials.push(docker::trial(&format!("raw::{}", probe.0), move || suite().ask_nonsense(probe)));
+    }
+    trials
 }

@@ -70,7 +70,7 @@ impl Shared {
     /// Remembers by name what a client asked for in vain.
     pub fn refuse(&self, what: impl Into<String>) {
         let what = what.into();
-        tracing::warn!(%what, "the embedded broker does not implement this");
+        tracing::warn!(%what, "the embedded broker does not implement this, `--world containers` does");
         lock(&self.refusals).insert(what);
     }
 
