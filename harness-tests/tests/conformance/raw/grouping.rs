@@ -254,7 +254,7 @@ fn commit_of_members(conversation: &mut Conversation) {
 
 fn describe_versions(conversation: &mut Conversation) {
     led(conversation);
-    for version in 0..=5 {
+    for version in 0..=6 {
         let groups = vec![conversation.group("g"), conversation.group("stranger"), GroupId::default()];
         let request = DescribeGroupsRequest::default().with_groups(groups);
         let mut answer = conversation.quietly(version, &request).expect("an answer");
