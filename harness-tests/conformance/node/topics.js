@@ -13,6 +13,8 @@ export class Topics {
   async create({ topic, partitions }) {
     const created = await this.admin.createTopics({
       topics: [{ topic, numPartitions: partitions, replicationFactor: 1 }],
+      // The library looks once, and a broker may know a topic a little later than its controller.
+      waitForLeaders: false,
     })
     // The one error that the library tells by a result.
     if (!created) throw new Failure('TOPIC_ALREADY_EXISTS', topic)
