@@ -22,6 +22,8 @@ const MAY_BE_REFUSED: &str = "may_be_refused";
 pub struct Scenario {
     pub name: String,
     steps: Vec<Value>,
+    /// The libraries that it is not played by, with the reasons.
+    not_by: Vec<(String, String)>,
 }
 
 /// The request and both answers.
@@ -37,8 +39,12 @@ pub fn scenarios() -> Vec<Scenario> {
     for (subject, text) in FILES {
         let entries: Map<String, Value> = serde_yaml::from_str(text).expect("scenarios");
         for (name, steps) in entries {
-            let steps = steps.as_array().expect("a list of requests").clone();
-            scenarios.push(Scenario { name: format!("{subject}/{name}"), steps });
+            let items = steps.as_array().expect("a list of requests").clone();
+            let (left_out, steps): (Vec<Value>, Vec<Value>) =
+                items.into_iter().partition(|item| item.get("not_by").is_some());
+            let text = |item: &Value, field: &str| item[field].as_str().expect("a text").to_owned();
+            let not_by = left_out.iter().map(|item| (text(item, "not_by"), text(item, "because"))).collect();
+            scenarios.push(Scenario { name: format!("{subject}/{name}"), steps, not_by });
         }
     }
     scenarios
@@ -54,6 +60,11 @@ pub struct Stage<'a> {
 }
 
 impl Scenario {
+    /// Why this library cannot play it, though it has the calls.
+    pub fn reason_against(&self, library: &str) -> Option<&str> {
+        self.not_by.iter().find(|(name, _)| name == library).map(|(_, reason)| reason.as_str())
+    }
+
     /// Plays it: the answers, up to the first that the client cannot give. Names with `$` are of this run.
     pub fn play(&self, run: &str, stage: &mut Stage<'_>) -> Vec<Value> {
         let mut answers = Vec::new();

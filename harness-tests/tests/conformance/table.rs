@@ -8,6 +8,7 @@ use kafka_protocol::messages::ApiKey;
 use crate::brokers::RAW;
 use crate::clients::LIBRARIES;
 use crate::relay::Called;
+use crate::scenario::Scenario;
 
 /// Set to write the table instead of comparing it.
 const BLESS: &str = "STEADFAST_BLESS";
@@ -49,9 +50,9 @@ impl Seen {
     }
 
     /// Writes the table, or says how it differs from the one that is stored.
-    pub fn settle(&self) -> Result<(), String> {
+    pub fn settle(&self, scenarios: &[Scenario]) -> Result<(), String> {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/conformance.md");
-        let table = self.page();
+        let table = self.page(scenarios);
         if std::env::var(BLESS).is_ok_and(|value| value == "1") {
             return std::fs::write(&path, table).map_err(|error| format!("{}: {error}", path.display()));
         }
@@ -69,7 +70,7 @@ impl Seen {
         }
     }
 
-    fn page(&self) -> String {
+    fn page(&self, scenarios: &[Scenario]) -> String {
         let clients: Vec<&'static str> = LIBRARIES.iter().map(|library| library.name).collect();
         let mut page = String::from(INTRODUCTION);
         page.push_str("\n## APIs\n\n");
@@ -90,6 +91,14 @@ impl Seen {
         page.push_str(&row("---", clients.iter().map(|_| "---".to_owned())));
         for (scenario, outcomes) in &self.scenarios {
             page.push_str(&row(scenario, clients.iter().map(|client| scenario_cell(outcomes.get(client)))));
+        }
+        page.push_str("\n## Not played\n\n");
+        for scenario in scenarios {
+            for library in LIBRARIES {
+                if let Some(reason) = scenario.reason_against(library.name) {
+                    page.push_str(&format!("- {} by {}: {reason}\n", scenario.name, library.name));
+                }
+            }
         }
         page.push_str("\n## Refused by name\n\n");
         for refused in self.refused() {

@@ -85,12 +85,8 @@ struct Created {
 
 fn create_topic(shared: &Shared, topic: &CreatableTopic, validate_only: bool) -> Result<Created, Refused> {
     let mut topics = shared.topics();
-    match topics.check(&topic.name, 1) {
-        Err(error) if topic.num_partitions != 0 || error != ResponseError::InvalidPartitions => {
-            return Err(error.into());
-        }
-        _ => {}
-    }
+    // Its name is looked at before all else.
+    topics.check(&topic.name, 1)?;
     let partitions = partitions(topic)?;
     let configs = configs(shared, topic)?;
     topics.check(&topic.name, partitions)?;
