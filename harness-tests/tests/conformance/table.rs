@@ -28,6 +28,8 @@ pub enum Outcome {
 pub struct Seen {
     /// By client and API: the highest version on each broker.
     called: BTreeMap<(&'static str, i16), [Option<i16>; 2]>,
+    /// By client: the APIs that were called where nothing was refused.
+    unrefused: BTreeSet<(&'static str, i16)>,
     scenarios: BTreeMap<String, BTreeMap<&'static str, Outcome>>,
     probed: BTreeSet<i16>,
 }
@@ -40,6 +42,9 @@ impl Seen {
 
     /// A scenario was played.
     pub fn played(&mut self, scenario: &str, client: &'static str, outcome: Outcome, called: &[Called; 2]) {
+        if !matches!(outcome, Outcome::Refused(_)) {
+            self.unrefused.extend(called.iter().flat_map(Called::keys).map(|api| (client, *api)));
+        }
         self.scenarios.entry(scenario.to_owned()).or_default().insert(client, outcome);
         for (broker, called) in called.iter().enumerate() {
             for (api, version) in called {
@@ -108,13 +113,11 @@ impl Seen {
     }
 
     /// `same 12 · 17`: same answers; version 12 spoken with the embedded broker, 17 with Apache Kafka.
-    fn api_cell(&self, client: &str, api: i16, name: &str) -> String {
-        let seen = self.called.iter().find(|((of, called), _)| *of == client && *called == api);
-        let refused = self.refused_to(client);
-        let in_part = refused.iter().any(|refusal| refusal.starts_with(name));
-        match seen.map(|(_, versions)| *versions) {
+    fn api_cell(&self, client: &'static str, api: i16, name: &str) -> String {
+        let in_part = self.refused_to(client).iter().any(|refusal| refusal.starts_with(name));
+        match self.called.get(&(client, api)).copied() {
             None => "–".to_owned(),
-            Some([None, Some(_)]) if !refused.is_empty() => "refused".to_owned(),
+            Some([None, Some(_)]) if !self.unrefused.contains(&(client, api)) => "refused".to_owned(),
             Some([None, Some(_)]) => "not offered".to_owned(),
             Some([embedded, kafka]) => {
                 let say =
