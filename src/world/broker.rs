@@ -1,7 +1,7 @@
 //! The embedded Kafka broker: one node, in memory, in this process, on the wire of real clients.
 //!
 //! ```text
-//!   frame ─▶ connection ─▶ dispatch ─▶ produce · fetch · list_offsets ─▶ topics ─▶ log ─▶ batch, sequence
+//!   frame ─▶ connection ─▶ dispatch ─▶ produce · fetch · list_offsets ─▶ topics ─▶ log ─▶ batch, contents, sequence
 //!                             │
 //!                             ├──────▶ membership · offsets · inspection ─▶ coordinator ─▶ group, rebalance, member
 //!                             └──────▶ metadata · admin
@@ -14,7 +14,9 @@
 
 mod admin;
 mod batch;
+mod configs;
 mod connection;
+mod contents;
 mod coordinator;
 mod dispatch;
 mod fetch;
@@ -52,6 +54,8 @@ pub struct BrokerOptions {
     pub max_session_timeout: Duration,
     /// How many partitions a topic gets that is made because a client asked for it. None, the default: it is not made.
     pub auto_create_partitions: Option<i32>,
+    /// Where clients are told to find this broker, if something stands before it; its own address by default.
+    pub advertised: Option<SocketAddr>,
 }
 
 impl Default for BrokerOptions {
@@ -60,6 +64,7 @@ impl Default for BrokerOptions {
             min_session_timeout: Duration::from_millis(10),
             max_session_timeout: Duration::from_secs(30 * 60),
             auto_create_partitions: None,
+            advertised: None,
         }
     }
 }

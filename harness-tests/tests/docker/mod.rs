@@ -24,7 +24,7 @@ pub fn postgres_image() -> String {
 }
 
 /// A test that needs an engine: ignored where there is none, unless one is required.
-pub fn trial(name: &str, run: fn()) -> Trial {
+pub fn trial(name: &str, run: impl FnOnce() + Send + 'static) -> Trial {
     let is_required = std::env::var(REQUIRED).is_ok_and(|value| value == "1");
     let trial = Trial::test(name, move || {
         run();

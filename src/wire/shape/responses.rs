@@ -70,9 +70,10 @@ pub fn shape(key: ApiKey) -> Option<&'static [Part]> {
     Some(parts)
 }
 
-/// Error, group, state, two texts on its protocol, members; then what is allowed.
+/// Error and its message, group, state, two texts on its protocol, members; then what is allowed.
 const DESCRIBED_GROUP: &[Part] = &[
     Part(0, LAST, Fixed(2)),
+    Part(6, LAST, Text),
     Part(0, LAST, Text),
     Part(0, LAST, Text),
     Part(0, LAST, Text),

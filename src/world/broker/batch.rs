@@ -7,6 +7,8 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 use kafka_protocol::records::{Record, RecordBatchDecoder};
 
+use super::contents::{self, Contents};
+
 const LENGTH: usize = 8;
 const LEADER_EPOCH: usize = 12;
 const MAGIC: usize = 16;
@@ -19,6 +21,8 @@ const PRODUCER_EPOCH: usize = 51;
 const BASE_SEQUENCE: usize = 53;
 const RECORD_COUNT: usize = 57;
 const HEADER: usize = 61;
+/// No batch of any format says that it is shorter.
+const SHORTEST: i32 = 14;
 
 /// No client packs more into a batch; a claim beyond it would only make a decoder reserve memory.
 const MAX_RECORDS: i32 = 1 << 20;
@@ -49,41 +53,60 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Checks what a producer sent. `Err` is the answer to the producer: a wrong checksum or length is
-    /// `CorruptMessage`; an old format, more than one batch, an empty, transactional or control batch is `InvalidRecord`.
+    /// Reads what a producer sent: one batch, whole, in a format that is known. Its contents are checked by
+    /// [`Batch::check`]. `Err` is the answer to the producer, in Kafka's order of looking.
     pub fn from_producer(sent: &[u8]) -> Result<Batch, ResponseError> {
         if sent.len() <= MAGIC {
-            return Err(ResponseError::CorruptMessage);
-        }
-        if sent[MAGIC] != 2 {
             return Err(ResponseError::InvalidRecord);
         }
-        if sent.len() < HEADER {
+        let length = read_i32(sent, LENGTH);
+        if length < SHORTEST || !(0..=2).contains(&sent[MAGIC]) {
             return Err(ResponseError::CorruptMessage);
         }
-        // Producers speak one batch per partition and request since magic 2.
-        let length = usize::try_from(read_i32(sent, LENGTH)).unwrap_or(0) + LEADER_EPOCH;
-        if (HEADER..sent.len()).contains(&length) {
+        let length = usize::try_from(length).unwrap_or(0) + LEADER_EPOCH;
+        // Producers speak one batch per partition and request since magic 2; a rest that is no batch is not looked at.
+        if sent[MAGIC] != 2 || length > sent.len() || sent.len() - length > MAGIC {
             return Err(ResponseError::InvalidRecord);
         }
-        let checksum = read_i32(sent, CHECKSUM).cast_unsigned();
-        if length != sent.len() || crc32c::crc32c(&sent[ATTRIBUTES..]) != checksum {
+        if length < HEADER {
             return Err(ResponseError::CorruptMessage);
         }
-        let attributes = read_i16(sent, ATTRIBUTES);
-        let count = read_i32(sent, RECORD_COUNT);
-        let ordinary = attributes & (TRANSACTIONAL | CONTROL) == 0;
-        let counted = (1..=MAX_RECORDS).contains(&count) && read_i32(sent, LAST_OFFSET_DELTA) == count - 1;
-        if !ordinary || !counted || attributes & CODEC_MASK > HIGHEST_CODEC {
-            return Err(ResponseError::InvalidRecord);
-        }
+        let sent = &sent[..length];
         Ok(Batch {
             base_offset: 0,
-            count,
+            count: read_i32(sent, RECORD_COUNT),
             max_timestamp: read_i64(sent, MAX_TIMESTAMP),
-            origin: origin(sent, count)?,
+            origin: origin(sent),
             bytes: Bytes::copy_from_slice(sent),
         })
+    }
+
+    /// Is its checksum right?
+    pub fn is_intact(&self) -> bool {
+        crc32c::crc32c(&self.bytes[ATTRIBUTES..]) == read_i32(&self.bytes, CHECKSUM).cast_unsigned()
+    }
+
+    /// Checks what it holds: that it is an ordinary batch with as many whole records as it says.
+    pub fn check(&self) -> Result<Contents, ResponseError> {
+        let (bytes, count) = (&self.bytes[..], self.count);
+        let attributes = read_i16(bytes, ATTRIBUTES);
+        let counted = (1..=MAX_RECORDS).contains(&count) && read_i32(bytes, LAST_OFFSET_DELTA) == count - 1;
+        if attributes & (TRANSACTIONAL | CONTROL) != 0 || !counted {
+            return Err(ResponseError::InvalidRecord);
+        }
+        if let Some(origin) = self.origin {
+            if origin.epoch < 0 {
+                return Err(ResponseError::InvalidProducerEpoch);
+            }
+            if origin.first_sequence < 0 {
+                return Err(ResponseError::InvalidRecord);
+            }
+        }
+        let codec = attributes & CODEC_MASK;
+        if codec > HIGHEST_CODEC {
+            return Err(ResponseError::UnknownServerError);
+        }
+        contents::look(bytes, &bytes[HEADER..], count, codec != 0)
     }
 
     /// The same batch at its place in a log.
@@ -121,21 +144,14 @@ impl Batch {
     }
 }
 
-fn origin(sent: &[u8], count: i32) -> Result<Option<Origin>, ResponseError> {
-    let producer_id = read_i64(sent, PRODUCER_ID);
-    if producer_id < 0 {
-        return Ok(None);
-    }
+fn origin(sent: &[u8]) -> Option<Origin> {
     let origin = Origin {
-        producer_id,
+        producer_id: read_i64(sent, PRODUCER_ID),
         epoch: read_i16(sent, PRODUCER_EPOCH),
         first_sequence: read_i32(sent, BASE_SEQUENCE),
-        count,
+        count: read_i32(sent, RECORD_COUNT),
     };
-    if origin.epoch < 0 || origin.first_sequence < 0 {
-        return Err(ResponseError::InvalidRecord);
-    }
-    Ok(Some(origin))
+    (origin.producer_id >= 0).then_some(origin)
 }
 
 fn read<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    ApiKey, CreatePartitionsRequest, CreateTopicsRequest, DeleteGroupsRequest, DeleteRecordsRequest,
-    DeleteTopicsRequest, DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest, FindCoordinatorRequest,
-    HeartbeatRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest,
-    ListOffsetsRequest, MetadataRequest, OffsetCommitRequest, OffsetFetchRequest, ProduceRequest,
-    ResponseHeader, SyncGroupRequest,
+    ApiKey, ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteGroupsRequest,
+    DeleteRecordsRequest, DeleteTopicsRequest, DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest,
+    FindCoordinatorRequest, HeartbeatRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest,
+    ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest, OffsetFetchRequest,
+    ProduceRequest, ResponseHeader, SyncGroupRequest,
 };
 use kafka_protocol::protocol::{Encodable, HeaderVersion, Request};
 use tokio::sync::Notify;
@@ -33,7 +33,7 @@ pub const SUPPORTED: &[(ApiKey, i16, i16)] = &[
     (ApiKey::Heartbeat, 0, 4),
     (ApiKey::LeaveGroup, 0, 5),
     (ApiKey::SyncGroup, 0, 5),
-    (ApiKey::DescribeGroups, 0, 5),
+    (ApiKey::DescribeGroups, 0, 6),
     (ApiKey::ListGroups, 0, 5),
     (ApiKey::ApiVersions, 0, 4),
     (ApiKey::CreateTopics, 2, 7),
@@ -128,7 +128,10 @@ impl Call<'_> {
     fn dispatch_immediate(&self) -> Result<Option<Bytes>, HangUp> {
         let (shared, version) = (self.shared, self.version);
         match self.key {
-            ApiKey::ApiVersions => self.reply(&metadata::api_versions()),
+            ApiKey::ApiVersions => {
+                let request = self.decode::<ApiVersionsRequest>()?;
+                self.reply(&metadata::api_versions(version, &request))
+            }
             ApiKey::Metadata => {
                 let request = self.decode::<MetadataRequest>()?;
                 self.reply(&metadata::metadata(shared, version, request))
@@ -198,7 +201,7 @@ impl Call<'_> {
             }
             ApiKey::DescribeConfigs => {
                 let request = self.decode::<DescribeConfigsRequest>()?;
-                self.reply(&admin::describe_configs(shared, request))
+                self.reply(&admin::describe_configs(shared, version, request))
             }
             other => Err(HangUp(format!("{other:?} is advertised but not answered"))),
         }

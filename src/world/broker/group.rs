@@ -51,7 +51,7 @@ impl Phase {
 pub struct Committed {
     pub offset: i64,
     pub leader_epoch: i32,
-    pub metadata: Option<String>,
+    pub metadata: String,
 }
 
 /// One consumer group.

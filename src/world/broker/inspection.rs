@@ -1,5 +1,6 @@
 //! Groups from the outside: DescribeGroups, ListGroups, DeleteGroups.
 
+use indexmap::IndexSet;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::delete_groups_response::DeletableGroupResult;
 use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
@@ -15,16 +16,19 @@ use super::shared::{Shared, code, text};
 
 /// The only kind of group here; the consumer protocol of KIP-848 is not implemented.
 const CLASSIC: &str = "classic";
+/// What Kafka lets everybody do with a group where nobody says who may: read, delete, describe and set its configuration.
+const ALL_OPERATIONS: i32 = 3400;
 
 /// State and members of each group. As in Kafka an unknown group is "Dead".
 pub fn describe(shared: &Shared, version: i16, request: DescribeGroupsRequest) -> DescribeGroupsResponse {
     let groups = request.groups.into_iter().map(|id| {
         let described = shared.coordinator.with(&id, |group, _| describe_group(group, version));
+        let operations = if request.include_authorized_operations { ALL_OPERATIONS } else { i32::MIN };
         let dead = || {
             let error = if version >= 6 { ResponseError::GroupIdNotFound.code() } else { 0 };
             DescribedGroup::default().with_group_state(text("Dead")).with_error_code(error)
         };
-        described.unwrap_or_else(dead).with_group_id(id)
+        described.unwrap_or_else(dead).with_group_id(id).with_authorized_operations(operations)
     });
     DescribeGroupsResponse::default().with_groups(groups.collect())
 }
@@ -67,7 +71,8 @@ pub fn list(shared: &Shared, version: i16, request: ListGroupsRequest) -> ListGr
 
 /// Removes groups that have no members.
 pub fn delete(shared: &Shared, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
-    let results = request.groups_names.into_iter().map(|id| {
+    let once: IndexSet<GroupId> = request.groups_names.into_iter().collect();
+    let results = once.into_iter().map(|id| {
         let deleted = shared.coordinator.delete(&id);
         DeletableGroupResult::default().with_group_id(id).with_error_code(code(&deleted))
     });

@@ -6,12 +6,13 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 
 use super::batch::Batch;
-use super::sequence::{Admission, Sequences};
+use super::sequence::{Admission, Appended, Sequences};
 
 /// What a client may ask for instead of a timestamp.
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
-const MAX_TIMESTAMP: i64 = -3;
+/// The record with the highest timestamp.
+pub const MAX_TIMESTAMP: i64 = -3;
 
 /// One partition. Its high watermark is its end: with one node, what is appended is committed.
 #[derive(Debug, Default)]
@@ -20,6 +21,14 @@ pub struct PartitionLog {
     batches: VecDeque<Batch>,
     end: i64,
     sequences: Sequences,
+}
+
+/// Whether a batch is new.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Placed {
+    Now(Appended),
+    /// It was here already.
+    Before(Appended),
 }
 
 /// A record found by its time; both are -1 if there is none.
@@ -45,24 +54,25 @@ impl PartitionLog {
         self.end
     }
 
-    /// Appends a batch and returns its base offset; a duplicate of an idempotent producer returns the
-    /// offset of the first time and changes nothing. `Err` is the answer to the producer.
-    pub fn append(&mut self, batch: Batch) -> Result<i64, ResponseError> {
+    /// Appends a batch; a duplicate of an idempotent producer changes nothing and is answered with what was appended the
+    /// first time. `Err` is the answer to the producer.
+    pub fn append(&mut self, batch: Batch) -> Result<Placed, ResponseError> {
+        let appended = Appended { base_offset: self.end, max_timestamp: batch.max_timestamp() };
         if let Some(origin) = batch.origin() {
             match self.sequences.admit(origin)? {
-                Admission::Duplicate { base_offset } => return Ok(base_offset),
-                Admission::Append => self.sequences.remember(origin, self.end),
+                Admission::Duplicate(before) => return Ok(Placed::Before(before)),
+                Admission::Append => self.sequences.remember(origin, appended),
             }
         }
-        let base_offset = self.end;
-        let batch = batch.placed_at(base_offset);
+        let batch = batch.placed_at(appended.base_offset);
         self.end = batch.end_offset();
         self.batches.push_back(batch);
-        Ok(base_offset)
+        Ok(Placed::Now(appended))
     }
 
-    /// Whole batches from the one that holds `offset` on, at most `max_bytes` of them; the first is returned
-    /// whatever its size if `at_least_one`, so that a client with small limits still gets ahead.
+    /// The bytes from the batch that holds `offset` on, at most `max_bytes` of them, so the last batch may be cut off as
+    /// in Kafka; the first is returned whole whatever its size if `at_least_one`, so that a client with small limits still
+    /// gets ahead, and is otherwise left out when it would be cut.
     pub fn read(&self, offset: i64, max_bytes: usize, at_least_one: bool) -> Result<Slice, ResponseError> {
         if offset < self.start || offset > self.end {
             return Err(ResponseError::OffsetOutOfRange);
@@ -70,12 +80,14 @@ impl PartitionLog {
         let first = self.batches.partition_point(|batch| batch.end_offset() <= offset);
         let mut slice = Slice::default();
         for batch in self.batches.range(first..) {
-            let needed = at_least_one && slice.chunks.is_empty();
-            if !needed && slice.size + batch.bytes().len() > max_bytes {
+            let is_first = slice.chunks.is_empty();
+            let (bytes, room) = (batch.bytes(), max_bytes.saturating_sub(slice.size));
+            if room == 0 && !(is_first && at_least_one) || is_first && !at_least_one && bytes.len() > room {
                 break;
             }
-            slice.size += batch.bytes().len();
-            slice.chunks.push(batch.bytes().clone());
+            let chunk = if is_first { bytes.clone() } else { bytes.slice(..bytes.len().min(room)) };
+            slice.size += chunk.len();
+            slice.chunks.push(chunk);
         }
         Ok(slice)
     }
@@ -179,7 +191,14 @@ mod tests {
     }
 
     fn append(log: &mut PartitionLog, sent: &[u8]) -> Result<i64, ResponseError> {
-        log.append(Batch::from_producer(sent)?)
+        let batch = Batch::from_producer(sent)?;
+        if !batch.is_intact() {
+            return Err(ResponseError::CorruptMessage);
+        }
+        batch.check()?;
+        match log.append(batch)? {
+            Placed::Now(appended) | Placed::Before(appended) => Ok(appended.base_offset),
+        }
     }
 
     fn filled() -> PartitionLog {
@@ -207,6 +226,7 @@ mod tests {
         assert_eq!(size(0, usize::MAX, true), Ok(first + second));
         assert_eq!(size(1, first, true), Ok(first), "a batch is read whole");
         assert_eq!(size(0, 1, true), Ok(first));
+        assert_eq!(size(0, first + 5, true), Ok(first + 5), "the last batch may be cut off");
         assert_eq!(size(0, 1, false), Ok(0));
         assert_eq!(size(3, usize::MAX, true), Ok(0));
         assert_eq!(size(4, usize::MAX, true), Err(ResponseError::OffsetOutOfRange));
@@ -245,9 +265,10 @@ mod tests {
             assert_eq!(append(&mut PartitionLog::default(), &bad), Err(expected), "{bad:?}");
         };
         check(&|b| b[good.len() - 1] ^= 1, ResponseError::CorruptMessage);
-        check(&|b| b.truncate(30), ResponseError::CorruptMessage);
-        check(&|b| b.clear(), ResponseError::CorruptMessage);
+        check(&|b| b.truncate(30), ResponseError::InvalidRecord);
+        check(&|b| b.clear(), ResponseError::InvalidRecord);
         check(&|b| b[16] = 1, ResponseError::InvalidRecord);
+        check(&|b| b[16] = 3, ResponseError::CorruptMessage);
         check(&|b| b.extend(good.clone()), ResponseError::InvalidRecord);
         check(&|b| b[8] = 0x80, ResponseError::CorruptMessage);
     }

@@ -8,7 +8,7 @@ use kafka_protocol::messages::join_group_response::JoinGroupResponseMember;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::leave_group_response::MemberResponse;
 use kafka_protocol::messages::{
-    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
+    GroupId, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
     LeaveGroupResponse, SyncGroupRequest, SyncGroupResponse,
 };
 use kafka_protocol::protocol::StrBytes;
@@ -124,6 +124,9 @@ pub async fn sync(shared: &Shared, version: i16, request: SyncGroupRequest) -> S
             .map(|a| (a.member_id.to_string(), Bytes::copy_from_slice(&a.assignment)))
             .collect(),
     };
+    if let Err(error) = check_sync(version, &request.group_id, &wanted) {
+        return SyncGroupResponse::default().with_error_code(error.code());
+    }
     let (ticket, answer) = shared.coordinator.park();
     let synced = match shared.coordinator.with(&group, |group, now| group.sync(now, ticket, wanted)) {
         None => {
@@ -142,8 +145,23 @@ pub async fn sync(shared: &Shared, version: i16, request: SyncGroupRequest) -> S
         .with_assignment(synced.assignment)
 }
 
+fn check_sync(version: i16, group: &GroupId, wanted: &SyncRequest) -> Result<(), ResponseError> {
+    // From version 5 on a member says which protocol it syncs for.
+    if version >= 5 && (wanted.protocol_type.is_none() || wanted.protocol.is_none()) {
+        return Err(ResponseError::InconsistentGroupProtocol);
+    }
+    if group.is_empty() {
+        return Err(ResponseError::InvalidGroupId);
+    }
+    Ok(())
+}
+
 /// A sign of life, answered at once.
 pub fn heartbeat(shared: &Shared, request: HeartbeatRequest) -> HeartbeatResponse {
+    // Positions may be committed to a group without a name, but nobody is in it.
+    if request.group_id.is_empty() {
+        return HeartbeatResponse::default().with_error_code(ResponseError::InvalidGroupId.code());
+    }
     let instance = request.group_instance_id.as_deref();
     let alive = shared.coordinator.with(&request.group_id, |group, now| {
         group.heartbeat(now, &request.member_id, instance, request.generation_id)
@@ -154,6 +172,9 @@ pub fn heartbeat(shared: &Shared, request: HeartbeatRequest) -> HeartbeatRespons
 
 /// One member, or from version 3 on several.
 pub fn leave(shared: &Shared, version: i16, request: LeaveGroupRequest) -> LeaveGroupResponse {
+    if request.group_id.is_empty() {
+        return LeaveGroupResponse::default().with_error_code(ResponseError::InvalidGroupId.code());
+    }
     let leave = |member_id: &StrBytes, instance: Option<&StrBytes>| {
         let instance = instance.map(|instance| instance.as_str());
         let left =

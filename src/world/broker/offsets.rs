@@ -22,7 +22,7 @@ const MAX_METADATA: usize = 4096;
 /// Stores positions, if the committer is a member of the current generation or needs none.
 pub fn commit(shared: &Shared, request: OffsetCommitRequest) -> OffsetCommitResponse {
     let admitted = admit(shared, &request);
-    let topics = request.topics.iter().map(|topic| {
+    let topics = request.topics.iter().filter(|topic| !topic.partitions.is_empty()).map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
             let stored = admitted.and_then(|()| store(shared, &request.group_id, &topic.name, partition));
             OffsetCommitResponsePartition::default()
@@ -37,10 +37,10 @@ pub fn commit(shared: &Shared, request: OffsetCommitRequest) -> OffsetCommitResp
 }
 
 fn admit(shared: &Shared, request: &OffsetCommitRequest) -> Result<(), ResponseError> {
-    if request.group_id.is_empty() {
+    let generation = request.generation_id_or_member_epoch;
+    if request.group_id.is_empty() && generation >= 0 {
         return Err(ResponseError::InvalidGroupId);
     }
-    let generation = request.generation_id_or_member_epoch;
     let admitted = |group: &mut super::group::Group, now| {
         group.admit_commit(now, &request.member_id, request.group_instance_id.as_deref(), generation)
     };
@@ -61,8 +61,9 @@ fn store(
     if !shared.topics().has(topic, partition.partition_index) {
         return Err(ResponseError::UnknownTopicOrPartition);
     }
-    let metadata = partition.committed_metadata.as_ref().map(|metadata| metadata.to_string());
-    if metadata.as_ref().is_some_and(|metadata| metadata.len() > MAX_METADATA) {
+    let metadata =
+        partition.committed_metadata.as_ref().map(|metadata| metadata.to_string()).unwrap_or_default();
+    if metadata.len() > MAX_METADATA {
         return Err(ResponseError::OffsetMetadataTooLarge);
     }
     let committed = Committed {
@@ -87,7 +88,7 @@ pub fn fetch(shared: &Shared, version: i16, request: OffsetFetchRequest) -> Offs
                     .with_partition_index(index)
                     .with_committed_offset(committed.offset)
                     .with_committed_leader_epoch(committed.leader_epoch)
-                    .with_metadata(committed.metadata.as_deref().map(text))
+                    .with_metadata(Some(text(&committed.metadata)))
             });
             OffsetFetchResponseTopic::default().with_name(name).with_partitions(partitions.collect())
         });
@@ -103,7 +104,7 @@ pub fn fetch(shared: &Shared, version: i16, request: OffsetFetchRequest) -> Offs
                     .with_partition_index(index)
                     .with_committed_offset(committed.offset)
                     .with_committed_leader_epoch(committed.leader_epoch)
-                    .with_metadata(committed.metadata.as_deref().map(text))
+                    .with_metadata(Some(text(&committed.metadata)))
             });
             OffsetFetchResponseTopics::default().with_name(name).with_partitions(partitions.collect())
         });
@@ -129,7 +130,7 @@ fn positions(shared: &Shared, group: &str, wanted: Option<Vec<(TopicName, Vec<i3
     };
     let look_up = |(topic, indexes): (TopicName, Vec<i32>)| {
         let found = indexes.into_iter().map(|index| {
-            let never = Committed { offset: -1, leader_epoch: -1, metadata: Some(String::new()) };
+            let never = Committed { offset: -1, leader_epoch: -1, metadata: String::new() };
             let committed = stored.get(&(topic.to_string(), index)).cloned();
             (index, committed.unwrap_or(never))
         });

@@ -28,13 +28,12 @@ impl Group {
         }
     }
 
-    /// Does a joiner speak a protocol that everybody here speaks?
+    /// Does a joiner speak a protocol that everybody here speaks? A member that joins again is one of them.
     pub(super) fn accepts(&self, request: &JoinRequest) -> bool {
         if self.members.is_empty() {
             return !request.protocol_type.is_empty() && !request.protocols.is_empty();
         }
-        let others: Vec<&Member> = self.members.values().filter(|m| m.id != request.member_id).collect();
-        let shared = |name: &str| others.iter().all(|member| member.supports(name));
+        let shared = |name: &str| self.members.values().all(|member| member.supports(name));
         self.protocol_type.as_ref() == Some(&request.protocol_type)
             && request.protocols.iter().any(|(name, _)| shared(name))
     }

@@ -14,8 +14,8 @@ const REMEMBERED: usize = 5;
 pub enum Admission {
     /// It is the next one.
     Append,
-    /// It was appended before, at this offset.
-    Duplicate { base_offset: i64 },
+    /// It was appended before.
+    Duplicate(Appended),
 }
 
 /// Per producer id: its epoch and its last batches.
@@ -27,14 +27,22 @@ pub struct Sequences {
 #[derive(Debug)]
 struct Producer {
     epoch: i16,
-    recent: VecDeque<Appended>,
+    recent: VecDeque<Seen>,
+}
+
+/// Where and when a batch was appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    pub base_offset: i64,
+    /// The latest timestamp of its records.
+    pub max_timestamp: i64,
 }
 
 #[derive(Debug)]
-struct Appended {
+struct Seen {
     first: i32,
     last: i32,
-    base_offset: i64,
+    appended: Appended,
 }
 
 impl Sequences {
@@ -51,9 +59,9 @@ impl Sequences {
             origin.first_sequence == 0
         } else {
             let last = last_sequence(origin);
-            let same = |seen: &&Appended| seen.first == origin.first_sequence && seen.last == last;
+            let same = |seen: &&Seen| seen.first == origin.first_sequence && seen.last == last;
             if let Some(seen) = producer.recent.iter().find(same) {
-                return Ok(Admission::Duplicate { base_offset: seen.base_offset });
+                return Ok(Admission::Duplicate(seen.appended));
             }
             producer.recent.back().is_none_or(|seen| origin.first_sequence == advance(seen.last, 1))
         };
@@ -61,7 +69,7 @@ impl Sequences {
     }
 
     /// Remembers a batch that was appended.
-    pub fn remember(&mut self, origin: Origin, base_offset: i64) {
+    pub fn remember(&mut self, origin: Origin, appended: Appended) {
         let producer = self
             .producers
             .entry(origin.producer_id)
@@ -73,10 +81,10 @@ impl Sequences {
         if producer.recent.len() == REMEMBERED {
             producer.recent.pop_front();
         }
-        producer.recent.push_back(Appended {
+        producer.recent.push_back(Seen {
             first: origin.first_sequence,
             last: last_sequence(origin),
-            base_offset,
+            appended,
         });
     }
 }
@@ -98,12 +106,16 @@ mod tests {
         Origin { producer_id: 7, epoch, first_sequence, count }
     }
 
+    fn at(base_offset: i64) -> Appended {
+        Appended { base_offset, max_timestamp: 0 }
+    }
+
     /// Appends `before` one after the other, ten offsets apart, then asks for `next`.
     fn check(before: &[Origin], next: Origin, expected: Result<Admission, ResponseError>) {
         let mut sequences = Sequences::default();
         for (index, origin) in before.iter().enumerate() {
             assert_eq!(sequences.admit(*origin), Ok(Admission::Append), "batch {index}");
-            sequences.remember(*origin, index as i64 * 10);
+            sequences.remember(*origin, at(index as i64 * 10));
         }
         assert_eq!(sequences.admit(next), expected, "{next:?}");
     }
@@ -120,8 +132,8 @@ mod tests {
     #[test]
     fn one_of_the_last_five_batches_is_a_duplicate() {
         let six: Vec<Origin> = (0..6).map(|n| batch(0, n, 1)).collect();
-        check(&six, batch(0, 5, 1), Ok(Admission::Duplicate { base_offset: 50 }));
-        check(&six, batch(0, 1, 1), Ok(Admission::Duplicate { base_offset: 10 }));
+        check(&six, batch(0, 5, 1), Ok(Admission::Duplicate(at(50))));
+        check(&six, batch(0, 1, 1), Ok(Admission::Duplicate(at(10))));
         check(&six, batch(0, 0, 1), Err(ResponseError::OutOfOrderSequenceNumber));
         check(&[batch(0, 0, 3)], batch(0, 0, 2), Err(ResponseError::OutOfOrderSequenceNumber));
     }

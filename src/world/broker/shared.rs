@@ -46,12 +46,16 @@ impl Shared {
 
     /// The host as it is told to clients.
     pub fn host(&self) -> StrBytes {
-        text(&self.address.ip().to_string())
+        text(&self.advertised().ip().to_string())
     }
 
     /// The port as it is told to clients.
     pub fn port(&self) -> i32 {
-        i32::from(self.address.port())
+        i32::from(self.advertised().port())
+    }
+
+    fn advertised(&self) -> SocketAddr {
+        self.options.advertised.unwrap_or(self.address)
     }
 
     pub fn topics(&self) -> MutexGuard<'_, Topics> {
@@ -66,7 +70,7 @@ impl Shared {
     /// Remembers by name what a client asked for in vain.
     pub fn refuse(&self, what: impl Into<String>) {
         let what = what.into();
-        tracing::warn!(%what, "the embedded broker does not implement this");
+        tracing::warn!(%what, "the embedded broker does not implement this, `--world containers` does");
         lock(&self.refusals).insert(what);
     }
 

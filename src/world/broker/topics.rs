@@ -7,10 +7,11 @@ use std::sync::{Arc, Weak};
 use kafka_protocol::ResponseError;
 use tokio::sync::Notify;
 
+use super::configs::Limits;
 use super::log::PartitionLog;
 
 /// More is a mistake, and would only exhaust memory.
-const MAX_PARTITIONS: i32 = 10_000;
+pub const MAX_PARTITIONS: i32 = 10_000;
 const MAX_NAME: usize = 249;
 /// A random (version 4) UUID in form; small numbers are reserved by Kafka.
 const FIRST_TOPIC_ID: u128 = 0x5f4e_3d2c_0000_4000_8000_0000_0000_0000;
@@ -19,7 +20,8 @@ const FIRST_TOPIC_ID: u128 = 0x5f4e_3d2c_0000_4000_8000_0000_0000_0000;
 #[derive(Debug, Default)]
 pub struct Topics {
     by_name: BTreeMap<String, Topic>,
-    created: u128,
+    /// How many ids were given out.
+    ids: u128,
 }
 
 /// One topic.
@@ -29,6 +31,13 @@ pub struct Topic {
     pub partitions: Vec<Partition>,
     /// As given at creation. Nothing is ever compacted or expires.
     pub configs: BTreeMap<String, String>,
+}
+
+impl Topic {
+    /// What its settings allow its records.
+    pub fn limits(&self) -> Limits {
+        Limits::of(&self.configs)
+    }
 }
 
 /// Tells a topic from an earlier one of the same name.
@@ -75,40 +84,53 @@ impl Topics {
         configs: BTreeMap<String, String>,
     ) -> Result<&Topic, ResponseError> {
         self.check(name, partitions)?;
-        self.created += 1;
-        let id = TopicId(FIRST_TOPIC_ID + self.created);
+        let id = self.next_id();
         let partitions = (0..partitions).map(|_| Partition::default()).collect();
         Ok(self.by_name.entry(name.to_owned()).or_insert(Topic { id, partitions, configs }))
     }
 
     /// Could `create` succeed?
     pub fn check(&self, name: &str, partitions: i32) -> Result<(), ResponseError> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if name.is_empty()
-            || name.len() > MAX_NAME
-            || !name.chars().all(allowed)
-            || matches!(name, "." | "..")
-        {
+        if !is_allowed(name) {
             return Err(ResponseError::InvalidTopicException);
         }
         if self.by_name.contains_key(name) {
             return Err(ResponseError::TopicAlreadyExists);
         }
-        if !(1..=MAX_PARTITIONS).contains(&partitions) {
-            return Err(ResponseError::InvalidPartitions);
+        // Both would be the same in the names of Kafka's metrics.
+        let merged = |name: &str| name.replace('.', "_");
+        if self.by_name.keys().any(|other| merged(other) == merged(name)) {
+            return Err(ResponseError::InvalidTopicException);
         }
-        Ok(())
+        match partitions {
+            ..=0 => Err(ResponseError::InvalidPartitions),
+            1..=MAX_PARTITIONS => Ok(()),
+            _ => Err(ResponseError::PolicyViolation),
+        }
+    }
+
+    /// An id that no topic has or had.
+    pub fn next_id(&mut self) -> TopicId {
+        self.ids += 1;
+        TopicId(FIRST_TOPIC_ID + self.ids)
     }
 
     /// Adds partitions to a topic until it has `count`.
     pub fn grow(&mut self, name: &str, count: i32) -> Result<(), ResponseError> {
         let topic = self.by_name.get_mut(name).ok_or(ResponseError::UnknownTopicOrPartition)?;
-        let count = usize::try_from(count).map_err(|_| ResponseError::InvalidPartitions)?;
-        if count <= topic.partitions.len() || count > MAX_PARTITIONS as usize {
-            return Err(ResponseError::InvalidPartitions);
-        }
+        let count = growth(topic, count)?;
         topic.partitions.resize_with(count, Partition::default);
         Ok(())
+    }
+
+    /// Could `grow` succeed, with that many new partitions placed by hand?
+    pub fn check_growth(&self, name: &str, count: i32, placed: Option<usize>) -> Result<(), ResponseError> {
+        let topic = self.by_name.get(name).ok_or(ResponseError::UnknownTopicOrPartition)?;
+        let added = growth(topic, count)? - topic.partitions.len();
+        match placed {
+            Some(placed) if placed != added => Err(ResponseError::InvalidReplicaAssignment),
+            _ => Ok(()),
+        }
     }
 
     /// Removes a topic; whoever waits for it is woken and finds it gone.
@@ -147,5 +169,19 @@ impl Topics {
     pub fn has(&self, name: &str, index: i32) -> bool {
         let known = self.by_name.get(name).zip(usize::try_from(index).ok());
         known.is_some_and(|(topic, index)| index < topic.partitions.len())
+    }
+}
+
+/// Whether a topic may have this name.
+pub fn is_allowed(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    !name.is_empty() && name.len() <= MAX_NAME && name.chars().all(allowed) && !matches!(name, "." | "..")
+}
+
+/// How many partitions a topic will have.
+fn growth(topic: &Topic, count: i32) -> Result<usize, ResponseError> {
+    match usize::try_from(count) {
+        Ok(count) if count > topic.partitions.len() && count <= MAX_PARTITIONS as usize => Ok(count),
+        _ => Err(ResponseError::InvalidPartitions),
     }
 }
