@@ -6,6 +6,7 @@
 mod command_line;
 mod output;
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -202,6 +203,13 @@ pub async fn build(
     Err(ProcessError::Failed { name: service.name.clone(), run: service.run.clone(), status, output })
 }
 
+/// Whether cargo set a variable for the program that it runs (`cargo test`, `cargo run`), to tell of its package. To a
+/// service it is wrong, and a `cargo build` that finds it takes what was built without it for out of date.
+fn is_of_our_package(variable: &OsStr) -> bool {
+    let variable = variable.to_str().unwrap_or_default();
+    variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
+}
+
 fn start(supervisor: &Supervisor, service: &ServiceCommand) -> Result<Child, ProcessError> {
     let line = CommandLine::parse(&service.run).map_err(|problem| ProcessError::CommandLine {
         name: service.name.clone(),
@@ -224,6 +232,9 @@ fn start(supervisor: &Supervisor, service: &ServiceCommand) -> Result<Child, Pro
     let program = if has_path { directory.join(&line.program) } else { PathBuf::from(&line.program) };
     let mut command: Command = supervisor.command(program);
     command.current_dir(directory);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_our_package(name)) {
+        command.env_remove(name);
+    }
     command.args(&line.arguments).envs(service.env.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command.spawn().map_err(failed)
