@@ -26,7 +26,7 @@ use crate::spec::{Expected, Spec};
 use crate::world::World;
 use crate::world::supervisor::Supervisor;
 
-pub use replay::{Replayed, keep, replay};
+pub use replay::{Replayed, invariant_of, keep, replay};
 use tally::Tally;
 pub use worlds::Worlds;
 

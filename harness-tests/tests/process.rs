@@ -54,6 +54,20 @@ async fn output_of_both_streams_is_kept_and_passed_on() {
     assert_eq!(process.last_lines(1).len(), 1);
 }
 
+/// The cargo that runs this test has told it of its package.
+#[tokio::test]
+async fn of_our_own_package_a_service_is_told_nothing() {
+    assert!(std::env::var_os("CARGO_PKG_NAME").is_some(), "cargo runs this test");
+    let supervisor = supervisor();
+    let mut process = Process::spawn(&supervisor, &command("env"), silent()).expect("started");
+    process.wait().await.expect("ended");
+    let lines = process.last_lines(usize::MAX);
+    assert!(lines.iter().any(|line| line.starts_with("PATH=")), "{lines:?}");
+    let told =
+        lines.iter().find(|line| line.starts_with("CARGO_PKG_") || line.starts_with("CARGO_MANIFEST_"));
+    assert_eq!(told, None);
+}
+
 #[tokio::test]
 async fn a_relative_program_is_relative_to_its_directory() {
     let root = tempfile::tempdir_in(".").expect("a folder below the one of the tests");

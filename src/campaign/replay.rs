@@ -11,7 +11,7 @@ use crate::check::{Evidence, judge_one};
 use crate::history::History;
 use crate::report::Rate;
 use crate::run::{Between, System};
-use crate::spec::Spec;
+use crate::spec::{Invariant, Spec};
 use crate::world::World;
 use crate::world::supervisor::Supervisor;
 
@@ -44,11 +44,7 @@ pub async fn replay(
     cancel: &CancellationToken,
     after_each: &mut dyn FnMut(u32),
 ) -> Result<Replayed, Stopped> {
-    let unfit = |problems| Stopped::Unfit { file: "this case".to_owned(), problems };
-    file.fits(&spec).map_err(unfit)?;
-    let name = file.invariant.clone().unwrap_or_default();
-    let invariant = spec.invariants.get(&name).cloned();
-    let invariant = invariant.ok_or_else(|| unfit(vec![format!("the spec has no invariant `{name}`")]))?;
+    let (name, invariant) = invariant_of(&spec, file, Path::new("this case"))?;
     let mut system = System::start(Arc::clone(&spec), variant, Arc::clone(world), supervisor, |_| ()).await?;
     let mut replayed = Replayed { rate: Rate { k: 0, n: 0 }, seen: None, undecided: None };
     let why: Vec<String> = file.case.faults.iter().map(|fault| allowed(&spec, fault)).collect();
@@ -77,6 +73,20 @@ pub async fn replay(
     };
     system.stop().await;
     ended.map(|()| replayed)
+}
+
+/// What a case breaks, if it can be run on this spec.
+///
+/// # Errors
+/// [`Stopped::Unfit`] with all that does not fit any more; `path` is where the case was read.
+pub fn invariant_of(spec: &Spec, file: &CaseFile, path: &Path) -> Result<(String, Invariant), Stopped> {
+    let unfit = |problems| Stopped::Unfit { file: path.display().to_string(), problems };
+    file.fits(spec).map_err(unfit)?;
+    let name = file.invariant.clone().unwrap_or_default();
+    match spec.invariants.get(&name).cloned() {
+        Some(invariant) => Ok((name, invariant)),
+        None => Err(unfit(vec![format!("the spec has no invariant `{name}`")])),
+    }
 }
 
 /// The kept cases of this spec in this variant, in the order of their names.

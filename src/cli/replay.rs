@@ -9,7 +9,7 @@ use super::arguments::{Format, KeepArguments, ReplayArguments};
 use super::run::{load, report, variants};
 use super::screen;
 use super::{HELD, NOT_PROVEN, VIOLATED, WRONG};
-use crate::campaign::{self, Replayed, Stopped, Worlds};
+use crate::campaign::{self, Replayed, Worlds};
 use crate::case::CaseFile;
 use crate::report::{json, steps, text};
 use crate::spec::Spec;
@@ -27,6 +27,10 @@ pub(super) async fn replay(
     {
         screen::problem(&message);
         return WRONG;
+    }
+    // Before a world is started for it.
+    if let Err(stopped) = campaign::invariant_of(&spec, &file, &arguments.case) {
+        return report(&stopped);
     }
     let live = screen::Live::new(arguments.format == Format::Json);
     let times = arguments.times;
@@ -50,9 +54,6 @@ pub(super) async fn replay(
                 (0, Some(_)) => NOT_PROVEN,
                 _ => VIOLATED,
             }
-        }
-        Err(Stopped::Unfit { problems, .. }) => {
-            report(&Stopped::Unfit { file: arguments.case.display().to_string(), problems })
         }
         Err(stopped) => report(&stopped),
     }
