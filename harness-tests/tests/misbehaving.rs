@@ -139,7 +139,7 @@ fn finds_its_port_taken() {
 
 #[test]
 fn cannot_be_built() {
-    let build = "    build: \"echo compiling; echo 'error: expected `;`' >&2; exit 101\"\n";
+    let build = "    build: \"(echo compiling; echo 'error: expected `;`') >&2; exit 101\"\n";
     let project =
         Project::with(&spec("true", "").replace("    run: true\n", &format!("{build}    run: true\n")));
     let ran = project.run("run spec.yaml --cases 2 --seed 1");
