@@ -86,7 +86,6 @@ pub(super) struct ReplayArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "World")]
 pub(super) struct WorldArguments {
     /// Where to run: embedded needs no Docker; containers is real Kafka and Postgres in Docker; external is yours
     #[arg(long, value_name = "WORLD", env = "STEADFAST_WORLD", value_parser = worlds(), default_value = "embedded")]
