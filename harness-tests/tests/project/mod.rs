@@ -104,7 +104,10 @@ impl Project {
         let mut command = Command::new(steadfast());
         command.args(arguments.split_whitespace()).current_dir(self.path());
         // What whoever runs the tests has set must not show in what is compared.
-        for variable in ["STEADFAST_LOG", "NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "RUST_BACKTRACE"] {
+        let steadfasts = ["STEADFAST_LOG", "STEADFAST_WORLD", "STEADFAST_KAFKA", "STEADFAST_POSTGRES"];
+        for variable in
+            steadfasts.into_iter().chain(["NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "RUST_BACKTRACE"])
+        {
             command.env_remove(variable);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
