@@ -41,6 +41,7 @@ fn main() {
     let project = Project::checkout();
     for round in 1..=ROUNDS {
         for world in &mut worlds {
+            eprintln!("round {round} of {ROUNDS}: {}", world.wanted.kind);
             world.starts.push(start(&world.wanted));
             world.rates.push(rate(&project, &world.wanted, round));
         }
