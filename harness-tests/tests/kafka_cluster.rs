@@ -188,7 +188,9 @@ async fn faults_strike() {
     stage.conductor.heal();
     assert_eq!(take(&consumer, 2).await, ["5@0 o3", "5@1 o2"]);
     stage.settled().await;
-    assert_eq!(stage.history().fired(), [0, 1]);
+    // Two partitions, two relays: which of them is first is nobody's promise.
+    let fired: BTreeSet<usize> = stage.history().fired().into_iter().collect();
+    assert_eq!(fired, BTreeSet::from([0, 1]));
     stage.seam.end().await.unwrap();
 }
 
