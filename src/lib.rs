@@ -1,6 +1,6 @@
 //! steadfast: property-based consistency tests for event-driven services.
 //!
-//! The modules stand in the order of the story: what is said, what will be done, what was seen,
+//! The modules stand in the order of the story: what can go wrong, what is said, what will be done, what was seen,
 //! where it happens, how it is seen and disturbed, and what it meant.
 
 // In the product bad input is never a panic, a number that does not fit never becomes another number, and only
@@ -19,6 +19,8 @@
         clippy::cast_sign_loss
     )
 )]
+
+pub mod fault;
 
 pub mod spec;
 

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 
 use docker::{Container, docker, kafka_image, trial};
-use kafka_stage::{DEADLINE, Stage, consumer_config, facts, fault, send, take};
+use kafka_stage::{DEADLINE, Stage, action, consumer_config, facts, fault, send, take};
 use libtest_mimic::Arguments;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, StreamConsumer};
@@ -171,8 +171,8 @@ async fn everything_arrives() {
 
 async fn faults_strike() {
     let cluster = cluster().await;
-    let duplicate = FaultAction::Duplicate { topic: "order-events".to_owned() };
-    let hold = FaultAction::Hold { topic: "order-events".to_owned(), to: None, until: Until::Quiet };
+    let duplicate = action("duplicate", "order-events");
+    let hold = action("hold", "order-events");
     let mut hold = fault(hold, None, Verb::Published, 1, Edge::Before);
     hold.at.about = "o3".to_owned();
     let faults = vec![fault(duplicate, None, Verb::Published, 1, Edge::Before), hold];

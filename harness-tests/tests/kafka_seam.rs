@@ -8,13 +8,14 @@ use std::ops::{Deref, DerefMut};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use kafka_stage::{DEADLINE, consumer_config, facts, fault, id, named, receive, send, take};
+use kafka_stage::{DEADLINE, action, consumer_config, facts, fault, id, named, receive, send, take};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, StreamConsumer};
 use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use steadfast::adapter::kafka::{Producer, Record};
-use steadfast::case::{Edge, Fault, FaultAction, Until, Verb};
+use steadfast::case::{Edge, Fault, Verb};
+use steadfast::fault::Ask;
 use steadfast::history::Outcome;
 use steadfast::world::broker::{Broker, BrokerOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -122,7 +123,7 @@ async fn producers_of_all_kinds_pass_the_relay() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_duplicate_comes_right_behind_its_record_with_everything_unchanged() {
-    let duplicate = FaultAction::Duplicate { topic: topic() };
+    let duplicate = action("duplicate", "order-events");
     let stage = Stage::with(vec![fault(duplicate, None, Verb::Published, 1, Edge::Before)]).await;
     let producer = stage.producer("orders", &[("enable.idempotence", "true")]).await;
     for shown in ["o2", "o1", "o3"] {
@@ -160,7 +161,7 @@ async fn a_duplicate_comes_right_behind_its_record_with_everything_unchanged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hold_for_all_keeps_its_partition_and_no_other() {
-    let hold = FaultAction::Hold { topic: topic(), to: None, until: Until::Quiet };
+    let hold = action("hold", "order-events");
     let stage = Stage::with(vec![fault(hold, None, Verb::Published, 1, Edge::Before)]).await;
     let producer = stage.producer("orders", &[]).await;
     let consumer = stage.consumer("payments", "order-events").await;
@@ -177,7 +178,7 @@ async fn a_hold_for_all_keeps_its_partition_and_no_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hold_to_one_service_leaves_the_others_alone() {
-    let hold = FaultAction::Hold { topic: topic(), to: Some("payments".into()), until: Until::Quiet };
+    let hold = action("hold", "order-events to payments");
     let stage = Stage::with(vec![fault(hold, Some("payments"), Verb::Delivered, 1, Edge::Before)]).await;
     let producer = stage.producer("orders", &[]).await;
     let payments = stage.consumer("payments", "order-events").await;
@@ -201,7 +202,7 @@ async fn a_hold_to_one_service_leaves_the_others_alone() {
 /// A batch of three records is cut before the second: its first record is delivered, the others wait.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_is_cut_before_the_record_that_waits() {
-    let hold = FaultAction::Hold { topic: "plain".into(), to: Some("payments".into()), until: Until::Quiet };
+    let hold = action("hold", "plain to payments");
     let mut held = fault(hold, Some("payments"), Verb::Delivered, 1, Edge::Before);
     held.at.fact.of = "plain".to_owned();
     let stage = Stage::with(vec![held]).await;
@@ -277,7 +278,7 @@ fn record<'a>(topic: &'a str, key: Option<&'a str>, headers: &'a [(String, Strin
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_harness_produces_the_same_way() {
-    let duplicate = FaultAction::Duplicate { topic: topic() };
+    let duplicate = action("duplicate", "order-events");
     let stage = Stage::with(vec![fault(duplicate, None, Verb::Published, 1, Edge::Before)]).await;
     let producer = stage.operations().await;
     let (key, headers) = (id("o1"), [("trace".to_owned(), "t-2".to_owned())]);
@@ -316,14 +317,13 @@ async fn the_harness_produces_into_a_cleared_world() {
 /// What a fault takes from the connection of the harness, its client sends again.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operation_survives_the_crash_that_it_causes() {
-    let crash = FaultAction::Crash { service: "payments".to_owned() };
+    let crash = action("crash", "payments");
     let mut stage = Stage::with(vec![fault(crash, None, Verb::Produced, 1, Edge::Before)]).await;
     let producer = stage.operations().await;
     let key = id("o1");
     let sending =
         tokio::spawn(async move { producer.send(record("order-events", Some(&key), &[]), 0).await.0 });
-    let (_, done) = stage.crash_order().await;
-    done.send(()).unwrap();
+    drop(stage.order().await);
     assert_eq!(sending.await.unwrap(), Outcome::Ok);
     stage.settled().await;
     let produced = facts(&stage.history()).into_iter().filter(|fact| fact.contains("produced order-events"));
@@ -333,7 +333,7 @@ async fn an_operation_survives_the_crash_that_it_causes() {
 /// Two records about one subject that arrive in one request are a first and a second.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_record_of_one_request_is_the_second() {
-    let hold = FaultAction::Hold { topic: topic(), to: None, until: Until::Quiet };
+    let hold = action("hold", "order-events");
     let stage = Stage::with(vec![fault(hold, Some("orders"), Verb::Produced, 2, Edge::Before)]).await;
     let producer = stage.producer("orders", &[("linger.ms", "200")]).await;
     let key = id("o1");
@@ -535,19 +535,19 @@ impl Drop for Service {
 /// `payments` is killed at its first fact of this kind about o1, and restarted: what it says before the kill at
 /// most, what it says then, and how often o1 was delivered in all.
 async fn check_crash(verb: Verb, edge: Edge, before: &[&str], after: &[&str], deliveries: usize) {
-    let crash = FaultAction::Crash { service: "payments".to_owned() };
+    let crash = action("crash", "payments");
     let mut stage = Stage::with(vec![fault(crash, Some("payments"), verb, 1, edge)]).await;
     let seam = stage.seam.listen("payments").await.unwrap();
     let producer = stage.producer("orders", &[]).await;
     send(&producer, "order-events", 0, "o1").await;
     send(&producer, "order-events", 0, "o3").await;
     let mut service = Service::start(seam);
-    let (name, done) = stage.crash_order().await;
-    assert_eq!(name, "payments");
+    let order = stage.order().await;
+    assert_eq!((order.ask, order.service.as_deref()), (Ask::Crash, Some("payments")));
     let said = tokio::task::block_in_place(|| service.kill());
     assert_eq!(said, before[..said.len().min(before.len())], "{verb:?} {edge:?}");
     // The links may have noticed by themselves that the process is gone; then nobody waits.
-    let _ = done.send(());
+    drop(order.done);
     stage.seam.disconnect("payments").await;
     stage.seam.evict("payments").await;
     stage.seam.forget("payments");

@@ -12,7 +12,7 @@ use std::fmt;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use shop_in_memory::{Run, play, spec};
-use steadfast::case::{Case, Edge, FaultAction, Seen, Until, Values, faults::faults, workload::workload};
+use steadfast::case::{Case, Edge, Seen, Until, Values, faults::faults, workload::workload};
 use steadfast::shrink::{Attempt, Budget, Ended, Hints, Predicate, shrink};
 
 const SEEDS: usize = 100;
@@ -51,7 +51,7 @@ fn shape(case: &Case, values: &Values) -> Shape {
     clients.sort_unstable();
     clients.dedup();
     let triggers = case.faults.iter().map(|fault| {
-        let counted = matches!(fault.action, FaultAction::Hold { until: Until::Facts(_), .. });
+        let counted = matches!(fault.action.how.until, Some(Until::Facts(_)));
         fault.at.nth + u32::from(counted) + u32::from(fault.at.edge == Edge::After)
     });
     let ranks = case.operations.iter().flat_map(|operation| {

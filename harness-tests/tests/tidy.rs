@@ -15,17 +15,18 @@ use source::{File, collect};
 /// that stand before it, so there are no circles. What is not in a row is an absence that we rely on: `spec` and
 /// `case` know nothing that happens, `check` and `shrink` know no Kafka and no Postgres, nothing but `cli` prints.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("spec", &[]),
-    ("case", &["spec"]),
+    ("fault", &[]),
+    ("spec", &["fault"]),
+    ("case", &["fault", "spec"]),
     ("history", &["spec", "case"]),
     ("wire", &[]),
     ("world", &["spec", "history", "wire"]),
-    ("seam", &["spec", "case", "history", "wire"]),
+    ("seam", &["fault", "spec", "case", "history", "wire"]),
     ("adapter", &["spec", "case", "history", "world::supervisor"]),
-    ("run", &["spec", "case", "history", "world", "seam", "adapter"]),
+    ("run", &["fault", "spec", "case", "history", "world", "seam", "adapter"]),
     ("check", &["spec", "history"]),
-    ("shrink", &["case", "check", "history::clock"]),
-    ("report", &["spec", "case", "history", "check", "shrink"]),
+    ("shrink", &["fault", "case", "check", "history::clock"]),
+    ("report", &["fault", "spec", "case", "history", "check", "shrink"]),
     (
         "campaign",
         &["spec", "case", "history", "world", "seam", "adapter", "run", "check", "shrink", "report"],

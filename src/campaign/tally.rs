@@ -93,7 +93,7 @@ impl Tally {
         self.add_outcomes(case, history);
         let fired = history.fired();
         self.faults_fired += fired.len() as u64;
-        let rules = fired.iter().filter_map(|index| case.faults.get(*index)).map(|fault| fault.action.rule());
+        let rules = fired.iter().filter_map(|index| case.faults.get(*index)).map(|fault| &fault.action.rule);
         self.fired_rules.extend(rules.map(|rule| rule.to_string()));
         for (name, verdict) in verdicts {
             let Some(seen) = self.invariants.get_mut(name) else { continue };

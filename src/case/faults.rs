@@ -11,13 +11,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::Union;
 
-use super::{Edge, FactKind, Fault, FaultAction, Operation, Trigger, Until, Verb, letters};
-use crate::spec::{Delivery, FaultRule, Spec};
+use super::{Fault, FaultAction, Operation, Trigger, letters};
+use crate::fault::{Choices, FactKind, How, Moment, Rule};
+use crate::spec::Spec;
 
 /// The largest `nth` that is drawn: later facts of one subject are rare, and a fault that never fires is waste.
 const LARGEST_NTH: u32 = 3;
-/// The longest hold that is counted in facts.
-const LONGEST_HOLD: u32 = 30;
 
 /// Which facts really occur with the services of a spec, learned from runs without faults.
 ///
@@ -81,51 +80,9 @@ pub fn faults(
     vec(Union::new(rules), count).prop_map(distinct).boxed()
 }
 
-/// When a rule may strike: a kind of fact at a service, and an edge.
-#[derive(Debug, Clone, PartialEq)]
-struct Moment {
-    service: Option<String>,
-    fact: FactKind,
-    edge: Edge,
-}
-
-fn moments(spec: &Spec, rule: &FaultRule) -> Vec<Moment> {
-    let moment = |service: Option<&String>, verb, of: &String, edge| Moment {
-        service: service.cloned(),
-        fact: FactKind { verb, of: of.clone() },
-        edge,
-    };
-    match rule {
-        FaultRule::Duplicate { topic } | FaultRule::Hold { topic, to: None } => {
-            vec![moment(None, Verb::Published, topic, Edge::Before)]
-        }
-        FaultRule::Hold { topic, to: Some(to) } => {
-            vec![moment(Some(to), Verb::Delivered, topic, Edge::Before)]
-        }
-        FaultRule::Crash { service } => {
-            let Some(about) = spec.services.get(service) else { return Vec::new() };
-            let mut moments = Vec::new();
-            for topic in spec.topics.keys().filter(|_| about.uses_kafka()) {
-                moments.push(moment(Some(service), Verb::Delivered, topic, Edge::Before));
-                for verb in [Verb::OffsetCommitted, Verb::Produced] {
-                    moments.push(moment(Some(service), verb, topic, Edge::Before));
-                    moments.push(moment(Some(service), verb, topic, Edge::After));
-                }
-            }
-            let references: Vec<&str> = about.env.values().flat_map(|value| value.references()).collect();
-            let given = |name: &&String| references.contains(&format!("dependencies.{name}").as_str());
-            for dependency in spec.dependencies.keys().filter(given) {
-                moments.push(moment(Some(service), Verb::Called, dependency, Edge::Before));
-                moments.push(moment(Some(service), Verb::Called, dependency, Edge::After));
-            }
-            moments
-        }
-    }
-}
-
 /// `None` if the rule can strike nowhere in this case.
-fn by_rule(spec: &Spec, rule: &FaultRule, subjects: &[&str], seen: &Seen) -> Option<BoxedStrategy<Fault>> {
-    let moments = moments(spec, rule);
+fn by_rule(spec: &Spec, rule: &Rule, subjects: &[&str], seen: &Seen) -> Option<BoxedStrategy<Fault>> {
+    let moments = rule.moments(spec);
     // A rule none of whose moments was seen keeps them all: what has not come yet may still come.
     let known = moments.iter().any(|moment| {
         seen.largest.keys().any(|(service, kind, _)| *service == moment.service && *kind == moment.fact)
@@ -145,8 +102,9 @@ fn by_rule(spec: &Spec, rule: &FaultRule, subjects: &[&str], seen: &Seen) -> Opt
         .collect();
     let rule = rule.clone();
     (!places.is_empty()).then(|| {
-        (Union::new(places), until())
-            .prop_map(move |(at, until)| Fault { action: action(&rule, until), at })
+        let how = how(&rule);
+        (Union::new(places), how)
+            .prop_map(move |(at, how)| Fault { action: FaultAction { rule: rule.clone(), how }, at })
             .boxed()
     })
 }
@@ -168,31 +126,21 @@ fn nth() -> impl Strategy<Value = u32> {
     prop_oneof![6 => Just(1), 2 => Just(2), 1 => Just(LARGEST_NTH)]
 }
 
-fn until() -> impl Strategy<Value = Until> {
-    prop_oneof![1 => Just(Until::Quiet), 2 => (1..=LONGEST_HOLD).prop_map(Until::Facts)]
-}
-
-fn action(rule: &FaultRule, until: Until) -> FaultAction {
-    match rule.clone() {
-        FaultRule::Duplicate { topic } => FaultAction::Duplicate { topic },
-        FaultRule::Hold { topic, to } => FaultAction::Hold { topic, to, until },
-        FaultRule::Crash { service } => FaultAction::Crash { service },
+/// One wait in three lasts until all is quiet; everything else is drawn evenly.
+fn how(rule: &Rule) -> BoxedStrategy<How> {
+    let choices = rule.choices();
+    let all = choices.all();
+    match (choices, all.split_first()) {
+        (Choices::Until, Some((quiet, counted))) => {
+            prop_oneof![1 => Just(quiet.clone()), 2 => select(counted.to_vec())].boxed()
+        }
+        _ => select(all).boxed(),
     }
 }
 
 /// Why the contract of the spec allows this fault, as a short phrase.
 pub fn allowed(spec: &Spec, fault: &Fault) -> String {
-    match &fault.action {
-        FaultAction::Duplicate { topic } => {
-            let delivery = spec.topics.get(topic).map(|topic| topic.delivery);
-            match delivery {
-                Some(Delivery::ExactlyOnce) => format!("{topic} is exactly-once: it is not allowed"),
-                Some(Delivery::AtLeastOnce) | None => format!("{topic} is at-least-once"),
-            }
-        }
-        FaultAction::Hold { .. } => "Kafka promises no time of delivery".to_owned(),
-        FaultAction::Crash { .. } => "a process may die at any moment".to_owned(),
-    }
+    fault.action.rule.allowed(spec).unwrap_or_else(|forbidden| format!("not allowed: {}", forbidden.why))
 }
 
 /// Whether the spec allows this fault, at this trigger.
@@ -200,19 +148,19 @@ pub fn allowed(spec: &Spec, fault: &Fault) -> String {
 /// # Errors
 /// What the spec does not allow, in words.
 pub fn is_legal(spec: &Spec, fault: &Fault) -> Result<(), String> {
-    let rule = fault.action.rule();
-    if !spec.faults.contains(&rule) {
+    let FaultAction { rule, how } = &fault.action;
+    if !spec.faults.contains(rule) {
         return Err(format!("the spec does not allow `{}`", fault.action));
     }
-    if let FaultRule::Duplicate { topic } = &rule
-        && spec.topics.get(topic).is_some_and(|topic| topic.delivery == Delivery::ExactlyOnce)
-    {
-        return Err(format!("`{}`: {topic} is exactly-once", fault.action));
+    if let Err(forbidden) = rule.allowed(spec) {
+        return Err(format!("`{}`: {}", fault.action, forbidden.why));
+    }
+    if rule.choices().rank(how).is_none() {
+        return Err(format!("`{}`: `{}` does not happen like that", fault.action, rule.kind.name));
     }
     let Trigger { service, fact, edge, nth, .. } = &fault.at;
     let moment = Moment { service: service.clone(), fact: fact.clone(), edge: *edge };
-    let fits = moments(spec, &rule).contains(&moment);
-    if !fits {
+    if !rule.moments(spec).contains(&moment) {
         return Err(format!("`{}` cannot happen `{}`", fault.action, fault.at));
     }
     if *nth == 0 {

@@ -234,7 +234,7 @@ note: fails 20/20 with the fault, 0/20 without it
 operations:
 - {client: 1, operation: place_order, given: {order: {new: o1}, sku: red, quantity: 1}}
 faults:
-- {do: {duplicate: {topic: order-events}}, at: {fact: published order-events, about: o1, nth: 1, edge: before}}
+- {do: {duplicate: order-events}, at: {fact: published order-events, about: o1, nth: 1, edge: before}}
 "#;
 
     fn parsed(text: &str) -> Result<CaseFile, String> {
@@ -289,7 +289,7 @@ faults:
         - {client: 3, operation: place_order, given: {order: {new: or4}, sku: red, quantity: 2}}
         faults:
         - {do: {crash: {service: payments}}, at: {service: payments, fact: produced order-events, about: or2, nth: 1, edge: before}}
-        - {do: {duplicate: {topic: order-events}}, at: {fact: published order-events, about: or4, nth: 1, edge: before}}
+        - {do: {duplicate: order-events}, at: {fact: published order-events, about: or4, nth: 1, edge: before}}
         - {do: {hold: {topic: order-events, to: payments, until: quiet}}, at: {service: payments, fact: delivered order-events, about: or2, nth: 2, edge: before}}
         "#);
     }

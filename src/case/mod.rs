@@ -19,8 +19,9 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::spec::FaultRule;
+use crate::fault::{self, How, Rule, Target};
 
+pub use crate::fault::{Edge, FactKind, Until, Verb};
 pub use faults::{Seen, allowed, is_legal};
 pub use file::{CaseFile, CaseFileError};
 pub use generate::Generator;
@@ -150,51 +151,58 @@ pub struct Fault {
     pub at: Trigger,
 }
 
-/// What a fault does.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum FaultAction {
-    /// The record is published again right behind itself.
-    Duplicate {
-        /// Its topic.
-        topic: String,
-    },
-    /// The record, and all behind it in its partition, waits.
-    Hold {
-        /// Its topic.
-        topic: String,
-        /// Only for this service; absent: for everyone.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        to: Option<String>,
-        /// How long.
-        until: Until,
-    },
-    /// The process group of the service is killed (SIGKILL), reaped, and the service started again.
-    Crash {
-        /// The service.
-        service: String,
-    },
+/// What a fault does: a rule of the spec, and what was decided of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FaultAction {
+    /// The line of the spec that allows it.
+    pub rule: Rule,
+    /// How long, with which error.
+    pub how: How,
 }
 
 impl FaultAction {
-    /// The line of the spec that allows it.
-    pub fn rule(&self) -> FaultRule {
-        match self.clone() {
-            FaultAction::Duplicate { topic } => FaultRule::Duplicate { topic },
-            FaultAction::Hold { topic, to, .. } => FaultRule::Hold { topic, to },
-            FaultAction::Crash { service } => FaultRule::Crash { service },
-        }
+    /// The simplest action of a rule, as its line in the spec says it.
+    ///
+    /// # Errors
+    /// There is no such fault, or it does not hit such a thing.
+    pub fn simplest(fault: &str, target: &str) -> Result<FaultAction, String> {
+        let rule = Rule::read(fault, target)?;
+        let how = rule.choices().all().into_iter().next().unwrap_or_default();
+        Ok(FaultAction { rule, how })
     }
 }
 
-/// How long a fault lasts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Until {
-    /// Until this many more facts were seen, of any kind.
-    Facts(u32),
-    /// Until nothing else moves.
-    Quiet,
+// In a file the name of the fault is the key of what it hits: `{ hold: order-events to payments, until: quiet }`.
+impl Serialize for FaultAction {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let target = match &self.rule.target {
+            Target::World => Value::Null,
+            target => Value::String(target.to_string()),
+        };
+        let mut members = serde_json::Map::from_iter([(self.rule.kind.name.to_owned(), target)]);
+        if let Value::Object(how) = serde_json::to_value(&self.how).map_err(serde::ser::Error::custom)? {
+            members.extend(how);
+        }
+        members.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for FaultAction {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let mut members = serde_json::Map::deserialize(deserializer)?;
+        let name = members.keys().find(|key| fault::kind(key).is_some()).cloned();
+        let name =
+            name.ok_or_else(|| D::Error::custom("`do` does not name a fault that this build knows"))?;
+        let target = match members.remove(&name) {
+            Some(Value::String(text)) => text,
+            Some(Value::Null) => String::new(),
+            _ => return Err(D::Error::custom(format!("`{name}` does not say what it hits"))),
+        };
+        let rule = Rule::read(&name, &target).map_err(D::Error::custom)?;
+        let how = How::deserialize(Value::Object(members)).map_err(D::Error::custom)?;
+        Ok(FaultAction { rule, how })
+    }
 }
 
 /// *On the nth fact of this kind, at this service, about this subject, before or after it is passed on.*
@@ -217,102 +225,19 @@ pub struct Trigger {
     pub edge: Edge,
 }
 
-/// A kind of fact, such as `delivered order-events`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct FactKind {
-    /// What happened.
-    pub verb: Verb,
-    /// The topic or dependency that it happened to.
-    pub of: String,
-}
-
-/// What happened, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Verb {
-    /// A service sent a record to a topic.
-    Produced,
-    /// The relay put a record on a mediated topic, where consumers see it.
-    Published,
-    /// A service was given a record.
-    Delivered,
-    /// A service committed an offset that covers a record.
-    OffsetCommitted,
-    /// A service called a played dependency.
-    Called,
-}
-
-impl Verb {
-    /// All of them, in the order of a record's life.
-    pub const ALL: [Verb; 5] =
-        [Verb::Produced, Verb::Published, Verb::Delivered, Verb::OffsetCommitted, Verb::Called];
-
-    /// The word used in files and messages.
-    pub fn word(self) -> &'static str {
-        match self {
-            Verb::Produced => "produced",
-            Verb::Published => "published",
-            Verb::Delivered => "delivered",
-            Verb::OffsetCommitted => "offset-committed",
-            Verb::Called => "called",
-        }
-    }
-}
-
-impl fmt::Display for FactKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.verb.word(), self.of)
-    }
-}
-
-impl std::str::FromStr for FactKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (word, of) = text.split_once(' ').ok_or_else(|| format!("`{text}` is not a kind of fact"))?;
-        let verb = Verb::ALL.into_iter().find(|verb| verb.word() == word).ok_or_else(|| {
-            let known = Verb::ALL.map(Verb::word).join(", ");
-            format!("`{word}` is not a kind of fact; known are {known}")
-        })?;
-        Ok(FactKind { verb, of: of.trim().to_owned() })
-    }
-}
-
-impl Serialize for FactKind {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for FactKind {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// On which side of a fact a fault happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Edge {
-    /// The harness has it and has not passed it on.
-    Before,
-    /// It has happened; whoever waits for the answer has not been told.
-    After,
-}
-
 impl fmt::Display for FaultAction {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            FaultAction::Duplicate { topic } => write!(formatter, "duplicate {topic}"),
-            FaultAction::Hold { topic, to, until } => {
-                write!(formatter, "hold {topic}")?;
-                to.iter().try_for_each(|service| write!(formatter, " to {service}"))?;
-                match until {
-                    Until::Facts(count) => write!(formatter, " for {count} facts"),
-                    Until::Quiet => formatter.write_str(" until quiet"),
-                }
-            }
-            FaultAction::Crash { service } => write!(formatter, "crash {service}"),
+        let How { until, with, attempts, seconds } = &self.how;
+        write!(formatter, "{}", self.rule)?;
+        match until {
+            Some(Until::Facts(count)) => write!(formatter, " for {count} facts")?,
+            Some(Until::Milliseconds(count)) => write!(formatter, " for {count} ms")?,
+            Some(Until::Quiet) => formatter.write_str(" until quiet")?,
+            None => {}
         }
+        with.iter().try_for_each(|error| write!(formatter, " with {error}"))?;
+        attempts.iter().try_for_each(|count| write!(formatter, " for {count} attempts"))?;
+        seconds.iter().try_for_each(|seconds| write!(formatter, " by {seconds} s"))
     }
 }
 
@@ -351,10 +276,9 @@ impl Case {
         clients.sort_unstable();
         clients.dedup();
         let triggers = self.faults.iter().map(|fault| {
-            let length = match &fault.action {
-                FaultAction::Hold { until: Until::Facts(count), .. } => 1 + u64::from(*count),
-                _ => 0,
-            };
+            let FaultAction { rule, how } = &fault.action;
+            let place = rule.choices().rank(how).and_then(|rank| u64::try_from(rank).ok());
+            let length = place.unwrap_or(u64::from(u32::MAX));
             let edge = u64::from(fault.at.edge == Edge::After);
             u64::from(fault.at.nth) + length + edge
         });

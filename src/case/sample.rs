@@ -2,9 +2,10 @@
 
 use indexmap::IndexMap;
 
+use crate::fault::Rule;
 use crate::spec::{
-    Action, BodyTemplate, Delivery, Dependency, FaultRule, Given, HttpCall, OperationKind, Order, Service,
-    Settings, Spec, Template, Topic, WorldSettings,
+    Action, BodyTemplate, Delivery, Dependency, Given, HttpCall, OperationKind, Order, Service, Settings,
+    Spec, Template, Topic, WorldSettings,
 };
 
 /// Orders that are placed and cancelled for customers, payments that charge for them.
@@ -41,15 +42,19 @@ pub(crate) fn spec() -> Spec {
         ]
         .into(),
         faults: vec![
-            FaultRule::Duplicate { topic: topic_name() },
-            FaultRule::Hold { topic: topic_name(), to: None },
-            FaultRule::Hold { topic: topic_name(), to: Some(payments()) },
-            FaultRule::Crash { service: payments() },
+            rule("duplicate", "order-events"),
+            rule("hold", "order-events"),
+            rule("hold", "order-events to payments"),
+            rule("crash", "payments"),
         ],
         invariants: IndexMap::new(),
         variants: IndexMap::new(),
         settings: Settings::default(),
     }
+}
+
+fn rule(fault: &str, target: &str) -> Rule {
+    Rule::read(fault, target).expect("a rule of this file")
 }
 
 fn service(env: &[&str]) -> Service {
@@ -64,6 +69,7 @@ fn service(env: &[&str]) -> Service {
         env: env.collect(),
         ready: None,
         start_within: std::time::Duration::from_secs(1),
+        clock: None,
     }
 }
 

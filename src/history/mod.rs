@@ -175,6 +175,36 @@ pub enum Seen {
         /// The next offset to read.
         offset: i64,
     },
+    /// A service had a database execute a statement; written when it is passed on.
+    Queried {
+        /// Database of the spec.
+        database: String,
+        /// What kind of statement: `select`, `insert`, `begin`, …, in small letters.
+        statement: String,
+        /// The table that it is about, if one can be seen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        table: Option<String>,
+        /// Its text, shortened.
+        text: String,
+    },
+    /// A transaction that wrote was committed, or a single statement that did; written when the server said so.
+    Committed {
+        /// Database of the spec.
+        database: String,
+    },
+    /// A transaction was rolled back, or a statement failed.
+    RolledBack {
+        /// Database of the spec.
+        database: String,
+        /// The SQLSTATE, if an error was the reason.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+    /// A service opened a session.
+    Connected {
+        /// Database of the spec.
+        database: String,
+    },
     /// A service called a dependency; written before anything comes of it.
     Called {
         /// The dependency.
@@ -265,6 +295,8 @@ impl Fact {
             Seen::Published { topic, copy: 0, .. } => (Verb::Published, topic),
             Seen::Delivered { topic, .. } => (Verb::Delivered, topic),
             Seen::OffsetCommitted { topic, .. } => (Verb::OffsetCommitted, topic),
+            Seen::Queried { database, .. } => (Verb::Queried, database),
+            Seen::Committed { database } => (Verb::Committed, database),
             Seen::Called { dependency, .. } => (Verb::Called, dependency),
             _ => return None,
         };

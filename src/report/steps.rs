@@ -2,6 +2,7 @@
 
 use crate::case::{Argument, Case, Edge, FaultAction, Trigger, Verb};
 use crate::check::Evidence;
+use crate::fault::{Act, Ask};
 use crate::history::{Content, Event, Fact, History, Outcome, Seen, What};
 
 /// One line of the story.
@@ -139,16 +140,18 @@ impl<'a> Teller<'a> {
     fn fault(&mut self, index: usize, action: &str, allowed: &str) -> Option<Step> {
         let fault = self.case.faults.get(index)?;
         let about = &fault.at.about;
-        let text = match &fault.action {
-            FaultAction::Duplicate { topic } => {
+        let FaultAction { rule, .. } = &fault.action;
+        let text = match (rule.kind.act)(&rule.target, &fault.action.how) {
+            Act::Copy => {
+                let topic = rule.target.topic().unwrap_or_default();
                 let record = self.published(topic, about).unwrap_or_else(|| format!("the record of {about}"));
                 format!("{record} is delivered again")
             }
-            FaultAction::Hold { .. } => format!("{action} ({about})"),
-            FaultAction::Crash { service } => format!("{service} is killed {}", moment(&fault.at)),
+            Act::Ask(Ask::Crash) => format!("{} is killed {}", rule.target, moment(&fault.at)),
+            _ => format!("{action} {}", moment(&fault.at)),
         };
         let step = Step { is_fault: true, ..Step::new("⚡ fault", text, format!("allowed: {allowed}")) };
-        if matches!(fault.action, FaultAction::Duplicate { .. }) {
+        if (rule.kind.act)(&rule.target, &fault.action.how) == Act::Copy {
             self.pending.push(step);
             return None;
         }
@@ -200,6 +203,8 @@ fn moment(at: &Trigger) -> String {
         Verb::Published => format!("{about} appears on {of}"),
         Verb::Delivered => format!("it is given {about} from {of}"),
         Verb::OffsetCommitted => format!("it commits the offset of {about} in {of}"),
+        Verb::Queried => format!("its query of {of} about {about}"),
+        Verb::Committed => format!("it commits {about} to {of}"),
         Verb::Called => format!("its call to {of} about {about}"),
     };
     match nth {

@@ -3,6 +3,7 @@
 //! [`System`] is the spec, started: it can be played on, reset, made fresh and stopped. It judges nothing and
 //! decides nothing about cases; it returns what was seen.
 
+mod obey;
 mod patience;
 mod play;
 mod quiet;

@@ -11,11 +11,12 @@ use super::RunError;
 use super::patience::Patience;
 use super::service::{RunningService, build_all, free_port};
 use crate::adapter::kafka::Producer;
-use crate::history::{What, clock};
+use crate::fault::{Moment, Verb};
+use crate::history::clock;
 use crate::seam::http::PlayedDependency;
 use crate::seam::kafka::{KafkaSeam, MediatedTopic, Tenancy};
 use crate::seam::{Conductor, Order};
-use crate::spec::{Action, FaultRule, Invariant, Spec, Variant};
+use crate::spec::{Action, Invariant, Spec, Variant};
 use crate::world::postgres::{Access, Database, PostgresError, SchemaError};
 use crate::world::supervisor::Supervisor;
 use crate::world::{Place, World};
@@ -60,7 +61,7 @@ pub struct System {
     /// Whether the last case left the services in a state that a reset does not mend.
     pub(super) disturbed: bool,
     pub(super) world: Arc<World>,
-    supervisor: Supervisor,
+    pub(super) supervisor: Supervisor,
 }
 
 impl System {
@@ -280,29 +281,6 @@ impl System {
         Ok(())
     }
 
-    /// Carries out what a fault asked for.
-    pub(super) async fn obey(&mut self, order: Order) -> Result<(), RunError> {
-        let Order::Crash { service: name, done } = order;
-        let Some(service) = self.services.get_mut(&name) else { return Ok(()) };
-        if let Some(error) = service.ended().await {
-            return Err(error);
-        }
-        let status = service.kill().await?;
-        // The seam that withholds a frame may go on only now: it closes that connection.
-        let _ = done.send(());
-        self.conductor.record(What::Exited { service: name.clone(), status, wanted: true });
-        if let Some(kafka) = &self.kafka {
-            kafka.disconnect(&name).await;
-            kafka.evict(&name).await;
-            kafka.forget(&name);
-        }
-        if let Some(service) = self.services.get_mut(&name) {
-            service.start(&self.supervisor)?;
-            self.conductor.record(What::Started { service: name });
-        }
-        Ok(())
-    }
-
     /// A short text of letters and digits that no other run of this or another process has.
     pub(super) fn next_tag(&mut self) -> String {
         self.runs += 1;
@@ -342,14 +320,11 @@ async fn create_database(
     })
 }
 
-/// The topics; mediated are those whose records a fault may repeat or hold for everyone.
+/// The topics; mediated are those whose records a fault may touch for everyone, which the relay does.
 fn mediated(spec: &Spec) -> Vec<MediatedTopic> {
+    let moments: Vec<Moment> = spec.faults.iter().flat_map(|rule| rule.moments(spec)).collect();
     let is_mediated = |name: &String| {
-        spec.faults.iter().any(|fault| match fault {
-            FaultRule::Duplicate { topic } => topic == name,
-            FaultRule::Hold { topic, to } => topic == name && to.is_none(),
-            FaultRule::Crash { .. } => false,
-        })
+        moments.iter().any(|moment| moment.fact.verb == Verb::Published && moment.fact.of == *name)
     };
     let topic = |(name, topic): (&String, &crate::spec::Topic)| MediatedTopic {
         name: name.clone(),

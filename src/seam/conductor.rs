@@ -12,42 +12,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::{Order, Ruling};
 use crate::case::{Case, Edge, FactKind, Fault, FaultAction, Subjects, Until};
+use crate::fault::{Act, Ask};
 use crate::history::{Content, Fact, Recorder, Row, What, clock};
-
-/// What the run must do for a seam; the seam waits for `done`.
-#[derive(Debug)]
-pub enum Order {
-    /// Kill this service, reap it, start it again.
-    Crash {
-        /// The service.
-        service: String,
-        /// Told when the process is reaped and its connections may be closed.
-        done: oneshot::Sender<()>,
-    },
-}
-
-/// What a seam does with a frame. The default passes it on.
-#[derive(Debug, Default)]
-#[must_use]
-pub struct Ruling {
-    /// Publish the record this many times more, right behind itself.
-    pub copies: u32,
-    /// Pass it, and what stands behind it in the same scope, on only when this is cancelled.
-    pub hold: Option<CancellationToken>,
-    /// Withhold it until this resolves (or its sender is gone), then drop it together with its connection.
-    pub stop: Option<oneshot::Receiver<()>>,
-}
-
-impl Ruling {
-    /// Whether the frame is passed on at once and as it is.
-    pub fn is_pass(&self) -> bool {
-        self.copies == 0 && self.hold.is_none() && self.stop.is_none()
-    }
-}
 
 /// Shared by all seams of a world.
 #[derive(Debug, Clone)]
@@ -129,14 +100,16 @@ impl Conductor {
 
     /// How many frames are held now.
     pub fn holds(&self) -> usize {
-        lock(&self.live).case.as_ref().map_or(0, |playing| playing.holds.len())
+        let live = lock(&self.live);
+        let held = live.case.iter().flat_map(|playing| &playing.holds);
+        held.filter(|(_, token)| !token.is_cancelled()).count()
     }
 
     /// Releases whatever is held, and says how many that were; faults that are yet to come may still fire.
     pub fn release_holds(&self) -> usize {
         let mut live = lock(&self.live);
         let Some(playing) = &mut live.case else { return 0 };
-        let released = playing.holds.len();
+        let released = playing.holds.iter().filter(|(_, token)| !token.is_cancelled()).count();
         playing.holds.drain(..).for_each(|(_, token)| token.cancel());
         if released > 0 {
             live.last_change = clock::now();
@@ -329,25 +302,71 @@ impl Playing {
             action: fault.action.to_string(),
             allowed: allowed.clone(),
         });
-        match &fault.action {
-            FaultAction::Duplicate { .. } => ruling.copies += 1,
-            FaultAction::Hold { until, .. } => {
-                let token = ruling.hold.get_or_insert_with(CancellationToken::new).clone();
-                let remaining = match until {
-                    Until::Facts(count) => Some((*count).max(1)),
-                    Until::Quiet => None,
-                };
-                self.holds.push((remaining, token));
-            }
-            FaultAction::Crash { service } => {
-                let (done, wait) = oneshot::channel();
-                // The run that should do it is gone only when the case is over; then nothing is stopped.
-                if orders.send(Order::Crash { service: service.clone(), done }).is_ok() {
-                    ruling.stop = Some(wait);
-                }
+        let FaultAction { rule, how } = &fault.action;
+        match (rule.kind.act)(&rule.target, how) {
+            Act::Copy => ruling.copies += 1,
+            Act::Poison => ruling.poison = true,
+            Act::Swap => ruling.swap = true,
+            Act::Wait(until) => ruling.hold_until(self.last_until(until)),
+            Act::Cut => ruling.stop_after(at_once()),
+            Act::Fail(error) => ruling.fail = Some(error),
+            Act::Decline => ruling.decline = true,
+            Act::Rejoin => ruling.rejoin = true,
+            Act::Refuse(attempts) => ruling.refuse = Some(attempts),
+            Act::Ask(ask) => {
+                let service = rule.target.service().map(str::to_owned);
+                self.ask(ask, service, orders, ruling);
             }
         }
     }
+
+    /// A token that is cancelled then.
+    fn last_until(&mut self, until: Until) -> CancellationToken {
+        let token = CancellationToken::new();
+        let remaining = match until {
+            Until::Facts(count) => Some(count.max(1)),
+            Until::Milliseconds(count) => {
+                let ended = token.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(count.into())).await;
+                    ended.cancel();
+                });
+                None
+            }
+            Until::Quiet => None,
+        };
+        self.holds.push((remaining, token.clone()));
+        token
+    }
+
+    fn ask(
+        &mut self,
+        ask: Ask,
+        service: Option<String>,
+        orders: &mpsc::UnboundedSender<Order>,
+        ruling: &mut Ruling,
+    ) {
+        let done = CancellationToken::new();
+        let resume = match ask {
+            Ask::Pause(until) => self.last_until(until),
+            _ => CancellationToken::new(),
+        };
+        match ask {
+            // What it was about to do or to learn is lost with its connections.
+            Ask::Crash | Ask::Restart => ruling.stop_after(done.clone()),
+            Ask::Pause(_) | Ask::SkewClock(_) | Ask::RestartBroker | Ask::RestartPostgres => {
+                ruling.hold_until(done.clone());
+            }
+        }
+        // The run that should do it is gone only when the case is over; then the order is dropped, and so done.
+        let _ = orders.send(Order { ask, service, resume, done: done.drop_guard() });
+    }
+}
+
+fn at_once() -> CancellationToken {
+    let token = CancellationToken::new();
+    token.cancel();
+    token
 }
 
 // A panic elsewhere must not take the seams with it; every critical section here leaves whole data behind.

@@ -186,8 +186,7 @@ async fn obey(ruling: Ruling, cut: &CancellationToken) {
         released.cancelled().await;
     }
     if let Some(stop) = ruling.stop {
-        // Also if whoever should have answered is gone: the frame must not be passed on.
-        let _ = stop.await;
+        stop.cancelled().await;
         cut.cancel();
         std::future::pending::<()>().await;
     }

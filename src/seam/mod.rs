@@ -6,5 +6,7 @@
 mod conductor;
 pub mod http;
 pub mod kafka;
+mod ruling;
 
-pub use conductor::{Busy, Conductor, Order, Ruling};
+pub use conductor::{Busy, Conductor};
+pub use ruling::{Order, Ruling};

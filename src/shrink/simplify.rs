@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::delete::without_operations;
 use super::search::Search;
 use super::{Ended, Predicate};
-use crate::case::{Argument, Case, Edge, FaultAction, Operation, Until, Values, letters};
+use crate::case::{Argument, Case, Edge, FaultAction, Operation, Values, letters};
 
 impl<P: Predicate> Search<'_, P> {
     /// All operations on one client; where that hides the violation, each client onto an earlier one.
@@ -44,33 +44,26 @@ impl<P: Predicate> Search<'_, P> {
                 candidate.faults[index].at.edge = Edge::Before;
                 self.accepts(candidate).await?;
             }
-            self.shorten_hold(index).await?;
+            self.simplify_choice(index).await?;
         }
         Ok(())
     }
 
-    async fn shorten_hold(&mut self, index: usize) -> Result<(), Ended<P::Error>> {
-        let with = |case: &Case, until: Until| {
-            let mut candidate = case.clone();
-            if let FaultAction::Hold { until: held, .. } = &mut candidate.faults[index].action {
-                *held = until;
-            }
-            candidate
-        };
-        let FaultAction::Hold { until: Until::Facts(count), .. } = self.best.faults[index].action else {
-            return Ok(());
-        };
-        if self.accepts(with(&self.best, Until::Quiet)).await? {
-            return Ok(());
-        }
-        let (mut low, mut high) = (1, count);
+    /// The simplest choice of how the fault happens; where that hides the violation, a simpler one by halving.
+    async fn simplify_choice(&mut self, index: usize) -> Result<(), Ended<P::Error>> {
+        let FaultAction { rule, how } = self.best.faults[index].action.clone();
+        let choices = rule.choices().all();
+        let (mut low, mut high) = (0, choices.iter().position(|each| *each == how).unwrap_or(0));
+        let mut guess = low;
         while low < high {
-            let middle = low + (high - low) / 2;
-            if self.accepts(with(&self.best, Until::Facts(middle))).await? {
-                high = middle;
+            let mut candidate = self.best.clone();
+            candidate.faults[index].action.how = choices[guess].clone();
+            if self.accepts(candidate).await? {
+                high = guess;
             } else {
-                low = middle + 1;
+                low = guess + 1;
             }
+            guess = low + (high - low) / 2;
         }
         Ok(())
     }

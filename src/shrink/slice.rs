@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::delete::without_operations;
 use super::simplify::{moved, simplest};
 use super::{Ended, Predicate, search::Search};
-use crate::case::{Argument, Case, FaultAction, Operation, Until, letters};
+use crate::case::{Argument, Case, Operation, Until, letters};
+use crate::fault::{Choices, How};
 
 impl<P: Predicate> Search<'_, P> {
     /// Keeps only operations and faults about the evidence, and of the faults only those that fired.
@@ -122,8 +123,8 @@ fn touches(operation: &Operation, word: &str) -> bool {
 fn until_quiet(case: &Case) -> Case {
     let mut lasting = case.clone();
     for fault in &mut lasting.faults {
-        if let FaultAction::Hold { until, .. } = &mut fault.action {
-            *until = Until::Quiet;
+        if fault.action.how.until.is_some() && fault.action.rule.choices() == Choices::Until {
+            fault.action.how = How::until(Until::Quiet);
         }
     }
     lasting

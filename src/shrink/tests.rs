@@ -139,10 +139,9 @@ fn a_trigger_follows_its_fact_when_operations_before_it_go() {
         operation: name.to_owned(),
         given: argument(existing),
     };
-    let topic = "order-events".to_owned();
     let at = Trigger {
         service: None,
-        fact: FactKind { verb: Verb::Published, of: topic.clone() },
+        fact: FactKind { verb: Verb::Published, of: "order-events".to_owned() },
         about: "or1".to_owned(),
         nth: 4,
         edge: Edge::Before,
@@ -154,7 +153,7 @@ fn a_trigger_follows_its_fact_when_operations_before_it_go() {
             operation("ship", true),
             operation("cancel", true),
         ],
-        faults: vec![Fault { action: FaultAction::Duplicate { topic }, at }],
+        faults: vec![Fault { action: FaultAction::simplest("duplicate", "order-events").unwrap(), at }],
     };
     // One record per operation; only a second `cancel` is noticed.
     let run = |case: &Case| {

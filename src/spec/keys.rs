@@ -49,6 +49,7 @@ pub static SECTIONS: &[&Section] = &[
     &DATABASE,
     &ROUTE,
     &REPLY,
+    &DECLINE,
     &SERVICE,
     &OPERATION,
     &PRODUCE,
@@ -191,8 +192,9 @@ pub static ROUTE: Section = Section {
             "A call that repeats this value is answered again and has no second effect.",
         ),
         optional("reply", "map", "What is answered."),
+        optional("decline", "map", "What is answered when the fault `decline` strikes; without effect."),
     ],
-    later: &["decline", "fail"],
+    later: &[],
 };
 
 /// The form of `key` and `once_per`.
@@ -204,6 +206,16 @@ pub static REPLY: Section = Section {
     keys: &[
         defaulted("status", "100 to 599", "200", "Status of the reply."),
         defaulted("body", "JSON", "{}", "Body of the reply."),
+    ],
+    later: &["headers"],
+};
+
+/// The refusal of a dependency.
+pub static DECLINE: Section = Section {
+    path: "world.dependencies.DEPENDENCY.METHOD PATH.decline",
+    keys: &[
+        defaulted("status", "400 to 499", "402", "Status of the refusal."),
+        defaulted("body", "JSON", "{}", "Body of the refusal."),
     ],
     later: &["headers"],
 };
@@ -222,6 +234,11 @@ pub static SERVICE: Section = Section {
         ),
         optional("ready", "GET /path", "Answers with 2xx once the service can serve."),
         defaulted("start_within", "duration", "10s", "How long a start may take."),
+        optional(
+            "clock",
+            "file or libfaketime",
+            "The clock that `skew clock` sets: a file that the service reads, or libfaketime.",
+        ),
     ],
     later: &["image", "address", "config", "replicas"],
 };
@@ -339,38 +356,4 @@ pub static LATER_INVARIANTS: &[&str] = &[
     "monotonic_reads",
     "lag",
     "linearizable",
-];
-
-/// Faults of this version: name, form, what it does.
-pub static FAULTS: &[(&str, &str, &str)] = &[
-    ("duplicate", "TOPIC", "A record of the topic is delivered again, to everyone."),
-    (
-        "hold",
-        "TOPIC, or TOPIC to SERVICE",
-        "A record of the topic, and all behind it in its partition, waits.",
-    ),
-    ("crash", "SERVICE", "The service is killed and started again."),
-];
-
-/// Faults that are planned.
-pub static LATER_FAULTS: &[&str] = &[
-    "rewind",
-    "reorder",
-    "poison",
-    "lose ack",
-    "refuse",
-    "lose offset commit",
-    "rebalance",
-    "slow partition",
-    "lose reply",
-    "cut",
-    "fail",
-    "slow",
-    "unavailable",
-    "decline",
-    "pause",
-    "restart",
-    "skew clock",
-    "restart broker",
-    "restart postgres",
 ];

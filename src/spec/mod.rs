@@ -2,8 +2,10 @@
 //!
 //! [`Spec`] is the *meant* form: every name in it exists, every range is sane, every default is filled in.
 //! `raw` keeps what is typed, with the place of every value; `resolve` turns it into this and reports all
-//! problems at once, guided by the table in `keys`. This module knows nothing of cases, worlds or checkers.
+//! problems at once, guided by the table in `keys`. Faults have their own
+//! vocabulary, `fault`; of cases, worlds and checkers this module knows nothing.
 
+mod contract;
 pub mod keys;
 mod load;
 mod names;
@@ -16,10 +18,12 @@ mod template;
 
 use std::path::{Path, PathBuf};
 
+use crate::fault::Rule;
 use indexmap::IndexMap;
 use serde_json::Value;
 use std::time::Duration;
 
+pub use crate::fault::{Delivery, Order};
 pub use problem::{Problem, Problems};
 pub use template::{Part, Template};
 
@@ -45,7 +49,7 @@ pub struct Spec {
     /// The kinds of operation that a workload is made of, by name.
     pub operations: IndexMap<String, OperationKind>,
     /// What may go wrong.
-    pub faults: Vec<FaultRule>,
+    pub faults: Vec<Rule>,
     /// What must hold all the same, by name.
     pub invariants: IndexMap<String, Invariant>,
     /// Settings of the same spec with what to expect of each. Empty: the spec is run once, as it is.
@@ -101,26 +105,6 @@ pub struct Topic {
     pub order: Order,
 }
 
-/// How often a record may be delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// Once or more: duplicates are legal.
-    AtLeastOnce,
-    /// Never twice: no fault may duplicate a record of this topic.
-    ExactlyOnce,
-}
-
-/// The order in which a consumer may expect the records of a topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// Records of one partition arrive in the order of their offsets, as Kafka promises.
-    PerPartition,
-    /// Records of one key arrive in order.
-    PerKey,
-    /// Nothing is promised.
-    None,
-}
-
 /// A Postgres database that services share or own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Database {
@@ -152,6 +136,8 @@ pub struct Route {
     pub status: u16,
     /// Body of the reply; `None`: an empty JSON object.
     pub body: Option<Value>,
+    /// What is answered when the call is declined: status and body. `None`: it never is.
+    pub decline: Option<(u16, Option<Value>)>,
 }
 
 /// Where in a request or record a value stands.
@@ -180,6 +166,17 @@ pub struct Service {
     pub ready: Option<HttpCall>,
     /// How long a start may take.
     pub start_within: Duration,
+    /// By which clock it goes, if that is one that the harness can set.
+    pub clock: Option<Clock>,
+}
+
+/// A clock that the harness can set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// The service adds the seconds that stand in the file named by `STEADFAST_CLOCK` to the time.
+    File,
+    /// libfaketime stands between the service and the C library.
+    Libfaketime,
 }
 
 impl Service {
@@ -263,39 +260,6 @@ pub enum BodyTemplate {
     List(Vec<BodyTemplate>),
     /// An object.
     Object(IndexMap<String, BodyTemplate>),
-}
-
-/// A kind of fault that the spec allows; steadfast decides when, and how often.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum FaultRule {
-    /// A record of the topic is delivered again, to everyone.
-    Duplicate {
-        /// Topic of the spec.
-        topic: String,
-    },
-    /// A record of the topic, and all behind it in its partition, waits.
-    Hold {
-        /// Topic of the spec.
-        topic: String,
-        /// Only for this service; `None`: for everyone.
-        to: Option<String>,
-    },
-    /// A service is killed and started again.
-    Crash {
-        /// Service of the spec.
-        service: String,
-    },
-}
-
-impl std::fmt::Display for FaultRule {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            FaultRule::Duplicate { topic } => write!(formatter, "duplicate {topic}"),
-            FaultRule::Hold { topic, to: None } => write!(formatter, "hold {topic}"),
-            FaultRule::Hold { topic, to: Some(service) } => write!(formatter, "hold {topic} to {service}"),
-            FaultRule::Crash { service } => write!(formatter, "crash {service}"),
-        }
-    }
 }
 
 /// What must hold.

@@ -92,10 +92,9 @@ impl Stage {
         waited.unwrap_or_else(|_| panic!("still {:?}", self.seam.unsettled()));
     }
 
-    pub async fn crash_order(&mut self) -> (String, tokio::sync::oneshot::Sender<()>) {
-        let order = tokio::time::timeout(DEADLINE, self.orders.recv()).await.expect("a crash in time");
-        let Order::Crash { service, done } = order.expect("a crash");
-        (service, done)
+    pub async fn order(&mut self) -> Order {
+        let order = tokio::time::timeout(DEADLINE, self.orders.recv()).await.expect("an order in time");
+        order.expect("an order")
     }
 
     pub fn history(&self) -> History {
@@ -166,6 +165,11 @@ pub fn in_words(fact: &Fact) -> String {
         other => format!("{other:?}"),
     };
     format!("{}: {what} [{}]", fact.service.as_deref().unwrap_or("-"), fact.about.join(" "))
+}
+
+/// The simplest of this line of a spec.
+pub fn action(fault: &str, target: &str) -> FaultAction {
+    FaultAction::simplest(fault, target).unwrap()
 }
 
 /// A fault at a fact about o1 on order-events.

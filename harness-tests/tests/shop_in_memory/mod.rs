@@ -5,15 +5,16 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use steadfast::case::{Argument, Case, Edge, FactKind, FaultAction, Until, Verb};
+use steadfast::fault::{Act, Ask, Rule};
 use steadfast::spec::{
-    Action, BodyTemplate, Delivery, Dependency, FaultRule, Given, HttpCall, OperationKind, Order, Service,
-    Settings, Spec, Template, Topic,
+    Action, BodyTemplate, Delivery, Dependency, Given, HttpCall, OperationKind, Order, Service, Settings,
+    Spec, Template, Topic,
 };
 
 /// The spec that the cases are drawn from.
 pub fn spec() -> Spec {
     let topic = Topic { partitions: 1, delivery: Delivery::AtLeastOnce, order: Order::PerPartition };
-    let fault = |text: &str| text.to_owned();
+    let rule = |fault: &str, target: &str| Rule::read(fault, target).unwrap();
     Spec {
         name: "shop in memory".to_owned(),
         about: String::new(),
@@ -37,10 +38,10 @@ pub fn spec() -> Spec {
             ("cancel", operation(1, &[("order", Given::Existing)])),
         ]),
         faults: vec![
-            FaultRule::Duplicate { topic: fault("order-events") },
-            FaultRule::Hold { topic: fault("order-events"), to: Some(fault("dashboard")) },
-            FaultRule::Hold { topic: fault("payment-events"), to: Some(fault("dashboard")) },
-            FaultRule::Crash { service: fault("payments") },
+            rule("duplicate", "order-events"),
+            rule("hold", "order-events to dashboard"),
+            rule("hold", "payment-events to dashboard"),
+            rule("crash", "payments"),
         ],
         invariants: Default::default(),
         variants: Default::default(),
@@ -66,6 +67,7 @@ fn service(env: &[&str]) -> Service {
         env: env.collect(),
         ready: None,
         start_within: std::time::Duration::from_secs(1),
+        clock: None,
     }
 }
 
@@ -248,13 +250,11 @@ impl Shop<'_> {
         let (consumer, topic) = (*consumer, *topic);
         let Some(record) = records.front().cloned() else { return false };
         for action in self.due(Some(consumer), Verb::Delivered, topic, &record.order, Edge::Before) {
-            match action {
-                FaultAction::Hold { until: Until::Quiet, .. } => self.inboxes[index].held = Some(None),
-                FaultAction::Hold { until: Until::Facts(count), .. } => {
-                    self.inboxes[index].held = Some(Some(count))
-                }
-                FaultAction::Crash { .. } => self.memory.clear(),
-                FaultAction::Duplicate { .. } => {}
+            match (action.rule.kind.act)(&action.rule.target, &action.how) {
+                Act::Wait(Until::Quiet) => self.inboxes[index].held = Some(None),
+                Act::Wait(Until::Facts(count)) => self.inboxes[index].held = Some(Some(count)),
+                Act::Ask(Ask::Crash) => self.memory.clear(),
+                _ => {}
             }
         }
         if self.inboxes[index].held.is_some() {
@@ -338,13 +338,10 @@ impl Shop<'_> {
                 && at.nth == count
                 && !self.run.fires.iter().any(|(fired, ..)| *fired == index)
             {
-                let word = match &fault.action {
-                    FaultAction::Duplicate { topic } => format!("duplicate {topic}"),
-                    FaultAction::Hold { topic, .. } => format!("hold {topic}"),
-                    FaultAction::Crash { .. } if at.fact.of == "payment-events" => {
-                        "crash elsewhere".to_owned()
-                    }
-                    FaultAction::Crash { service } => format!("crash {service}"),
+                let word = match (fault.action.rule.kind.name, fault.action.rule.target.topic()) {
+                    ("crash", _) if at.fact.of == "payment-events" => "crash elsewhere".to_owned(),
+                    (name, Some(topic)) => format!("{name} {topic}"),
+                    _ => fault.action.rule.to_string(),
                 };
                 self.run.fires.push((index, word, order.to_owned()));
                 due.push(fault.action.clone());

@@ -96,6 +96,7 @@ mod tests {
             once_per: Some(Pointer::Header("Idempotency-Key".into())),
             status: 201,
             body: None,
+            decline: None,
         };
         let refund = Route {
             path: "/charges/{id}/refund".into(),

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use futures::future::select_all;
 use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
 use kafka_protocol::messages::{FetchRequest, FetchResponse, ResponseHeader};
-use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::aborted::Aborted;
@@ -97,9 +96,9 @@ struct Walk<'a> {
     /// Nothing more goes into this response.
     cut: bool,
     /// Drop the response when this is done.
-    stop: Option<oneshot::Receiver<()>>,
+    stop: Option<CancellationToken>,
     /// Pass the response on, then wait for this and close the connection.
-    stop_after: Option<oneshot::Receiver<()>>,
+    stop_after: Option<CancellationToken>,
 }
 
 /// A response before it is passed on.

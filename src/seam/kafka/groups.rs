@@ -163,9 +163,7 @@ pub fn accept(link: &Link, frame: Bytes, offsets: Vec<Committing>) -> Reply {
     for Committing { group, partition, offset, fact } in offsets {
         link.shared.ledger().committed(&group, &partition, offset);
         if let Some(fact) = fact {
-            let ruling = link.shared.conductor.passed(fact);
-            after.hold = ruling.hold.or(after.hold);
-            after.stop = ruling.stop.or(after.stop);
+            after.and(link.shared.conductor.passed(fact));
         }
     }
     match after.stop {

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use kafka_protocol::messages::ApiKey;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::ledger::Member;
@@ -57,7 +57,7 @@ pub struct Reply {
     /// Not before this is cancelled.
     pub hold: Option<CancellationToken>,
     /// The link is closed when this is done.
-    pub stop: Option<oneshot::Receiver<()>>,
+    pub stop: Option<CancellationToken>,
 }
 
 impl Reply {
@@ -219,7 +219,7 @@ impl Link {
                 wire::write(service, &bytes).await?;
             }
             if let Some(done) = reply.stop {
-                let _ = done.await;
+                done.cancelled().await;
                 return Ok(());
             }
         }

@@ -39,9 +39,7 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
     }
     let mut after = Ruling::default();
     for fact in facts {
-        let ruling = conductor.passed(fact);
-        after.hold = ruling.hold.or(after.hold);
-        after.stop = ruling.stop.or(after.stop);
+        after.and(conductor.passed(fact));
     }
     let mut changed = false;
     for topic in body.topic_data.iter_mut().filter(|topic| link.shared.is_mediated(&topic.name)) {

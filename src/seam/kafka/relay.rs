@@ -101,7 +101,7 @@ impl Relay {
             self.shared.ledger().withheld(&self.partition, Some(busy));
         }
         if let Some(done) = ruling.stop {
-            let _ = done.await;
+            done.cancelled().await;
         }
     }
 

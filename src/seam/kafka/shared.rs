@@ -71,9 +71,8 @@ pub async fn waits(ruling: Ruling) -> bool {
         held.cancelled().await;
     }
     match ruling.stop {
-        // An order that nobody carries out any more is an order that is done.
         Some(done) => {
-            let _ = done.await;
+            done.cancelled().await;
             true
         }
         None => false,

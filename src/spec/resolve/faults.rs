@@ -2,14 +2,13 @@
 
 use std::ops::Range;
 
-use indexmap::IndexMap;
-
+use crate::fault::{self, Contract, Noun, Rule, Target};
+use crate::spec::contract::Surroundings;
 use crate::spec::problem::Problem;
 use crate::spec::raw::{Kind, Node, shorten};
 use crate::spec::reader::{Field, Reader, list, suggest};
-use crate::spec::{Delivery, FaultRule, Topic, keys};
 
-pub(super) fn read(reader: &Reader, field: &Field, topics: &IndexMap<String, Topic>) -> Vec<FaultRule> {
+pub(super) fn read(reader: &Reader, field: &Field, world: &Surroundings) -> Vec<Rule> {
     let Kind::List(items) = &field.node.kind else {
         if field.node.text().is_some() || !field.node.entries().is_empty() {
             let message = format!("{} must be a list, not {}", field.label, field.node.describe());
@@ -18,9 +17,9 @@ pub(super) fn read(reader: &Reader, field: &Field, topics: &IndexMap<String, Top
         }
         return Vec::new();
     };
-    let mut rules: Vec<(FaultRule, &Range<usize>)> = Vec::new();
+    let mut rules: Vec<(Rule, &Range<usize>)> = Vec::new();
     for item in items {
-        let Some(rule) = fault(reader, item, topics) else { continue };
+        let Some(rule) = fault(reader, item, world) else { continue };
         if let Some((_, first)) = rules.iter().find(|(known, _)| *known == rule) {
             let problem = Problem::at(&item.at, "the same fault is here twice").related(first, "first here");
             reader.report(problem.help("remove one; steadfast decides how often each happens"));
@@ -31,8 +30,8 @@ pub(super) fn read(reader: &Reader, field: &Field, topics: &IndexMap<String, Top
     rules.into_iter().map(|(rule, _)| rule).collect()
 }
 
-fn fault(reader: &Reader, item: &Node, topics: &IndexMap<String, Topic>) -> Option<FaultRule> {
-    let (kind, kind_at, value) = match item.entries() {
+fn fault(reader: &Reader, item: &Node, world: &Surroundings) -> Option<Rule> {
+    let (name, name_at, value) = match item.entries() {
         [(key, value)] => (key.name.as_str(), &key.at, Some(value)),
         [] => (item.text().unwrap_or_default(), &item.at, None),
         [_, (second, _), ..] => {
@@ -41,37 +40,109 @@ fn fault(reader: &Reader, item: &Node, topics: &IndexMap<String, Topic>) -> Opti
             return None;
         }
     };
-    if keys::LATER_FAULTS.contains(&kind) {
-        let names: Vec<&str> = keys::FAULTS.iter().map(|(name, ..)| *name).collect();
-        let problem = Problem::at(kind_at, format!("not supported yet: the fault `{kind}`"));
-        reader.report(problem.help(format!("this version knows {}", list(&names, "and"))));
-        return None;
-    }
-    let Some((_, form, _)) = keys::FAULTS.iter().find(|(name, ..)| *name == kind) else {
-        reader.report(unknown_fault(kind, kind_at));
+    let Some(kind) = fault::kind(name) else {
+        reader.report(unknown_fault(name, name_at));
         return None;
     };
-    let label = format!("fault `{kind}`");
-    let Some(value) = value else {
-        let problem = Problem::at(kind_at, format!("{label} does not say what it hits"));
-        reader.report(problem.help(format!("write `- {kind}: {form}`")));
-        return None;
-    };
-    let field = Field { key: kind, at: kind_at, node: value, label };
-    let text = reader.filled(&field)?.trim();
-    match kind {
-        "duplicate" => duplicate(reader, &field, text, topics),
-        "hold" => hold(reader, &field, text),
-        _ => {
-            let known = reader.names.services.keys().map(String::as_str);
-            let exists = reader.name(&value.at, text, "service", known);
-            exists.then(|| FaultRule::Crash { service: text.to_owned() })
+    let label = format!("fault `{name}`");
+    let rule = match value {
+        None if kind.forms == [fault::Form::World] => Rule { kind, target: Target::World },
+        None => {
+            let problem = Problem::at(name_at, format!("{label} does not say what it hits"));
+            reader.report(problem.help(format!("write `- {name}: {}`", kind.forms_in_words())));
+            return None;
         }
+        Some(value) => target(reader, kind, &Field { key: name, at: name_at, node: value, label })?,
+    };
+    can_happen(reader, &rule, value.map_or(name_at, |value| &value.at), world).then_some(rule)
+}
+
+/// What a fault hits, with every name in it looked up.
+fn target(reader: &Reader, kind: &'static fault::Kind, field: &Field) -> Option<Rule> {
+    let text = reader.filled(field)?.trim();
+    let read = kind.forms.iter().find_map(|form| Some((form.names(text)?, form.read(text)?)));
+    let Some((names, target)) = read else {
+        let problem =
+            Problem::at(&field.node.at, format!("{} does not hit `{}`", field.label, shorten(text)));
+        reader.report(match kind.forms_in_words() {
+            forms if kind.forms == [fault::Form::World] => {
+                problem.help(format!("write `- {}`: {forms}", kind.name))
+            }
+            forms => problem.help(format!("write `- {}: {forms}`", kind.name)),
+        });
+        return None;
+    };
+    let known = names.into_iter().map(|(noun, range)| {
+        let (at, name) = (field.node.inside(reader.text, range.clone()), &text[range]);
+        let of = &reader.names;
+        let services = of.services.keys().map(String::as_str);
+        match noun {
+            Noun::Topic => reader.name(&at, name, "topic", of.topics.iter().map(String::as_str)),
+            Noun::Service => reader.name(&at, name, "service", services),
+            Noun::Database => reader.name(&at, name, "database", of.databases.iter().map(String::as_str)),
+            Noun::Callee => {
+                let callees = of.dependencies.iter().map(String::as_str).chain(services);
+                reader.name(&at, name, "dependency or service", callees)
+            }
+        }
+    });
+    // All of them, so that two wrong names are two problems.
+    let known: Vec<bool> = known.collect();
+    known.iter().all(|known| *known).then_some(Rule { kind, target })
+}
+
+/// Whether the contract allows it, and anything in the spec can show the facts that it hangs on.
+fn can_happen(reader: &Reader, rule: &Rule, at: &Range<usize>, world: &Surroundings) -> bool {
+    if let Err(forbidden) = rule.allowed(world) {
+        reader.report(Problem::at(at, forbidden.why).help(forbidden.help));
+        return false;
+    }
+    // A service with a mistake of its own has been reported; nobody knows what it reaches.
+    let is_whole = rule.target.service().is_none_or(|service| world.services.contains_key(service));
+    let kafka_is_used = reader.names.services.values().any(|uses| uses.kafka);
+    let on_topic = matches!(rule.target, Target::Topic { .. });
+    if !is_whole || (!rule.moments(world).is_empty() && (kafka_is_used || !on_topic)) {
+        return true;
+    }
+    let (why, help) = why_never(rule, world);
+    reader.report(Problem::at(at, format!("{why}, so this fault can never happen")).help(help));
+    false
+}
+
+/// What is missing, and what to give to whom.
+fn why_never(rule: &Rule, world: &Surroundings) -> (String, String) {
+    let uses_kafka = |service: &str| world.reach(service).kafka;
+    match &rule.target {
+        Target::Commits { service, database } | Target::Queries { service, database } => (
+            format!("service `{service}` does not use database `{database}`"),
+            format!("give it `${{postgres.{database}}}` in its `env`, or name a service that has it"),
+        ),
+        Target::Calls { service, callee } => (
+            format!("service `{service}` does not call `{callee}`"),
+            match world.services.contains_key(callee) {
+                true => format!("give it `${{{callee}}}` in its `env`, or name a service that has it"),
+                false => format!(
+                    "give it `${{dependencies.{callee}}}` in its `env`, or name a service that has it"
+                ),
+            },
+        ),
+        Target::Delivery { service, .. } | Target::Produces { service, .. } => (
+            format!("service `{service}` does not use Kafka"),
+            "give it `${kafka}` in its `env`, or name a service that has it".to_owned(),
+        ),
+        Target::Service { service } if !uses_kafka(service) => (
+            format!("service `{service}` uses nothing that this fault hangs on"),
+            "give it the address of Kafka, a database or a dependency in its `env`".to_owned(),
+        ),
+        _ => (
+            "no service uses what this fault hangs on".to_owned(),
+            "give a service `${kafka}` or `${postgres.DATABASE}` in its `env`".to_owned(),
+        ),
     }
 }
 
 fn unknown_fault(kind: &str, at: &Range<usize>) -> Problem {
-    let names: Vec<&str> = keys::FAULTS.iter().map(|(name, ..)| *name).collect();
+    let names: Vec<&str> = fault::ALL.iter().map(|kind| kind.name).collect();
     if let Some((name, rest)) =
         kind.split_once(' ').filter(|(name, _)| names.contains(&name.trim_end_matches(':')))
     {
@@ -88,60 +159,4 @@ fn unknown_fault(kind: &str, at: &Range<usize>) -> Problem {
     let help = suggest(kind, names.iter().copied())
         .unwrap_or_else(|| format!("known here: {}", list(&names, "and")));
     Problem::at(at, message).help(help)
-}
-
-fn duplicate(
-    reader: &Reader,
-    field: &Field,
-    topic: &str,
-    topics: &IndexMap<String, Topic>,
-) -> Option<FaultRule> {
-    if !is_consumed_topic(reader, &field.node.at, topic) {
-        return None;
-    }
-    if topics.get(topic).is_some_and(|topic| topic.delivery == Delivery::ExactlyOnce) {
-        let message =
-            format!("topic `{topic}` promises exactly-once delivery, so no record of it may come twice");
-        let problem = Problem::at(&field.node.at, message);
-        reader.report(problem.help("remove this fault, or give the topic `delivery: at-least-once`"));
-        return None;
-    }
-    Some(FaultRule::Duplicate { topic: topic.to_owned() })
-}
-
-fn hold(reader: &Reader, field: &Field, text: &str) -> Option<FaultRule> {
-    let (topic, to) = match text.split_once(" to ") {
-        Some((topic, service)) => (topic.trim(), Some(service.trim())),
-        None => (text, None),
-    };
-    let at = |part: &str| {
-        let whole = reader.text(field).unwrap_or_default();
-        let start = whole.rfind(part).unwrap_or_default();
-        field.node.inside(reader.text, start..start + part.len())
-    };
-    let topic_at = field.node.inside(reader.text, 0..topic.len());
-    let topic_exists = is_consumed_topic(reader, &topic_at, topic);
-    if let Some(service) = to {
-        let known = reader.names.services.keys().map(String::as_str);
-        let exists = reader.name(&at(service), service, "service", known);
-        if exists && !reader.names.services.get(service).is_some_and(|uses| uses.kafka) {
-            let problem = Problem::at(
-                &at(service),
-                format!("service `{service}` does not use Kafka: nothing can be held from it"),
-            );
-            reader.report(problem.help("give it `${kafka}` in its `env`, or name a service that has it"));
-        }
-    }
-    topic_exists.then(|| FaultRule::Hold { topic: topic.to_owned(), to: to.map(str::to_owned) })
-}
-
-/// Whether the topic exists and anybody could read it.
-fn is_consumed_topic(reader: &Reader, at: &Range<usize>, topic: &str) -> bool {
-    let exists = reader.name(at, topic, "topic", reader.names.topics.iter().map(String::as_str));
-    let consumed = reader.names.services.values().any(|uses| uses.kafka);
-    if exists && !consumed {
-        let problem = Problem::at(at, "no service uses Kafka, so this fault can never happen");
-        reader.report(problem.help("give a service `${kafka}` in its `env`"));
-    }
-    exists && consumed
 }

@@ -11,6 +11,7 @@ mod world;
 
 use std::path::Path;
 
+use super::contract::Surroundings;
 use super::raw::Node;
 use super::reader::{Field, Reader};
 use super::{Spec, keys};
@@ -28,8 +29,10 @@ pub(super) fn spec(reader: &Reader, root: &Node, file: &Path) -> Option<Spec> {
     let world = root.get("world").map(|field| world::read(reader, field)).unwrap_or_default();
     let services = root.get("services").map(|field| services::read(reader, field)).unwrap_or_default();
     let operations = root.get("operations").map(|field| operations::read(reader, field)).unwrap_or_default();
+    let surroundings =
+        Surroundings { topics: &world.topics, dependencies: &world.dependencies, services: &services };
     let faults =
-        root.get("faults").map(|field| faults::read(reader, field, &world.topics)).unwrap_or_default();
+        root.get("faults").map(|field| faults::read(reader, field, &surroundings)).unwrap_or_default();
     let invariants = root.get("invariants").map(|field| invariants::read(reader, field)).unwrap_or_default();
     let variants = root.get("variants").map(|field| variants::read(reader, field)).unwrap_or_default();
     let settings = settings::read(reader, &root);

@@ -10,7 +10,7 @@ use super::world::{NAME_FORM, check_name, method_and_rest};
 use crate::spec::problem::Problem;
 use crate::spec::raw::shorten;
 use crate::spec::reader::{Field, Fields, Reader};
-use crate::spec::{HttpCall, Service, Template, keys};
+use crate::spec::{Clock, HttpCall, Service, Template, keys};
 
 /// Names that `${…}` gives to something else.
 const RESERVED: &[&str] = &["port", "kafka", "postgres", "dependencies"];
@@ -46,6 +46,8 @@ fn service(reader: &Reader, field: &Field) -> Option<Service> {
     let build = fields.get("build").and_then(|field| command(reader, field));
     let run = fields.get("run").and_then(|field| command(reader, field));
     let ready = ready(reader, field, &fields);
+    let clocks = [("file", Clock::File), ("libfaketime", Clock::Libfaketime)];
+    let clock = fields.get("clock").and_then(|field| reader.choice(field, &clocks));
     Some(Service {
         build,
         run: run?,
@@ -53,6 +55,7 @@ fn service(reader: &Reader, field: &Field) -> Option<Service> {
         env,
         ready,
         start_within: start_within.unwrap_or(Duration::from_secs(10)),
+        clock,
     })
 }
 

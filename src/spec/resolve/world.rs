@@ -169,7 +169,16 @@ fn route(reader: &Reader, field: &Field) -> Option<Route> {
         once_per: fields.get("once_per").and_then(|field| pointer(reader, field)),
         status: u16::try_from(status).unwrap_or(200),
         body,
+        decline: fields.get("decline").map(|field| decline(reader, field)),
     })
+}
+
+/// Status and body of a refusal; 402 unless it says something else.
+fn decline(reader: &Reader, field: &Field) -> (u16, Option<Value>) {
+    let fields = reader.section(field, &keys::DECLINE);
+    let status = fields.get("status").and_then(|field| reader.whole(field, 400..=499)).unwrap_or(402);
+    let body = fields.get("body").and_then(|field| reply_body(reader, field.node));
+    (u16::try_from(status).unwrap_or(402), body)
 }
 
 /// Plain JSON: what a reply could refer to is not known yet.
