@@ -142,5 +142,5 @@ fn nonsense_is_refused() {
         "payments",
         "`lose reply` hits SERVICE commits to DATABASE, or SERVICE calls DEPENDENCY",
     );
-    check("restart broker", "payments", "`restart broker` hits nothing that has a name: it stands alone");
+    check("restart broker", "payments", "`restart broker` hits nothing that has a name");
 }
