@@ -12,7 +12,7 @@ mod upstream;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
@@ -81,7 +81,13 @@ impl Callee {
 
     /// Forgets all calls, as a new one would.
     pub fn clear(&self) {
-        *self.shared.answered.lock().unwrap_or_else(PoisonError::into_inner) = Answered::default();
+        *self.shared.answered() = Answered::default();
+    }
+}
+
+impl Shared {
+    fn answered(&self) -> MutexGuard<'_, Answered> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -201,8 +201,8 @@ pub static ROUTE: Section = Section {
         optional(
             "once_per",
             POINTER,
-            "A call that repeats this value is answered again and has no second effect; 409 while the first is in \
-             progress, 422 for a header that comes with another request.",
+            "A call that repeats this value has no second effect. One that is played answers it again; 409 while the \
+             first is in progress, 422 for a header that comes with another request.",
         ),
         optional("reply", "map", "What is answered."),
         optional("decline", "map", "What is answered when the fault `decline` strikes; without effect."),

@@ -1,11 +1,12 @@
-//! What a played dependency answers: a pure function of the spec, the call, and the calls before it.
+//! What a dependency that is played answers: a pure function of the spec, the call, and the calls before it. And what
+//! is an effect at a real one, which answers itself.
 //!
 //! A repeated value of `once_per` is treated as real gateways treat it: the first answer is given again and nothing
 //! happens, whether or not the first answer ever arrived; while the first call is not answered yet, the second is told
 //! 409. An idempotency key in a header belongs to one request: with another it is told 422, and a call that was declined
 //! stays declined. What is unique by nature, such as an order in the body, is taken only by a call that was not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -22,7 +23,7 @@ pub(super) struct Answer {
     pub(super) effect: Option<String>,
     pub(super) key: Option<String>,
     pub(super) repeated: bool,
-    /// The key that this call is the first with: in flight until it is [`answered`](Answered::finish).
+    /// What this call is the first with: in flight until it is [`answered`](Answered::finish).
     pub(super) once: Option<Once>,
 }
 
@@ -31,7 +32,12 @@ pub(super) type Once = (usize, String);
 
 /// The calls before, by what must not repeat.
 #[derive(Debug, Default)]
-pub(super) struct Answered(HashMap<Once, First>);
+pub(super) struct Answered {
+    /// Those that were answered here.
+    here: HashMap<Once, First>,
+    /// Those that a real one accepted.
+    there: HashSet<Once>,
+}
 
 /// The first call with a key.
 #[derive(Debug)]
@@ -53,27 +59,40 @@ enum Content {
 impl Answered {
     /// The first call with this key has been answered, or nobody waits for its answer any more.
     pub(super) fn finish(&mut self, once: &Once) {
-        if let Some(first) = self.0.get_mut(once) {
+        if let Some(first) = self.here.get_mut(once) {
             first.in_flight = false;
         }
     }
 
-    /// Whether a call is not one that was decided before.
-    pub(super) fn is_new(&self, routes: &[Route], call: &Call) -> bool {
-        let once = call
-            .route(routes)
-            .and_then(|(index, route)| Some((index, call.point(route.once_per.as_ref()?)?)));
-        once.is_none_or(|once| !self.0.contains_key(&once))
+    /// Whether a call repeats one that was answered here.
+    pub(super) fn has_answered(&self, routes: &[Route], call: &Call) -> bool {
+        once(routes, call).is_some_and(|once| self.here.contains_key(&once))
     }
+
+    /// Whether a call repeats no other.
+    pub(super) fn is_new(&self, routes: &[Route], call: &Call) -> bool {
+        once(routes, call).is_none_or(|once| !self.here.contains_key(&once) && !self.there.contains(&once))
+    }
+
+    /// A real one has accepted a call with this; whether it is the first.
+    pub(super) fn accept(&mut self, once: Once) -> bool {
+        self.there.insert(once)
+    }
+}
+
+/// What must not repeat of a call.
+pub(super) fn once(routes: &[Route], call: &Call) -> Option<Once> {
+    let (index, route) = call.route(routes)?;
+    Some((index, call.point(route.once_per.as_ref()?)?))
 }
 
 /// Answers a call, with the refusal of its route if it is to be declined.
 pub(super) fn answer(routes: &[Route], call: &Call, declined: bool, answered: &mut Answered) -> Answer {
-    let Some((index, route)) = call.route(routes) else {
+    let Some((_, route)) = call.route(routes) else {
         return told(404, "the spec has no such route");
     };
-    let once = route.once_per.as_ref().and_then(|at| Some((index, call.point(at)?)));
-    if let Some(first) = once.as_ref().and_then(|once| answered.0.get(once)) {
+    let once = once(routes, call);
+    if let Some(first) = once.as_ref().and_then(|once| answered.here.get(once)) {
         return again(first, route, call);
     }
     let decline = route.decline.as_ref().filter(|_| declined);
@@ -90,7 +109,7 @@ pub(super) fn answer(routes: &[Route], call: &Call, declined: bool, answered: &m
             body: body.clone(),
             in_flight: true,
         };
-        answered.0.insert(once.clone(), first);
+        answered.here.insert(once.clone(), first);
     }
     let happens = (200..300).contains(&status) && route.method == call.method().as_str();
     Answer {
@@ -262,12 +281,16 @@ mod tests {
 
     #[test]
     fn a_call_is_new_until_its_key_is_known() {
-        let mut answered = Answered::default();
-        let first = call(r#"POST /charges k1 {"order_id":"o1"}"#);
-        assert!(answered.is_new(&gateway(), &first));
-        answer(&gateway(), &first, false, &mut answered);
-        assert!(!answered.is_new(&gateway(), &first));
-        assert!(answered.is_new(&gateway(), &call("POST /charges/c7/refund k1")));
+        let (routes, mut answered) = (gateway(), Answered::default());
+        let [first, second] =
+            ["k1", "k2"].map(|key| call(&format!(r#"POST /charges {key} {{"order_id":"o1"}}"#)));
+        assert!(answered.is_new(&routes, &first));
+        answer(&routes, &first, false, &mut answered);
+        assert!(!answered.is_new(&routes, &first) && answered.has_answered(&routes, &first));
+        let accepted = once(&routes, &second).unwrap();
+        assert!(answered.accept(accepted.clone()) && !answered.accept(accepted));
+        assert!(!answered.is_new(&routes, &second) && !answered.has_answered(&routes, &second));
+        assert!(answered.is_new(&routes, &call("POST /charges/c7/refund k1")));
     }
 
     #[test]

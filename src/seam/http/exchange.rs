@@ -9,8 +9,6 @@
 //! after it the answer is replaced, and a retry with the same idempotency key is given the answer that got lost.
 //! `decline` is an answer of the dependency itself: the call has happened, and its effect has not.
 
-use std::sync::PoisonError;
-
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -82,7 +80,7 @@ impl Exchange<'_> {
         if let Some(status) = ruling.fail {
             return Ok(self.replied(&told, failed(&status), false));
         }
-        let mut done = match self.upstream.filter(|_| !ruling.decline) {
+        let mut done = match self.upstream.filter(|_| !ruling.decline && !self.has_answered(&call)) {
             Some(upstream) => self.pass_on(upstream, call, &told).await,
             None => self.play(&call, ruling.decline, &told),
         };
@@ -98,15 +96,20 @@ impl Exchange<'_> {
     fn can_decline(&self, call: &Call) -> bool {
         let callee = &self.caller.callee;
         let declines = call.route(&callee.routes).is_some_and(|(_, route)| route.decline.is_some());
-        declines
-            && callee.answered.lock().unwrap_or_else(PoisonError::into_inner).is_new(&callee.routes, call)
+        declines && callee.answered().is_new(&callee.routes, call)
+    }
+
+    /// A call that was declined here, the real thing has never seen.
+    fn has_answered(&self, call: &Call) -> bool {
+        let callee = &self.caller.callee;
+        callee.answered().has_answered(&callee.routes, call)
     }
 
     /// Answers as the spec says.
     fn play(&self, call: &Call, declined: bool, told: &Told) -> Done<'_> {
         let callee = &self.caller.callee;
         // Held until all is recorded: nobody is told of a call before it stands in the history.
-        let mut answered = callee.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answered = callee.answered();
         let answer = answer::answer(&callee.routes, call, declined, &mut answered);
         let effect = self.effect(answer.effect, answer.key, told);
         let ruling = callee.conductor.passed_with(self.called(told), effect);
@@ -118,6 +121,7 @@ impl Exchange<'_> {
     /// Has the real thing answer. If it does not, neither is the service answered.
     async fn pass_on(&self, upstream: &Upstream, call: Call, told: &Told) -> Done<'_> {
         let callee = &self.caller.callee;
+        let once = answer::once(&callee.routes, &call);
         let effect = call.route(&callee.routes).and_then(|(_, route)| {
             let happens = route.method == call.method().as_str();
             Some((
@@ -128,10 +132,12 @@ impl Exchange<'_> {
         match upstream.send(call, &self.caller.address).await {
             Ok(response) => {
                 let accepted = response.status().is_success();
-                let (effect, key) = effect.filter(|_| accepted).unzip();
+                let mut answered = callee.answered();
+                let repeated = accepted && once.is_some_and(|once| !answered.accept(once));
+                let (effect, key) = effect.filter(|_| accepted && !repeated).unzip();
                 let effect = self.effect(effect, key.flatten(), told);
                 let ruling = callee.conductor.passed_with(self.called(told), effect);
-                Done { response: response.map(Either::Right), repeated: false, ruling, _in_flight: None }
+                Done { response: response.map(Either::Right), repeated, ruling, _in_flight: None }
             }
             Err(why) => {
                 tracing::debug!(callee = callee.name, caller = self.caller.service, "{why}");
@@ -189,7 +195,7 @@ struct InFlight<'a> {
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.caller.callee.answered.lock().unwrap_or_else(PoisonError::into_inner).finish(&self.once);
+        self.caller.callee.answered().finish(&self.once);
     }
 }
 

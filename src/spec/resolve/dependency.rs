@@ -57,14 +57,9 @@ fn address(reader: &Reader, field: &Field) -> Option<String> {
 
 /// Reports what only a dependency that is played can do.
 fn answers_itself(reader: &Reader, route: &Field) {
-    for key in ["reply", "once_per"] {
-        let found = route.node.entries().iter().find(|(typed, _)| typed.name == key);
-        if let Some((typed, _)) = found {
-            let message =
-                format!("`{key}` of {} has no meaning beside `at`: the real one answers", route.label);
-            reader
-                .report(Problem::at(&typed.at, message).help("remove it, or remove `at` and have it played"));
-        }
+    if let Some((typed, _)) = route.node.entries().iter().find(|(typed, _)| typed.name == "reply") {
+        let message = format!("`reply` of {} has no meaning beside `at`: the real one answers", route.label);
+        reader.report(Problem::at(&typed.at, message).help("remove it, or remove `at` and have it played"));
     }
 }
 
