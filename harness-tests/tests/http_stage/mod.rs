@@ -96,12 +96,12 @@ fn routes() -> Vec<Route> {
     }]
 }
 
-/// The same, as a real one does it.
-fn real_gateway(charged: Charged) -> Router {
+/// The same, as a real one does it; without a key every call is another charge.
+pub fn real_gateway(charged: Charged) -> Router {
     let keys: Arc<Mutex<HashSet<String>>> = Arc::default();
     let charge = move |headers: HeaderMap, Json(body): Json<Value>| {
-        let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
-        if keys.lock().unwrap().insert(key.to_owned()) {
+        let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+        if key.is_none_or(|key| keys.lock().unwrap().insert(key.to_owned())) {
             charged.lock().unwrap().push(body);
         }
         std::future::ready((StatusCode::CREATED, Json(json!({ "id": "ch_1" }))))
