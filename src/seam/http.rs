@@ -13,6 +13,7 @@ mod upstream;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
@@ -99,8 +100,11 @@ async fn accept(listener: TcpListener, caller: Arc<Caller>, stopped: Cancellatio
         };
         match accepted {
             Ok((stream, _)) => drop(tokio::spawn(serve(stream, Arc::clone(&caller), stopped.child_token()))),
-            // Out of file descriptors, most likely; the next connection may have better luck.
-            Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
+            // Out of file descriptors, most likely: let others finish before the next try.
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
         }
     }
 }
