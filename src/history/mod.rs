@@ -93,6 +93,28 @@ pub enum What {
         /// Whether the harness ended it.
         wanted: bool,
     },
+    /// A service was stopped where it stood.
+    Paused {
+        /// The service.
+        service: String,
+    },
+    /// A service that was paused goes on.
+    Resumed {
+        /// The service.
+        service: String,
+    },
+    /// The clock of a service was set.
+    ClockSet {
+        /// The service.
+        service: String,
+        /// By how many seconds it is off from now on.
+        seconds: i32,
+    },
+    /// A server of the world is stopped and started again.
+    ServerRestarted {
+        /// `Kafka` or `Postgres`.
+        server: String,
+    },
     /// From here on nothing is disturbed any more; what was held is released.
     Healed,
     /// The world is idle.

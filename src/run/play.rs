@@ -48,6 +48,7 @@ impl System {
         let world = Arc::clone(&self.world);
         let driven = while_there(&world, self.drive(case, &subjects)).await;
         let recorder = self.conductor.end();
+        self.undo_faults()?;
         let is_quiet = driven?;
         self.disturbed = !is_quiet;
         let history = recorder.map(Recorder::finish).transpose().map_err(RunError::io("the history"))?;
@@ -81,7 +82,8 @@ impl System {
                 }
                 Some(order) = self.orders.recv() => self.obey(order).await?,
                 _ = look.tick() => {
-                    self.fail_if_ended().await?;
+                    self.resume_due();
+                    self.revive().await?;
                     self.read_rows().await?;
                     self.release_if_stuck();
                 }
@@ -142,7 +144,8 @@ impl System {
             while let Ok(order) = self.orders.try_recv() {
                 self.obey(order).await?;
             }
-            self.fail_if_ended().await?;
+            self.resume_due();
+            self.revive().await?;
             let moving = self.moving(silence).await?;
             // To let go of what is held it is enough that everything else seems to rest.
             let only_held = self.conductor.holds() > 0 && self.conductor.idle_for() >= silence / 3;
@@ -171,15 +174,6 @@ impl System {
         if self.conductor.idle_for() >= self.spec.settings.quiet_for * 4 {
             self.conductor.release_holds();
         }
-    }
-
-    async fn fail_if_ended(&mut self) -> Result<(), RunError> {
-        for service in self.services.values_mut() {
-            if let Some(error) = service.ended().await {
-                return Err(error);
-            }
-        }
-        Ok(())
     }
 
     fn begin_operation(

@@ -1,11 +1,13 @@
 //! The spec, started: a world, the seams before it, and the services.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use indexmap::IndexMap;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::RunError;
 use super::patience::Patience;
@@ -58,8 +60,12 @@ pub struct System {
     pub(super) runs: u64,
     pub(super) spent: Spent,
     pub(super) patience: Patience,
+    /// Services that stand still, each until its token is cancelled.
+    pub(super) paused: Vec<(String, CancellationToken)>,
     /// Whether the last case left the services in a state that a reset does not mend.
     pub(super) disturbed: bool,
+    /// Where the clocks of the services are.
+    clocks: Option<PathBuf>,
     pub(super) world: Arc<World>,
     pub(super) supervisor: Supervisor,
 }
@@ -98,7 +104,9 @@ impl System {
             runs: 0,
             spent: Spent::default(),
             patience: Patience::default(),
+            paused: Vec::new(),
             disturbed: false,
+            clocks: None,
             world,
             supervisor,
         };
@@ -161,6 +169,19 @@ impl System {
         &self.spec
     }
 
+    /// The folder of the clocks of the services; made when it is first needed, and removed at the end.
+    fn clocks(&mut self) -> Result<PathBuf, RunError> {
+        if let Some(folder) = &self.clocks {
+            return Ok(folder.clone());
+        }
+        let folder = std::env::temp_dir().join(format!("steadfast-{}", self.next_tag()));
+        let failed = || RunError::io(format!("{}", folder.display()));
+        self.supervisor.remove_at_end(&folder).map_err(failed())?;
+        std::fs::create_dir(&folder).map_err(failed())?;
+        self.clocks = Some(folder.clone());
+        Ok(folder)
+    }
+
     /// Makes the world as new.
     ///
     /// # Errors
@@ -194,6 +215,12 @@ impl System {
             && let Err(error) = kafka.end().await
         {
             tracing::warn!(%error, "topics of this run are left in the world");
+        }
+        if let Some(folder) = self.clocks
+            && std::fs::remove_dir_all(&folder).is_ok()
+        {
+            // If the supervisor is gone, so is its promise.
+            let _ = self.supervisor.removed(&folder);
         }
         drop(self.dependencies);
         for removed in join_all(self.databases.into_values().map(Database::remove)).await {
@@ -275,7 +302,10 @@ impl System {
             }
             let over = variants.and_then(|variant: &Variant| variant.env.get(name));
             let lookup = |reference: &str| addresses.get(reference).cloned();
-            let running = RunningService::new(name, service, over, http.get(name).copied(), &lookup)?;
+            let mut running = RunningService::new(name, service, over, http.get(name).copied(), &lookup)?;
+            if service.clock.is_some() {
+                running.wind_clock(&self.clocks()?)?;
+            }
             self.services.insert(name.clone(), running);
         }
         Ok(())

@@ -117,6 +117,11 @@ impl Conductor {
         released
     }
 
+    /// Whether any fault of this case has fired.
+    pub fn has_fired(&self) -> bool {
+        lock(&self.live).case.as_ref().is_some_and(|playing| playing.fired.contains(&true))
+    }
+
     /// Ends the case; gives back its recorder.
     pub fn end(&self) -> Option<Recorder> {
         let playing = lock(&self.live).case.take()?;
@@ -353,8 +358,8 @@ impl Playing {
         };
         match ask {
             // What it was about to do or to learn is lost with its connections.
-            Ask::Crash | Ask::Restart => ruling.stop_after(done.clone()),
-            Ask::Pause(_) | Ask::SkewClock(_) | Ask::RestartBroker | Ask::RestartPostgres => {
+            Ask::Crash => ruling.stop_after(done.clone()),
+            Ask::Restart | Ask::Pause(_) | Ask::SkewClock(_) | Ask::RestartBroker | Ask::RestartPostgres => {
                 ruling.hold_until(done.clone());
             }
         }
