@@ -43,7 +43,25 @@ struct Playing {
     fired: Vec<bool>,
     healed: bool,
     counts: HashMap<Scope, u32>,
-    holds: Vec<(Option<u32>, CancellationToken)>,
+    holds: Vec<Held>,
+}
+
+/// Something waits.
+#[derive(Debug)]
+struct Held {
+    /// With the facts that are left to be seen.
+    until: Until,
+    token: CancellationToken,
+}
+
+impl Held {
+    fn ends_with_quiet(&self) -> bool {
+        !self.token.is_cancelled() && !matches!(self.until, Until::Milliseconds(_))
+    }
+
+    fn is_timed(&self) -> bool {
+        !self.token.is_cancelled() && matches!(self.until, Until::Milliseconds(_))
+    }
 }
 
 /// What a trigger counts within: service, kind, subject.
@@ -93,24 +111,24 @@ impl Conductor {
     pub fn heal(&self) {
         self.release_holds();
         if let Some(playing) = &mut lock(&self.live).case {
+            playing.holds.drain(..).for_each(|held| held.token.cancel());
             playing.healed = true;
             playing.recorder.record(What::Healed);
         }
     }
 
-    /// How many frames are held now.
+    /// How many frames are held now until something else happens, or nothing any more.
     pub fn holds(&self) -> usize {
         let live = lock(&self.live);
-        let held = live.case.iter().flat_map(|playing| &playing.holds);
-        held.filter(|(_, token)| !token.is_cancelled()).count()
+        live.case.iter().flat_map(|playing| &playing.holds).filter(|held| held.ends_with_quiet()).count()
     }
 
     /// Releases whatever is held, and says how many that were; faults that are yet to come may still fire.
     pub fn release_holds(&self) -> usize {
         let mut live = lock(&self.live);
         let Some(playing) = &mut live.case else { return 0 };
-        let released = playing.holds.iter().filter(|(_, token)| !token.is_cancelled()).count();
-        playing.holds.drain(..).for_each(|(_, token)| token.cancel());
+        let released = playing.holds.extract_if(.., |held| held.ends_with_quiet());
+        let released = released.map(|held| held.token.cancel()).count();
         if released > 0 {
             live.last_change = clock::now();
         }
@@ -125,7 +143,7 @@ impl Conductor {
     /// Ends the case; gives back its recorder.
     pub fn end(&self) -> Option<Recorder> {
         let playing = lock(&self.live).case.take()?;
-        playing.holds.iter().for_each(|(_, token)| token.cancel());
+        playing.holds.iter().for_each(|held| held.token.cancel());
         Some(playing.recorder)
     }
 
@@ -235,6 +253,9 @@ impl Conductor {
             .map(|(what, count)| format!("{count} {what} in flight"))
             .collect();
         words.sort_unstable();
+        let timed = live.case.iter().flat_map(|playing| &playing.holds).filter(|held| held.is_timed());
+        let timed = timed.count();
+        words.extend((timed > 0).then(|| format!("{timed} slowed down")));
         words
     }
 
@@ -255,15 +276,15 @@ impl Playing {
                 *self.counts.entry((fact.service.clone(), kind.clone(), subject.clone())).or_insert(0) += 1;
             }
         }
-        for (remaining, token) in &mut self.holds {
-            if let Some(count) = remaining {
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    token.cancel();
+        for held in &mut self.holds {
+            if let Until::Facts(left) = &mut held.until {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    held.token.cancel();
                 }
             }
         }
-        self.holds.retain(|(_, token)| !token.is_cancelled());
+        self.holds.retain(|held| !held.token.is_cancelled());
     }
 
     /// `others` have come before the fact and are not counted yet.
@@ -328,19 +349,14 @@ impl Playing {
     /// A token that is cancelled then.
     fn last_until(&mut self, until: Until) -> CancellationToken {
         let token = CancellationToken::new();
-        let remaining = match until {
-            Until::Facts(count) => Some(count.max(1)),
-            Until::Milliseconds(count) => {
-                let ended = token.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(Duration::from_millis(count.into())).await;
-                    ended.cancel();
-                });
-                None
-            }
-            Until::Quiet => None,
-        };
-        self.holds.push((remaining, token.clone()));
+        if let Until::Milliseconds(count) = until {
+            let ended = token.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(count.into())).await;
+                ended.cancel();
+            });
+        }
+        self.holds.push(Held { until, token: token.clone() });
         token
     }
 
