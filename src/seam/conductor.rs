@@ -201,11 +201,21 @@ impl Conductor {
         self.arrive_behind(&[], fact)
     }
 
+    /// As [`arrive`](Self::arrive), where the seam cannot do everything at this fact: a fault whose act is not `able`
+    /// does not fire.
+    pub fn arrive_able(&self, fact: &Fact, able: &dyn Fn(&Act) -> bool) -> Ruling {
+        self.rule_before(&[], fact, able)
+    }
+
     /// As [`arrive`](Self::arrive), for a fact that stands behind others in the same frame: they count when the
     /// frame has passed, and come before this one all the same.
     pub fn arrive_behind(&self, others: &[&Fact], fact: &Fact) -> Ruling {
+        self.rule_before(others, fact, &|_| true)
+    }
+
+    fn rule_before(&self, others: &[&Fact], fact: &Fact, able: &dyn Fn(&Act) -> bool) -> Ruling {
         let mut live = lock(&self.live);
-        let rule = |playing: &mut Playing| playing.rule(fact, Edge::Before, others, &self.orders);
+        let rule = |playing: &mut Playing| playing.rule(fact, Edge::Before, others, able, &self.orders);
         let ruling = live.case.as_mut().map(rule);
         ruling.unwrap_or_default()
     }
@@ -229,7 +239,7 @@ impl Conductor {
             playing.count(&consequence);
             playing.recorder.record(What::Fact(consequence));
         }
-        playing.rule(&fact, Edge::After, &[], &self.orders)
+        playing.rule(&fact, Edge::After, &[], &|_| true, &self.orders)
     }
 
     /// Puts off quiet without recording anything.
@@ -309,11 +319,12 @@ impl Playing {
         fact: &Fact,
         edge: Edge,
         others: &[&Fact],
+        able: &dyn Fn(&Act) -> bool,
         orders: &mpsc::UnboundedSender<Order>,
     ) -> Ruling {
         let mut ruling = Ruling::default();
         for index in 0..self.faults.len() {
-            if self.is_due(index, fact, edge, others) {
+            if self.is_due(index, fact, edge, others) && able(&act(&self.faults[index].0)) {
                 self.fire(index, orders, &mut ruling);
             }
         }
@@ -328,8 +339,8 @@ impl Playing {
             action: fault.action.to_string(),
             allowed: allowed.clone(),
         });
-        let FaultAction { rule, how } = &fault.action;
-        match (rule.kind.act)(&rule.target, how) {
+        let target = &fault.action.rule.target;
+        match act(fault) {
             Act::Copy => ruling.copies += 1,
             Act::Poison => ruling.poison = true,
             Act::Swap => ruling.swap = true,
@@ -340,7 +351,7 @@ impl Playing {
             Act::Rejoin => ruling.rejoin = true,
             Act::Refuse(attempts) => ruling.refuse = Some(attempts),
             Act::Ask(ask) => {
-                let service = rule.target.service().map(str::to_owned);
+                let service = target.service().map(str::to_owned);
                 self.ask(ask, service, orders, ruling);
             }
         }
@@ -382,6 +393,11 @@ impl Playing {
         // The run that should do it is gone only when the case is over; then the order is dropped, and so done.
         let _ = orders.send(Order { ask, service, resume, done: done.drop_guard() });
     }
+}
+
+fn act(fault: &Fault) -> Act {
+    let FaultAction { rule, how } = &fault.action;
+    (rule.kind.act)(&rule.target, how)
 }
 
 fn at_once() -> CancellationToken {
