@@ -76,6 +76,9 @@ impl System {
             kafka.evict(name).await;
             kafka.forget(name);
         }
+        if let Some(postgres) = &self.postgres {
+            postgres.disconnect(name).await;
+        }
         if let Some(service) = self.services.get_mut(name) {
             service.start(&self.supervisor)?;
             self.conductor.record(What::Started { service: name.to_owned() });

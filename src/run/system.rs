@@ -17,6 +17,7 @@ use crate::fault::{Moment, Verb};
 use crate::history::clock;
 use crate::seam::http::Callee;
 use crate::seam::kafka::{KafkaSeam, MediatedTopic, Tenancy};
+use crate::seam::postgres::PostgresSeam;
 use crate::seam::{Conductor, Order};
 use crate::spec::{Action, Invariant, Spec, Variant};
 use crate::world::postgres::{Access, Database, PostgresError, SchemaError};
@@ -50,6 +51,7 @@ pub struct System {
     pub(super) conductor: Conductor,
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
     pub(super) kafka: Option<Arc<KafkaSeam>>,
+    pub(super) postgres: Option<PostgresSeam>,
     /// Present if the spec has operations that produce.
     pub(super) producer: Option<Arc<Producer>>,
     pub(super) databases: IndexMap<String, Database>,
@@ -98,6 +100,7 @@ impl System {
             conductor,
             orders,
             kafka: None,
+            postgres: None,
             producer: None,
             databases: IndexMap::new(),
             dependencies,
@@ -135,6 +138,7 @@ impl System {
             self.kafka = Some(Arc::new(seam));
         }
         if let Some(access) = self.world.postgres() {
+            self.postgres = Some(PostgresSeam::new(access.place(), self.conductor.clone()));
             for (name, database) in &self.spec.databases {
                 self.databases.insert(name.clone(), create_database(access, name, database).await?);
             }
@@ -226,6 +230,8 @@ impl System {
             let _ = self.supervisor.removed(&folder);
         }
         drop((self.dependencies, self.called));
+        // Sessions that go on would keep their databases from being removed.
+        drop(self.postgres.take());
         for removed in join_all(self.databases.into_values().map(Database::remove)).await {
             if let Err(error) = removed {
                 tracing::warn!(%error, "a database of this run is left in the world");
@@ -242,6 +248,9 @@ impl System {
             }
             self.world.forget_records();
             kafka.clear().await?;
+        }
+        if let Some(postgres) = &self.postgres {
+            join_all(self.services.keys().map(|service| postgres.disconnect(service))).await;
         }
         self.dependencies.values().for_each(Callee::clear);
         self.producer = self.new_producer().await?;
@@ -300,8 +309,12 @@ impl System {
                 addresses.insert("kafka".to_owned(), address.to_string());
             }
             for (database_name, database) in &self.databases {
-                addresses.insert(format!("postgres.{database_name}"), database.url());
-                addresses.insert(format!("postgres.{database_name}.jdbc"), database.jdbc_url());
+                let Some(postgres) = &self.postgres else { continue };
+                let address = postgres.listen(name, database_name);
+                let address = address.map_err(RunError::io(format!("a listener for `{name}`")))?;
+                addresses.insert(format!("postgres.{database_name}"), database.url_through(address));
+                addresses
+                    .insert(format!("postgres.{database_name}.jdbc"), database.jdbc_url_through(address));
             }
             for (dependency, called) in &self.dependencies {
                 let address =

@@ -41,7 +41,8 @@ struct Playing {
     recorder: Recorder,
     faults: Vec<(Fault, String)>,
     fired: Vec<bool>,
-    healed: bool,
+    /// Cancelled when no further fault fires.
+    healed: CancellationToken,
     counts: HashMap<Scope, u32>,
     holds: Vec<Held>,
 }
@@ -72,12 +73,16 @@ type Scope = (Option<String>, FactKind, String);
 pub struct Busy {
     live: Arc<Mutex<Live>>,
     what: &'static str,
+    /// Whether its end puts off quiet.
+    stirs: bool,
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
         let mut live = lock(&self.live);
-        live.last_change = clock::now();
+        if self.stirs {
+            live.last_change = clock::now();
+        }
         if let Some(count) = live.busy.get_mut(self.what) {
             *count -= 1;
         }
@@ -101,7 +106,7 @@ impl Conductor {
             recorder,
             fired: vec![false; faults.len()],
             faults,
-            healed: false,
+            healed: CancellationToken::new(),
             counts: HashMap::new(),
             holds: Vec::new(),
         });
@@ -112,7 +117,7 @@ impl Conductor {
         self.release_holds();
         if let Some(playing) = &mut lock(&self.live).case {
             playing.holds.drain(..).for_each(|held| held.token.cancel());
-            playing.healed = true;
+            playing.healed.cancel();
             playing.recorder.record(What::Healed);
         }
     }
@@ -140,10 +145,22 @@ impl Conductor {
         lock(&self.live).case.as_ref().is_some_and(|playing| playing.fired.contains(&true))
     }
 
+    /// Cancelled when the case is healed or over; what a fault left behind in a seam ends then, too.
+    pub fn healed(&self) -> CancellationToken {
+        let live = lock(&self.live);
+        live.case.as_ref().map_or_else(at_once, |playing| playing.healed.clone())
+    }
+
+    /// Whether a case is being played. If none is, nothing is recorded and nothing is ruled.
+    pub fn is_playing(&self) -> bool {
+        lock(&self.live).case.is_some()
+    }
+
     /// Ends the case; gives back its recorder.
     pub fn end(&self) -> Option<Recorder> {
         let playing = lock(&self.live).case.take()?;
         playing.holds.iter().for_each(|held| held.token.cancel());
+        playing.healed.cancel();
         Some(playing.recorder)
     }
 
@@ -250,7 +267,14 @@ impl Conductor {
     /// Something of this kind is in flight until the guard is dropped.
     pub fn busy(&self, what: &'static str) -> Busy {
         *lock(&self.live).busy.entry(what).or_insert(0) += 1;
-        Busy { live: Arc::clone(&self.live), what }
+        Busy { live: Arc::clone(&self.live), what, stirs: true }
+    }
+
+    /// As [`busy`](Self::busy), for what changes nothing by ending: who polls a table must not put off quiet for ever.
+    pub fn occupied(&self, what: &'static str) -> Busy {
+        let mut busy = self.busy(what);
+        busy.stirs = false;
+        busy
     }
 
     /// What is in flight now, in words; empty if nothing is.
@@ -305,7 +329,7 @@ impl Playing {
                 && fact.about.contains(&at.about)
                 && fact.kind().as_ref() == Some(&at.fact)
         };
-        !self.healed && !self.fired[index] && at.edge == edge && fits(fact) && {
+        !self.healed.is_cancelled() && !self.fired[index] && at.edge == edge && fits(fact) && {
             let scope = (at.service.clone(), at.fact.clone(), at.about.clone());
             let counted = self.counts.get(&scope).copied().unwrap_or(0) as usize;
             // A fact counts when it has passed, so before that it is the next one.
