@@ -1,11 +1,13 @@
 //! The spec, started: a world, the seams before it, and the services.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use indexmap::IndexMap;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::RunError;
 use super::patience::Patience;
@@ -15,6 +17,7 @@ use crate::fault::{Moment, Verb};
 use crate::history::clock;
 use crate::seam::http::Callee;
 use crate::seam::kafka::{KafkaSeam, MediatedTopic, Tenancy};
+use crate::seam::postgres::PostgresSeam;
 use crate::seam::{Conductor, Order};
 use crate::spec::{Action, Invariant, Spec, Variant};
 use crate::world::postgres::{Access, Database, PostgresError, SchemaError};
@@ -48,6 +51,7 @@ pub struct System {
     pub(super) conductor: Conductor,
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
     pub(super) kafka: Option<Arc<KafkaSeam>>,
+    pub(super) postgres: Option<PostgresSeam>,
     /// Present if the spec has operations that produce.
     pub(super) producer: Option<Arc<Producer>>,
     pub(super) databases: IndexMap<String, Database>,
@@ -60,8 +64,12 @@ pub struct System {
     pub(super) runs: u64,
     pub(super) spent: Spent,
     pub(super) patience: Patience,
+    /// Services that stand still, each until its token is cancelled.
+    pub(super) paused: Vec<(String, CancellationToken)>,
     /// Whether the last case left the services in a state that a reset does not mend.
     pub(super) disturbed: bool,
+    /// Where the clocks of the services are.
+    clocks: Option<PathBuf>,
     pub(super) world: Arc<World>,
     pub(super) supervisor: Supervisor,
 }
@@ -92,6 +100,7 @@ impl System {
             conductor,
             orders,
             kafka: None,
+            postgres: None,
             producer: None,
             databases: IndexMap::new(),
             dependencies,
@@ -101,7 +110,9 @@ impl System {
             runs: 0,
             spent: Spent::default(),
             patience: Patience::default(),
+            paused: Vec::new(),
             disturbed: false,
+            clocks: None,
             world,
             supervisor,
         };
@@ -127,6 +138,7 @@ impl System {
             self.kafka = Some(Arc::new(seam));
         }
         if let Some(access) = self.world.postgres() {
+            self.postgres = Some(PostgresSeam::new(access.place(), self.conductor.clone()));
             for (name, database) in &self.spec.databases {
                 self.databases.insert(name.clone(), create_database(access, name, database).await?);
             }
@@ -164,6 +176,19 @@ impl System {
         &self.spec
     }
 
+    /// The folder of the clocks of the services; made when it is first needed, and removed at the end.
+    fn clocks(&mut self) -> Result<PathBuf, RunError> {
+        if let Some(folder) = &self.clocks {
+            return Ok(folder.clone());
+        }
+        let folder = std::env::temp_dir().join(format!("steadfast-{}", self.next_tag()));
+        let failed = || RunError::io(format!("{}", folder.display()));
+        self.supervisor.remove_at_end(&folder).map_err(failed())?;
+        std::fs::create_dir(&folder).map_err(failed())?;
+        self.clocks = Some(folder.clone());
+        Ok(folder)
+    }
+
     /// Makes the world as new.
     ///
     /// # Errors
@@ -198,7 +223,15 @@ impl System {
         {
             tracing::warn!(%error, "topics of this run are left in the world");
         }
+        if let Some(folder) = self.clocks
+            && std::fs::remove_dir_all(&folder).is_ok()
+        {
+            // If the supervisor is gone, so is its promise.
+            let _ = self.supervisor.removed(&folder);
+        }
         drop((self.dependencies, self.called));
+        // Sessions that go on would keep their databases from being removed.
+        drop(self.postgres.take());
         for removed in join_all(self.databases.into_values().map(Database::remove)).await {
             if let Err(error) = removed {
                 tracing::warn!(%error, "a database of this run is left in the world");
@@ -215,6 +248,9 @@ impl System {
             }
             self.world.forget_records();
             kafka.clear().await?;
+        }
+        if let Some(postgres) = &self.postgres {
+            join_all(self.services.keys().map(|service| postgres.disconnect(service))).await;
         }
         self.dependencies.values().for_each(Callee::clear);
         self.producer = self.new_producer().await?;
@@ -273,8 +309,12 @@ impl System {
                 addresses.insert("kafka".to_owned(), address.to_string());
             }
             for (database_name, database) in &self.databases {
-                addresses.insert(format!("postgres.{database_name}"), database.url());
-                addresses.insert(format!("postgres.{database_name}.jdbc"), database.jdbc_url());
+                let Some(postgres) = &self.postgres else { continue };
+                let address = postgres.listen(name, database_name);
+                let address = address.map_err(RunError::io(format!("a listener for `{name}`")))?;
+                addresses.insert(format!("postgres.{database_name}"), database.url_through(address));
+                addresses
+                    .insert(format!("postgres.{database_name}.jdbc"), database.jdbc_url_through(address));
             }
             for (dependency, called) in &self.dependencies {
                 let address =
@@ -283,7 +323,10 @@ impl System {
             }
             let over = variants.and_then(|variant: &Variant| variant.env.get(name));
             let lookup = |reference: &str| addresses.get(reference).cloned();
-            let running = RunningService::new(name, service, over, http.get(name).copied(), &lookup)?;
+            let mut running = RunningService::new(name, service, over, http.get(name).copied(), &lookup)?;
+            if service.clock.is_some() {
+                running.wind_clock(&self.clocks()?)?;
+            }
             self.services.insert(name.clone(), running);
         }
         Ok(())
