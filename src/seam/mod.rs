@@ -9,4 +9,4 @@ pub mod kafka;
 mod ruling;
 
 pub use conductor::{Busy, Conductor};
-pub use ruling::{Order, Ruling};
+pub use ruling::{Order, Ruling, Swap};
