@@ -47,6 +47,21 @@ pub struct ServiceCommand {
     pub directory: PathBuf,
 }
 
+impl ServiceCommand {
+    /// The file of the program, as far as it can be known without starting it; a shell, where the line needs one.
+    pub fn program(&self) -> PathBuf {
+        let line = CommandLine::parse(&self.run);
+        let program = line.map(|line| PathBuf::from(line.program)).unwrap_or_default();
+        if program.components().count() > 1 {
+            return self.directory.join(program);
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let found =
+            std::env::split_paths(&path).map(|folder| folder.join(&program)).find(|file| file.is_file());
+        found.unwrap_or(program)
+    }
+}
+
 /// Why a service or its build did not run.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the message of each names its fields")]
@@ -140,13 +155,18 @@ impl Process {
     /// # Errors
     /// As [`Process::wait`].
     pub async fn terminate(&mut self, grace: Duration) -> Result<ExitStatus, ProcessError> {
-        self.signal(Signal::SIGTERM);
-        // A paused process could not act on it.
-        self.signal(Signal::SIGCONT);
+        self.ask_to_end();
         match tokio::time::timeout(grace, self.wait()).await {
             Ok(status) => status,
             Err(_) => self.kill().await,
         }
+    }
+
+    /// Asks the group to end (SIGTERM), and does not wait.
+    pub fn ask_to_end(&self) {
+        self.signal(Signal::SIGTERM);
+        // A paused process could not act on it.
+        self.signal(Signal::SIGCONT);
     }
 
     /// Stops the group where it stands, until [`Process::resume`].

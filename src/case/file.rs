@@ -288,9 +288,9 @@ faults:
         - {client: 2, operation: place_order, given: {order: {new: or3}, sku: blue, quantity: 2}}
         - {client: 3, operation: place_order, given: {order: {new: or4}, sku: red, quantity: 2}}
         faults:
-        - {do: {crash: {service: payments}}, at: {service: payments, fact: produced order-events, about: or2, nth: 1, edge: before}}
-        - {do: {duplicate: order-events}, at: {fact: published order-events, about: or4, nth: 1, edge: before}}
-        - {do: {hold: {topic: order-events, to: payments, until: quiet}}, at: {service: payments, fact: delivered order-events, about: or2, nth: 2, edge: before}}
+        - {do: {crash: payments}, at: {service: payments, fact: produced order-events, about: or2, nth: 1, edge: before}}
+        - {do: {hold: order-events, until: {facts: 19}}, at: {fact: published order-events, about: or2, nth: 1, edge: before}}
+        - {do: {hold: order-events to payments, until: {facts: 24}}, at: {service: payments, fact: delivered order-events, about: or1, nth: 2, edge: before}}
         "#);
     }
 
@@ -319,10 +319,10 @@ faults:
         a.yaml:6: invalid u32
         a.yaml:8: invalid u32
         a.yaml:8: unknown variant `during`, expected one of before, after
-        a.yaml:8: `posted` is not a kind of fact; known are produced, published, delivered, offset-committed, called
+        a.yaml:8: `posted` is not a kind of fact; known are produced, published, delivered, offset-committed, queried, committed, called
         a.yaml:6: an argument is a plain value, `{ new: ID }` or `{ existing: ID }`
         a.yaml:4: unknown field `notes`, expected one of steadfast_case, spec, variant, invariant, found, note, operations, faults
-        a.yaml:8: unknown variant `explode`, expected one of duplicate, hold, crash
+        a.yaml:8: `do` does not name a fault that this build knows
         a.yaml:8: "-" is only valid inside a block
         "#);
     }

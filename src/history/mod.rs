@@ -93,6 +93,28 @@ pub enum What {
         /// Whether the harness ended it.
         wanted: bool,
     },
+    /// A service was stopped where it stood.
+    Paused {
+        /// The service.
+        service: String,
+    },
+    /// A service that was paused goes on.
+    Resumed {
+        /// The service.
+        service: String,
+    },
+    /// The clock of a service was set.
+    ClockSet {
+        /// The service.
+        service: String,
+        /// By how many seconds it is off from now on.
+        seconds: i32,
+    },
+    /// A server of the world is stopped and started again.
+    ServerRestarted {
+        /// `Kafka` or `Postgres`.
+        server: String,
+    },
     /// From here on nothing is disturbed any more; what was held is released.
     Healed,
     /// The world is idle.
@@ -181,7 +203,7 @@ pub enum Seen {
         /// The next offset to read.
         offset: i64,
     },
-    /// A service had a database execute a statement; written when it is passed on.
+    /// A database executed a statement of a service; written when the server said so.
     Queried {
         /// Database of the spec.
         database: String,
@@ -198,7 +220,7 @@ pub enum Seen {
         /// Database of the spec.
         database: String,
     },
-    /// A transaction was rolled back, or a statement failed.
+    /// A transaction that wrote was rolled back, or a statement failed.
     RolledBack {
         /// Database of the spec.
         database: String,
@@ -311,8 +333,9 @@ impl Fact {
 
     /// Whether something is different in the world after it; only such facts put off quiet.
     pub fn changes_state(&self) -> bool {
-        // A delivery by itself changes nothing, but it starts the work that will: it counts as movement.
-        !matches!(self.seen, Seen::Replied { .. })
+        // A delivery by itself changes nothing, but it starts the work that will: it counts as movement. A query does
+        // not: who polls a table would never let the world come to rest. What it writes is seen when it is committed.
+        !matches!(self.seen, Seen::Replied { .. } | Seen::Queried { .. })
     }
 }
 

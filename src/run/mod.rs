@@ -9,6 +9,7 @@ mod play;
 mod quiet;
 mod schedule;
 mod service;
+mod service_clock;
 mod system;
 
 use crate::adapter::process::ProcessError;

@@ -48,6 +48,7 @@ impl System {
         let world = Arc::clone(&self.world);
         let driven = while_there(&world, self.drive(case, &subjects)).await;
         let recorder = self.conductor.end();
+        self.undo_faults()?;
         let is_quiet = driven?;
         self.disturbed = !is_quiet;
         let history = recorder.map(Recorder::finish).transpose().map_err(RunError::io("the history"))?;
@@ -81,7 +82,8 @@ impl System {
                 }
                 Some(order) = self.orders.recv() => self.obey(order).await?,
                 _ = look.tick() => {
-                    self.fail_if_ended().await?;
+                    self.resume_due();
+                    self.revive().await?;
                     self.read_rows().await?;
                     self.release_if_stuck();
                 }
@@ -142,10 +144,10 @@ impl System {
             while let Ok(order) = self.orders.try_recv() {
                 self.obey(order).await?;
             }
-            self.fail_if_ended().await?;
+            self.resume_due();
+            self.revive().await?;
             let moving = self.moving(silence).await?;
-            // To let go of what is held it is enough that everything else seems to rest.
-            let only_held = self.conductor.holds() > 0 && self.conductor.idle_for() >= silence / 3;
+            let only_held = self.conductor.holds() > 0 && self.all_else_rests(silence);
             if moving.is_empty() || only_held {
                 return Ok(Vec::new());
             }
@@ -160,6 +162,12 @@ impl System {
         }
     }
 
+    /// Whether what is held is all that anybody waits for. What is in flight may itself wait for what is held.
+    fn all_else_rests(&self, silence: Duration) -> bool {
+        let idle = self.conductor.idle_for();
+        idle >= silence * 4 || (idle >= silence && self.conductor.in_flight().is_empty())
+    }
+
     fn give_up(&mut self, moving: Vec<String>) -> Result<bool, RunError> {
         self.conductor.heal();
         self.conductor.record(What::NotQuiet { moving });
@@ -171,15 +179,6 @@ impl System {
         if self.conductor.idle_for() >= self.spec.settings.quiet_for * 4 {
             self.conductor.release_holds();
         }
-    }
-
-    async fn fail_if_ended(&mut self) -> Result<(), RunError> {
-        for service in self.services.values_mut() {
-            if let Some(error) = service.ended().await {
-                return Err(error);
-            }
-        }
-        Ok(())
     }
 
     fn begin_operation(

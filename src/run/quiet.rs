@@ -50,6 +50,9 @@ impl System {
                 }
             }
         }
+        moving.extend(self.paused.iter().map(|(service, _)| format!("{service} is paused")));
+        let gone = self.services.values().filter(|service| service.has_given_up());
+        moving.extend(gone.map(|service| format!("{} ended by itself again and again", service.name)));
         if moving.is_empty() {
             self.ask_databases(&mut moving).await?;
             // What was committed while all this was asked is movement, too.

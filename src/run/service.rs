@@ -1,13 +1,14 @@
 //! One service of the system under test: its environment filled in, its process, whether it is ready.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
 use super::RunError;
+use super::service_clock::ServiceClock;
 use crate::adapter::process::{Process, ProcessError, ServiceCommand, build};
 use crate::history::clock;
 use crate::seam::kafka::KafkaSeam;
@@ -32,6 +33,9 @@ pub(super) struct RunningService {
     process: Option<Process>,
     /// Whether it joins a consumer group; learned from its first start.
     joins: Option<bool>,
+    clock: Option<ServiceClock>,
+    /// How often it ended by itself in this case, and was started again.
+    pub(super) revivals: u32,
 }
 
 impl RunningService {
@@ -57,8 +61,52 @@ impl RunningService {
             env: filled.collect::<Result<_, RunError>>()?,
             directory: PathBuf::from(&service.directory),
         };
-        let service = service.clone();
-        Ok(RunningService { name: name.to_owned(), service, command, http, process: None, joins: None })
+        let (name, service) = (name.to_owned(), service.clone());
+        let (process, joins, clock) = (None, None, None);
+        Ok(RunningService { name, service, command, http, process, joins, clock, revivals: 0 })
+    }
+
+    /// Gives it a clock that can be set, if the spec says by which it goes; `folder` goes with the run.
+    pub(super) fn wind_clock(&mut self, folder: &Path) -> Result<(), RunError> {
+        let Some(kind) = self.service.clock else { return Ok(()) };
+        let clock = ServiceClock::new(&self.name, kind, &self.command.program(), folder)?;
+        self.command.env.extend(clock.environment());
+        self.clock = Some(clock);
+        Ok(())
+    }
+
+    /// From now on its clock is off by so many seconds.
+    pub(super) fn set_clock(&self, seconds: i32) -> std::io::Result<()> {
+        self.clock.as_ref().map_or(Ok(()), |clock| clock.set(seconds))
+    }
+
+    /// Stops it where it stands.
+    pub(super) fn pause(&self) {
+        self.process.iter().for_each(Process::pause);
+    }
+
+    /// Lets it go on after a pause.
+    pub(super) fn resume(&self) {
+        self.process.iter().for_each(Process::resume);
+    }
+
+    /// Asks it to end (SIGTERM).
+    pub(super) fn ask_to_end(&self) {
+        self.process.iter().for_each(Process::ask_to_end);
+    }
+
+    /// Waits until it has ended, or ends it after `grace`; returns how it ended.
+    pub(super) async fn until_ended(&mut self, grace: Duration) -> Result<String, RunError> {
+        let Some(mut process) = self.process.take() else { return Ok("was not running".to_owned()) };
+        match tokio::time::timeout(grace, process.wait()).await {
+            Ok(status) => Ok(status?.to_string()),
+            Err(_) => Ok(process.kill().await?.to_string()),
+        }
+    }
+
+    /// Whether it ended by itself so often that it is not started any more.
+    pub(super) fn has_given_up(&self) -> bool {
+        self.process.is_none() && self.revivals > 0
     }
 
     /// Starts its process; it is not ready yet.

@@ -1,11 +1,13 @@
 //! The spec, started: a world, the seams before it, and the services.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use indexmap::IndexMap;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::RunError;
 use super::patience::Patience;
@@ -13,8 +15,9 @@ use super::service::{RunningService, build_all, free_port};
 use crate::adapter::kafka::Producer;
 use crate::fault::{Moment, Verb};
 use crate::history::clock;
-use crate::seam::http::PlayedDependency;
+use crate::seam::http::Callee;
 use crate::seam::kafka::{KafkaSeam, MediatedTopic, Tenancy};
+use crate::seam::postgres::PostgresSeam;
 use crate::seam::{Conductor, Order};
 use crate::spec::{Action, Invariant, Spec, Variant};
 use crate::world::postgres::{Access, Database, PostgresError, SchemaError};
@@ -48,18 +51,25 @@ pub struct System {
     pub(super) conductor: Conductor,
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
     pub(super) kafka: Option<Arc<KafkaSeam>>,
+    pub(super) postgres: Option<PostgresSeam>,
     /// Present if the spec has operations that produce.
     pub(super) producer: Option<Arc<Producer>>,
     pub(super) databases: IndexMap<String, Database>,
-    pub(super) dependencies: IndexMap<String, PlayedDependency>,
+    pub(super) dependencies: IndexMap<String, Callee>,
+    /// Services, as others call them.
+    pub(super) called: IndexMap<String, Callee>,
     pub(super) services: IndexMap<String, RunningService>,
     pub(super) client: reqwest::Client,
     /// Distinguishes the ids of one run from those of every other.
     pub(super) runs: u64,
     pub(super) spent: Spent,
     pub(super) patience: Patience,
+    /// Services that stand still, each until its token is cancelled.
+    pub(super) paused: Vec<(String, CancellationToken)>,
     /// Whether the last case left the services in a state that a reset does not mend.
     pub(super) disturbed: bool,
+    /// Where the clocks of the services are.
+    clocks: Option<PathBuf>,
     pub(super) world: Arc<World>,
     pub(super) supervisor: Supervisor,
 }
@@ -80,25 +90,29 @@ impl System {
         world.look().await?;
         let (sender, orders) = mpsc::unbounded_channel();
         let conductor = Conductor::new(sender);
-        let played = |(name, dependency): (&String, &crate::spec::Dependency)| {
-            (name.clone(), PlayedDependency::new(name, dependency, conductor.clone()))
+        let callee = |(name, dependency): (&String, &crate::spec::Dependency)| {
+            (name.clone(), Callee::dependency(name, dependency, conductor.clone()))
         };
-        let dependencies = spec.dependencies.iter().map(played).collect();
+        let dependencies = spec.dependencies.iter().map(callee).collect();
         let mut system = System {
             variant: variant.map(str::to_owned),
             spec,
             conductor,
             orders,
             kafka: None,
+            postgres: None,
             producer: None,
             databases: IndexMap::new(),
             dependencies,
+            called: IndexMap::new(),
             services: IndexMap::new(),
             client: reqwest::Client::new(),
             runs: 0,
             spent: Spent::default(),
             patience: Patience::default(),
+            paused: Vec::new(),
             disturbed: false,
+            clocks: None,
             world,
             supervisor,
         };
@@ -124,6 +138,7 @@ impl System {
             self.kafka = Some(Arc::new(seam));
         }
         if let Some(access) = self.world.postgres() {
+            self.postgres = Some(PostgresSeam::new(access.place(), self.conductor.clone()));
             for (name, database) in &self.spec.databases {
                 self.databases.insert(name.clone(), create_database(access, name, database).await?);
             }
@@ -161,6 +176,19 @@ impl System {
         &self.spec
     }
 
+    /// The folder of the clocks of the services; made when it is first needed, and removed at the end.
+    fn clocks(&mut self) -> Result<PathBuf, RunError> {
+        if let Some(folder) = &self.clocks {
+            return Ok(folder.clone());
+        }
+        let folder = std::env::temp_dir().join(format!("steadfast-{}", self.next_tag()));
+        let failed = || RunError::io(format!("{}", folder.display()));
+        self.supervisor.remove_at_end(&folder).map_err(failed())?;
+        std::fs::create_dir(&folder).map_err(failed())?;
+        self.clocks = Some(folder.clone());
+        Ok(folder)
+    }
+
     /// Makes the world as new.
     ///
     /// # Errors
@@ -195,7 +223,15 @@ impl System {
         {
             tracing::warn!(%error, "topics of this run are left in the world");
         }
-        drop(self.dependencies);
+        if let Some(folder) = self.clocks
+            && std::fs::remove_dir_all(&folder).is_ok()
+        {
+            // If the supervisor is gone, so is its promise.
+            let _ = self.supervisor.removed(&folder);
+        }
+        drop((self.dependencies, self.called));
+        // Sessions that go on would keep their databases from being removed.
+        drop(self.postgres.take());
         for removed in join_all(self.databases.into_values().map(Database::remove)).await {
             if let Err(error) = removed {
                 tracing::warn!(%error, "a database of this run is left in the world");
@@ -213,7 +249,10 @@ impl System {
             self.world.forget_records();
             kafka.clear().await?;
         }
-        self.dependencies.values().for_each(PlayedDependency::clear);
+        if let Some(postgres) = &self.postgres {
+            join_all(self.services.keys().map(|service| postgres.disconnect(service))).await;
+        }
+        self.dependencies.values().for_each(Callee::clear);
         self.producer = self.new_producer().await?;
         try_join_all(self.databases.values_mut().map(Database::recreate)).await?;
         self.start_services().await?;
@@ -252,12 +291,17 @@ impl System {
             if service.uses_port() {
                 let port = free_port().await.map_err(RunError::io(format!("a port for `{name}`")))?;
                 http.insert(name.clone(), port);
+                self.called.insert(name.clone(), Callee::service(name, port, self.conductor.clone()));
             }
         }
         let variants = self.variant.as_ref().and_then(|name| spec.variants.get(name));
         for (name, service) in &spec.services {
-            let mut addresses: IndexMap<String, String> =
-                http.iter().map(|(service, port)| (service.clone(), format!("http://{port}"))).collect();
+            let mut addresses: IndexMap<String, String> = IndexMap::new();
+            for (other, called) in self.called.iter().filter(|(other, _)| *other != name) {
+                let address =
+                    called.listen(name).await.map_err(RunError::io(format!("a port for `{other}`")))?;
+                addresses.insert(other.clone(), format!("http://{address}"));
+            }
             addresses.extend(http.get(name).map(|port| ("port".to_owned(), port.port().to_string())));
             if let Some(kafka) = &self.kafka {
                 let address =
@@ -265,17 +309,24 @@ impl System {
                 addresses.insert("kafka".to_owned(), address.to_string());
             }
             for (database_name, database) in &self.databases {
-                addresses.insert(format!("postgres.{database_name}"), database.url());
-                addresses.insert(format!("postgres.{database_name}.jdbc"), database.jdbc_url());
+                let Some(postgres) = &self.postgres else { continue };
+                let address = postgres.listen(name, database_name);
+                let address = address.map_err(RunError::io(format!("a listener for `{name}`")))?;
+                addresses.insert(format!("postgres.{database_name}"), database.url_through(address));
+                addresses
+                    .insert(format!("postgres.{database_name}.jdbc"), database.jdbc_url_through(address));
             }
-            for (dependency, played) in &self.dependencies {
+            for (dependency, called) in &self.dependencies {
                 let address =
-                    played.listen(name).await.map_err(RunError::io(format!("a port for `{dependency}`")))?;
+                    called.listen(name).await.map_err(RunError::io(format!("a port for `{dependency}`")))?;
                 addresses.insert(format!("dependencies.{dependency}"), format!("http://{address}"));
             }
             let over = variants.and_then(|variant: &Variant| variant.env.get(name));
             let lookup = |reference: &str| addresses.get(reference).cloned();
-            let running = RunningService::new(name, service, over, http.get(name).copied(), &lookup)?;
+            let mut running = RunningService::new(name, service, over, http.get(name).copied(), &lookup)?;
+            if service.clock.is_some() {
+                running.wind_clock(&self.clocks()?)?;
+            }
             self.services.insert(name.clone(), running);
         }
         Ok(())

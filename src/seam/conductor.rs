@@ -41,9 +41,28 @@ struct Playing {
     recorder: Recorder,
     faults: Vec<(Fault, String)>,
     fired: Vec<bool>,
-    healed: bool,
+    /// Cancelled when no further fault fires.
+    healed: CancellationToken,
     counts: HashMap<Scope, u32>,
-    holds: Vec<(Option<u32>, CancellationToken)>,
+    holds: Vec<Held>,
+}
+
+/// Something waits.
+#[derive(Debug)]
+struct Held {
+    /// With the facts that are left to be seen.
+    until: Until,
+    token: CancellationToken,
+}
+
+impl Held {
+    fn ends_with_quiet(&self) -> bool {
+        !self.token.is_cancelled() && !matches!(self.until, Until::Milliseconds(_))
+    }
+
+    fn is_timed(&self) -> bool {
+        !self.token.is_cancelled() && matches!(self.until, Until::Milliseconds(_))
+    }
 }
 
 /// What a trigger counts within: service, kind, subject.
@@ -54,12 +73,16 @@ type Scope = (Option<String>, FactKind, String);
 pub struct Busy {
     live: Arc<Mutex<Live>>,
     what: &'static str,
+    /// Whether its end puts off quiet.
+    stirs: bool,
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
         let mut live = lock(&self.live);
-        live.last_change = clock::now();
+        if self.stirs {
+            live.last_change = clock::now();
+        }
         if let Some(count) = live.busy.get_mut(self.what) {
             *count -= 1;
         }
@@ -83,7 +106,7 @@ impl Conductor {
             recorder,
             fired: vec![false; faults.len()],
             faults,
-            healed: false,
+            healed: CancellationToken::new(),
             counts: HashMap::new(),
             holds: Vec::new(),
         });
@@ -93,34 +116,51 @@ impl Conductor {
     pub fn heal(&self) {
         self.release_holds();
         if let Some(playing) = &mut lock(&self.live).case {
-            playing.healed = true;
+            playing.holds.drain(..).for_each(|held| held.token.cancel());
+            playing.healed.cancel();
             playing.recorder.record(What::Healed);
         }
     }
 
-    /// How many frames are held now.
+    /// How many frames are held now until something else happens, or nothing any more.
     pub fn holds(&self) -> usize {
         let live = lock(&self.live);
-        let held = live.case.iter().flat_map(|playing| &playing.holds);
-        held.filter(|(_, token)| !token.is_cancelled()).count()
+        live.case.iter().flat_map(|playing| &playing.holds).filter(|held| held.ends_with_quiet()).count()
     }
 
     /// Releases whatever is held, and says how many that were; faults that are yet to come may still fire.
     pub fn release_holds(&self) -> usize {
         let mut live = lock(&self.live);
         let Some(playing) = &mut live.case else { return 0 };
-        let released = playing.holds.iter().filter(|(_, token)| !token.is_cancelled()).count();
-        playing.holds.drain(..).for_each(|(_, token)| token.cancel());
+        let released = playing.holds.extract_if(.., |held| held.ends_with_quiet());
+        let released = released.map(|held| held.token.cancel()).count();
         if released > 0 {
             live.last_change = clock::now();
         }
         released
     }
 
+    /// Whether any fault of this case has fired.
+    pub fn has_fired(&self) -> bool {
+        lock(&self.live).case.as_ref().is_some_and(|playing| playing.fired.contains(&true))
+    }
+
+    /// Cancelled when the case is healed or over; what a fault left behind in a seam ends then, too.
+    pub fn healed(&self) -> CancellationToken {
+        let live = lock(&self.live);
+        live.case.as_ref().map_or_else(at_once, |playing| playing.healed.clone())
+    }
+
+    /// Whether a case is being played. If none is, nothing is recorded and nothing is ruled.
+    pub fn is_playing(&self) -> bool {
+        lock(&self.live).case.is_some()
+    }
+
     /// Ends the case; gives back its recorder.
     pub fn end(&self) -> Option<Recorder> {
         let playing = lock(&self.live).case.take()?;
-        playing.holds.iter().for_each(|(_, token)| token.cancel());
+        playing.holds.iter().for_each(|held| held.token.cancel());
+        playing.healed.cancel();
         Some(playing.recorder)
     }
 
@@ -178,11 +218,21 @@ impl Conductor {
         self.arrive_behind(&[], fact)
     }
 
+    /// As [`arrive`](Self::arrive), where the seam cannot do everything at this fact: a fault whose act is not `able`
+    /// does not fire.
+    pub fn arrive_able(&self, fact: &Fact, able: &dyn Fn(&Act) -> bool) -> Ruling {
+        self.rule_before(&[], fact, able)
+    }
+
     /// As [`arrive`](Self::arrive), for a fact that stands behind others in the same frame: they count when the
     /// frame has passed, and come before this one all the same.
     pub fn arrive_behind(&self, others: &[&Fact], fact: &Fact) -> Ruling {
+        self.rule_before(others, fact, &|_| true)
+    }
+
+    fn rule_before(&self, others: &[&Fact], fact: &Fact, able: &dyn Fn(&Act) -> bool) -> Ruling {
         let mut live = lock(&self.live);
-        let rule = |playing: &mut Playing| playing.rule(fact, Edge::Before, others, &self.orders);
+        let rule = |playing: &mut Playing| playing.rule(fact, Edge::Before, others, able, &self.orders);
         let ruling = live.case.as_mut().map(rule);
         ruling.unwrap_or_default()
     }
@@ -206,7 +256,7 @@ impl Conductor {
             playing.count(&consequence);
             playing.recorder.record(What::Fact(consequence));
         }
-        playing.rule(&fact, Edge::After, &[], &self.orders)
+        playing.rule(&fact, Edge::After, &[], &|_| true, &self.orders)
     }
 
     /// A record that was to be overtaken is, by the record that is published next.
@@ -227,7 +277,14 @@ impl Conductor {
     /// Something of this kind is in flight until the guard is dropped.
     pub fn busy(&self, what: &'static str) -> Busy {
         *lock(&self.live).busy.entry(what).or_insert(0) += 1;
-        Busy { live: Arc::clone(&self.live), what }
+        Busy { live: Arc::clone(&self.live), what, stirs: true }
+    }
+
+    /// As [`busy`](Self::busy), for what changes nothing by ending: who polls a table must not put off quiet for ever.
+    pub fn occupied(&self, what: &'static str) -> Busy {
+        let mut busy = self.busy(what);
+        busy.stirs = false;
+        busy
     }
 
     /// What is in flight now, in words; empty if nothing is.
@@ -240,6 +297,9 @@ impl Conductor {
             .map(|(what, count)| format!("{count} {what} in flight"))
             .collect();
         words.sort_unstable();
+        let timed = live.case.iter().flat_map(|playing| &playing.holds).filter(|held| held.is_timed());
+        let timed = timed.count();
+        words.extend((timed > 0).then(|| format!("{timed} slowed down")));
         words
     }
 
@@ -260,15 +320,15 @@ impl Playing {
                 *self.counts.entry((fact.service.clone(), kind.clone(), subject.clone())).or_insert(0) += 1;
             }
         }
-        for (remaining, token) in &mut self.holds {
-            if let Some(count) = remaining {
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    token.cancel();
+        for held in &mut self.holds {
+            if let Until::Facts(left) = &mut held.until {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    held.token.cancel();
                 }
             }
         }
-        self.holds.retain(|(_, token)| !token.is_cancelled());
+        self.holds.retain(|held| !held.token.is_cancelled());
     }
 
     /// `others` have come before the fact and are not counted yet.
@@ -279,7 +339,7 @@ impl Playing {
                 && fact.about.contains(&at.about)
                 && fact.kind().as_ref() == Some(&at.fact)
         };
-        !self.healed && !self.fired[index] && at.edge == edge && fits(fact) && {
+        !self.healed.is_cancelled() && !self.fired[index] && at.edge == edge && fits(fact) && {
             let scope = (at.service.clone(), at.fact.clone(), at.about.clone());
             let counted = self.counts.get(&scope).copied().unwrap_or(0) as usize;
             // A fact counts when it has passed, so before that it is the next one.
@@ -293,11 +353,12 @@ impl Playing {
         fact: &Fact,
         edge: Edge,
         others: &[&Fact],
+        able: &dyn Fn(&Act) -> bool,
         orders: &mpsc::UnboundedSender<Order>,
     ) -> Ruling {
         let mut ruling = Ruling::default();
         for index in 0..self.faults.len() {
-            if self.is_due(index, fact, edge, others) {
+            if self.is_due(index, fact, edge, others) && able(&act(&self.faults[index].0)) {
                 self.fire(index, orders, &mut ruling);
             }
         }
@@ -306,9 +367,9 @@ impl Playing {
 
     fn fire(&mut self, index: usize, orders: &mpsc::UnboundedSender<Order>, ruling: &mut Ruling) {
         self.fired[index] = true;
-        let FaultAction { rule, how } = &self.faults[index].0.action;
-        let service = rule.target.service().map(str::to_owned);
-        let act = (rule.kind.act)(&rule.target, how);
+        let fault = &self.faults[index].0;
+        let service = fault.action.rule.target.service().map(str::to_owned);
+        let act = act(fault);
         if act != Act::Swap {
             self.tell(index);
         }
@@ -339,19 +400,14 @@ impl Playing {
     /// A token that is cancelled then.
     fn last_until(&mut self, until: Until) -> CancellationToken {
         let token = CancellationToken::new();
-        let remaining = match until {
-            Until::Facts(count) => Some(count.max(1)),
-            Until::Milliseconds(count) => {
-                let ended = token.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(Duration::from_millis(count.into())).await;
-                    ended.cancel();
-                });
-                None
-            }
-            Until::Quiet => None,
-        };
-        self.holds.push((remaining, token.clone()));
+        if let Until::Milliseconds(count) = until {
+            let ended = token.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(count.into())).await;
+                ended.cancel();
+            });
+        }
+        self.holds.push(Held { until, token: token.clone() });
         token
     }
 
@@ -369,14 +425,19 @@ impl Playing {
         };
         match ask {
             // What it was about to do or to learn is lost with its connections.
-            Ask::Crash | Ask::Restart => ruling.stop_after(done.clone()),
-            Ask::Pause(_) | Ask::SkewClock(_) | Ask::RestartBroker | Ask::RestartPostgres => {
+            Ask::Crash => ruling.stop_after(done.clone()),
+            Ask::Restart | Ask::Pause(_) | Ask::SkewClock(_) | Ask::RestartBroker | Ask::RestartPostgres => {
                 ruling.hold_until(done.clone());
             }
         }
         // The run that should do it is gone only when the case is over; then the order is dropped, and so done.
         let _ = orders.send(Order { ask, service, resume, done: done.drop_guard() });
     }
+}
+
+fn act(fault: &Fault) -> Act {
+    let FaultAction { rule, how } = &fault.action;
+    (rule.kind.act)(&rule.target, how)
 }
 
 fn at_once() -> CancellationToken {

@@ -6,6 +6,7 @@
 mod conductor;
 pub mod http;
 pub mod kafka;
+pub mod postgres;
 mod ruling;
 
 pub use conductor::{Busy, Conductor};

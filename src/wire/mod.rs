@@ -1,9 +1,12 @@
-//! Frames of the Kafka protocol: read whole, their shape checked, and only then decoded.
+//! The bytes of the protocols: where a message ends, and what it says.
 //!
-//! The broker and the seam before it both read what a service sends, which may be anything. The decoders of
-//! `kafka-protocol` trust lengths, so nothing is decoded except here.
+//! Frames of Kafka are read whole, their shape is checked, and only then they are decoded. The broker and the seam
+//! before it both read what a service sends, which may be anything. The decoders of `kafka-protocol` trust lengths,
+//! so nothing is decoded except here.
 
+mod decompress;
 mod frames;
+pub mod postgres;
 mod shape;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,13 +18,14 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use thiserror::Error;
 
+pub use decompress::{LARGEST_BATCH, decompress};
 pub use frames::{Frames, write};
 use shape::Way;
 
 /// Requests with a header of this version have compact lengths and tagged fields, and so have their responses.
 const FLEXIBLE_HEADER: i16 = 2;
 
-/// Bytes that are no message of Kafka, or none of a version that is understood.
+/// Bytes that are no message of the protocol, or none of a version that is understood.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct Malformed(String);

@@ -45,6 +45,9 @@ use tokio::task::JoinSet;
 
 use shared::Shared;
 
+/// How long a restart takes. Apache Kafka takes seconds; clients see the same of it.
+const AWAY: Duration = Duration::from_millis(200);
+
 /// How a broker behaves where Kafka lets its operator choose.
 #[derive(Debug, Clone)]
 pub struct BrokerOptions {
@@ -128,6 +131,14 @@ impl Broker {
         self.shared.coordinator.clear();
     }
 
+    /// Closes every connection and lets nobody in for a moment; what it has, it keeps, as a broker of Kafka does that is
+    /// stopped and started again.
+    pub async fn restart(&self) {
+        self.shared.set_away(true);
+        tokio::time::sleep(AWAY).await;
+        self.shared.set_away(false);
+    }
+
     /// The offset that the next record of a partition will get. None: there is no such partition.
     pub fn end_offset(&self, topic: &str, partition: i32) -> Option<i64> {
         self.shared.topics().partition(topic, partition).ok().map(|partition| partition.log.end())
@@ -150,6 +161,7 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener) {
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
+                Ok(_) if shared.is_away() => {}
                 Ok((stream, _)) => {
                     connections.spawn(connection::serve(Arc::clone(&shared), stream));
                 }
@@ -160,6 +172,7 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener) {
                 }
             },
             Some(_) = connections.join_next() => {}
+            () = shared.until_away() => connections.shutdown().await,
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::models::ContainerStateStatusEnum;
+use testcontainers::core::ExecCommand;
 use testcontainers::core::client::docker_client_instance;
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, TestcontainersError};
@@ -17,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::place::{Images, KAFKA_IMAGE, POSTGRES_IMAGE};
-use super::postgres::{Access, random_hex};
+use super::postgres::{Access, PostgresError, random_hex};
 use super::supervisor::Supervisor;
 use super::watch::answers;
 use super::{Needs, ServerKind, WorldError};
@@ -126,6 +127,31 @@ impl Containers {
         timeout(FATE_LIMIT, known).await.ok()
     }
 
+    /// Stops Kafka and starts it again, and waits until it serves.
+    pub async fn restart_kafka(&self) -> Result<(), WorldError> {
+        let Some(running) = &self.kafka else { return Ok(()) };
+        let failed = |error: String| not_restarted(ServerKind::Kafka, error);
+        let docker = docker_client_instance().await.map_err(|error| failed(error.to_string()))?;
+        let restarting = docker.restart_container(running.container.id(), None);
+        restarting.await.map_err(|error| failed(error.to_string()))?;
+        running.until_ready(ServerKind::Kafka, || kafka_serves(running.address)).await
+    }
+
+    /// Crashes Postgres, which then recovers, and waits until it serves: its data is in the memory of the container, and
+    /// that goes when the container is stopped.
+    pub async fn restart_postgres(&self) -> Result<(), WorldError> {
+        let (Some(running), Some(access)) = (&self.postgres, &self.access) else { return Ok(()) };
+        let failed = |error: String| not_restarted(ServerKind::Postgres, error);
+        let process = checkpointer(access).await?;
+        let kill = ExecCommand::new(["sh", "-c", &format!("kill -9 {process}")]);
+        running.container.exec(kill).await.map_err(|error| failed(error.to_string()))?;
+        let serves = || async {
+            let asked = checkpointer(access).await.map_err(|error| error.to_string())?;
+            if asked == process { Err("it has not crashed yet".to_owned()) } else { Ok(()) }
+        };
+        running.until_ready(ServerKind::Postgres, serves).await
+    }
+
     /// Removes them.
     pub async fn stop(self) {
         let removing = [self.kafka, self.postgres].into_iter().flatten();
@@ -232,6 +258,19 @@ impl Running {
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(QUOTED)..].iter().map(|line| (*line).to_owned()).collect()
     }
+}
+
+/// A process of the server, in the numbers of the container; its sudden end is a crash of the whole server.
+async fn checkpointer(access: &Access) -> Result<i32, PostgresError> {
+    let mut session = access.admin().await?;
+    let sql = "select pid from pg_stat_activity where backend_type = 'checkpointer'";
+    let found = sqlx::query_scalar(sql).fetch_one(&mut session).await;
+    found.map_err(PostgresError::sql("cannot see the processes of the server"))
+}
+
+fn not_restarted(server: ServerKind, reason: String) -> WorldError {
+    let what = format!("the container of {server} could not be restarted");
+    WorldError::Container { what, reason, log: Vec::new() }
 }
 
 fn labelled(request: ContainerRequest<GenericImage>, run: &str) -> ContainerRequest<GenericImage> {

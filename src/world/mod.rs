@@ -24,6 +24,7 @@ use broker::{Broker, BrokerOptions};
 use containers::Containers;
 use postgres::{Access, PostgresError, Server};
 use supervisor::Supervisor;
+use tokio::sync::Mutex;
 use watch::Watch;
 
 pub use leftovers::Leftover;
@@ -58,6 +59,9 @@ pub enum WorldError {
     /// The servers of an external world cannot be used as they are.
     #[error("the external world cannot be used:\n  {}", .0.join("\n  "))]
     Unfit(Vec<String>),
+    /// A server that somebody else runs cannot be restarted.
+    #[error("{0} is not ours to restart: this fault needs --world embedded or --world containers")]
+    NotOurs(ServerKind),
     /// What was there has gone.
     #[error("{0}; nothing can be said of what ran meanwhile")]
     Gone(String),
@@ -83,7 +87,7 @@ pub struct World {
     brokers: Vec<SocketAddr>,
     access: Option<Access>,
     broker: Option<Broker>,
-    server: Option<Server>,
+    server: Mutex<Option<Server>>,
     containers: Option<Containers>,
     watch: Watch,
 }
@@ -104,7 +108,7 @@ impl World {
             brokers: Vec::new(),
             access: None,
             broker: None,
-            server: None,
+            server: Mutex::default(),
             containers: None,
             watch: Watch::default(),
         };
@@ -134,7 +138,7 @@ impl World {
         if needs.postgres {
             let server = Server::start(supervisor).await?;
             self.access = Some(server.access());
-            self.server = Some(server);
+            *self.server.get_mut() = Some(server);
         }
         Ok(())
     }
@@ -183,6 +187,49 @@ impl World {
         }
     }
 
+    /// Stops Kafka and starts it again; what it has, it keeps.
+    ///
+    /// # Errors
+    /// It did not come back, or it is not ours to stop.
+    pub async fn restart_kafka(&self) -> Result<(), WorldError> {
+        let restarting = async {
+            match (&self.broker, &self.containers) {
+                (Some(broker), _) => {
+                    broker.restart().await;
+                    Ok(())
+                }
+                (None, Some(containers)) => containers.restart_kafka().await,
+                (None, None) => Err(WorldError::NotOurs(ServerKind::Kafka)),
+            }
+        };
+        self.without_watch(restarting).await
+    }
+
+    /// Stops Postgres and starts it again; what was committed, it keeps.
+    ///
+    /// # Errors
+    /// It did not come back, or it is not ours to stop.
+    pub async fn restart_postgres(&self) -> Result<(), WorldError> {
+        let restarting = async {
+            match (self.server.lock().await.as_mut(), &self.containers) {
+                (Some(server), _) => Ok(server.restart().await?),
+                (None, Some(containers)) => containers.restart_postgres().await,
+                (None, None) => Err(WorldError::NotOurs(ServerKind::Postgres)),
+            }
+        };
+        self.without_watch(restarting).await
+    }
+
+    async fn without_watch(
+        &self,
+        work: impl Future<Output = Result<(), WorldError>>,
+    ) -> Result<(), WorldError> {
+        match self.watch.during(work, &self.brokers, self.access.as_ref()).await {
+            Ok(done) => done,
+            Err(lost) => Err(WorldError::Gone(self.describe(&lost).await)),
+        }
+    }
+
     /// Ends when something has gone.
     pub async fn failed(&self) -> WorldError {
         loop {
@@ -198,7 +245,7 @@ impl World {
         if let Some(containers) = self.containers {
             containers.stop().await;
         }
-        if let Some(server) = self.server
+        if let Some(server) = self.server.into_inner()
             && let Err(error) = server.stop().await
         {
             // What cannot be ended politely is ended by the supervisor a moment later.
@@ -247,7 +294,7 @@ pub async fn missing_images(place: &Place) -> Result<Vec<String>, WorldError> {
 
 /// The servers of a world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ServerKind {
+pub enum ServerKind {
     /// Kafka.
     Kafka,
     /// Postgres.

@@ -85,7 +85,7 @@ impl PostgresError {
         move |source| PostgresError::Io { doing, source }
     }
 
-    fn sql(doing: impl Into<String>) -> impl FnOnce(sqlx::Error) -> PostgresError {
+    pub(in crate::world) fn sql(doing: impl Into<String>) -> impl FnOnce(sqlx::Error) -> PostgresError {
         let doing = doing.into();
         move |source| PostgresError::Sql { doing, source }
     }

@@ -42,11 +42,9 @@ pub(super) struct Lost {
     pub reason: String,
 }
 
-impl Watch {
-    /// Connects anew.
-    pub async fn begin(&self, kafka: &[SocketAddr], postgres: Option<&Access>) -> Result<(), Lost> {
-        let mut kept = self.kept.lock().await;
-        *kept = Kept::default();
+impl Kept {
+    async fn connect(kafka: &[SocketAddr], postgres: Option<&Access>) -> Result<Kept, Lost> {
+        let mut kept = Kept::default();
         for address in kafka {
             let connecting = within(TcpStream::connect(address)).await;
             kept.kafka.push(Frames::new(connecting.map_err(lost(ServerKind::Kafka))?));
@@ -54,8 +52,29 @@ impl Watch {
         if let Some(access) = postgres {
             kept.postgres = Some(within(access.admin()).await.map_err(lost(ServerKind::Postgres))?);
         }
-        drop(kept);
+        Ok(kept)
+    }
+}
+
+impl Watch {
+    /// Connects anew.
+    pub async fn begin(&self, kafka: &[SocketAddr], postgres: Option<&Access>) -> Result<(), Lost> {
+        *self.kept.lock().await = Kept::connect(kafka, postgres).await?;
         self.check().await
+    }
+
+    /// Does something to a server that it does not live through; nobody is told that it is gone meanwhile.
+    pub async fn during<T>(
+        &self,
+        work: impl Future<Output = T>,
+        kafka: &[SocketAddr],
+        postgres: Option<&Access>,
+    ) -> Result<T, Lost> {
+        let mut kept = self.kept.lock().await;
+        *kept = Kept::default();
+        let done = work.await;
+        *kept = Kept::connect(kafka, postgres).await?;
+        Ok(done)
     }
 
     /// Asks both whether they are there.

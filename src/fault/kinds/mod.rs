@@ -82,7 +82,7 @@ impl Kind {
         let forms: Vec<&str> =
             self.forms.iter().map(|form| form.shown()).filter(|form| !form.is_empty()).collect();
         match forms.as_slice() {
-            [] => "nothing that has a name: it stands alone".to_owned(),
+            [] => "nothing that has a name".to_owned(),
             forms => forms.join(", or "),
         }
     }

@@ -19,7 +19,7 @@ pub static SKEW_CLOCK: Kind = Kind {
             true => Ok("clocks of two machines differ".to_owned()),
             false => Err(Forbidden {
                 why: format!("service `{service}` does not say which clock it follows"),
-                help: "give the service a `clock`",
+                help: "give the service `clock: file` or `clock: libfaketime`",
             }),
         }
     },

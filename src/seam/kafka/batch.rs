@@ -4,9 +4,8 @@
 //! (that crate keeps them in a map, so a repeated name is lost), and because a batch can be cut.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use kafka_protocol::compression::{Decompressor, Gzip, Lz4, Snappy, Zstd};
 
-use crate::wire::{Malformed, guarded};
+use crate::wire::{LARGEST_BATCH, Malformed, decompress};
 
 /// Length of a batch before its records.
 const HEADER: usize = 61;
@@ -14,6 +13,10 @@ const HEADER: usize = 61;
 const UNREADABLE: &[u8] = &[0xff, 0xfe];
 /// Where the checksum begins to count.
 const CHECKED: usize = 21;
+/// What all batches that are read at once may unpack to, in bytes.
+const LARGEST_ALL: usize = 4 * LARGEST_BATCH;
+/// No client packs more records into a batch, or headers into its records; each costs more memory than it has bytes.
+const MOST_RECORDS: usize = 1 << 20;
 
 /// One batch.
 #[derive(Debug, Clone)]
@@ -86,6 +89,7 @@ impl Batch {
     pub fn all(records: &Bytes) -> Result<Vec<Batch>, Malformed> {
         let mut rest = records.clone();
         let mut batches = Vec::new();
+        let mut left = LARGEST_ALL;
         while rest.len() > 16 {
             if rest[16] != 2 {
                 return Err(Malformed::new(format!("records of format {}, not 2", rest[16])));
@@ -96,22 +100,30 @@ impl Batch {
             if rest.len() < 12 + length {
                 break;
             }
-            batches.push(Batch::one(rest.split_to(12 + length))?);
+            let batch = Batch::one(rest.split_to(12 + length), left.min(LARGEST_BATCH))?;
+            if batch.is_compressed() {
+                left = left.saturating_sub(batch.body.len());
+            }
+            batches.push(batch);
         }
         Ok(batches)
     }
 
-    fn one(raw: Bytes) -> Result<Batch, Malformed> {
+    /// Reads a batch that unpacks to at most so many bytes.
+    fn one(raw: Bytes, most: usize) -> Result<Batch, Malformed> {
         let base_offset = (&raw[0..8]).get_i64();
         let attributes = (&raw[CHECKED..]).get_i16();
         let last_delta = (&raw[23..27]).get_i32();
         let (first, last) = ((&raw[27..35]).get_i64(), (&raw[35..43]).get_i64());
         let count = (&raw[57..61]).get_i32();
-        let body = decompressed(raw.slice(HEADER..), attributes & 7)?;
+        let body = decompress(attributes & 7, &raw.slice(HEADER..), most)?;
         let appended = (attributes & 8 != 0).then_some(last);
-        let mut cursor = Cursor { bytes: &body, at: 0 };
+        let mut cursor = Cursor { bytes: &body, at: 0, headers_left: MOST_RECORDS };
         let mut records = Vec::new();
         for _ in 0..count {
+            if records.len() == MOST_RECORDS {
+                return Err(Malformed::new("a batch of too many records"));
+            }
             records.push(cursor.record(base_offset, first, appended)?);
         }
         Ok(Batch {
@@ -128,6 +140,10 @@ impl Batch {
             body,
             raw,
         })
+    }
+
+    fn is_compressed(&self) -> bool {
+        (&self.raw[CHECKED..]).get_i16() & 7 != 0
     }
 
     /// The bytes of the batches up to, and without, this record of this batch.
@@ -196,22 +212,11 @@ fn seal(batch: &mut BytesMut) {
     batch[17..CHECKED].copy_from_slice(&checksum.to_be_bytes());
 }
 
-fn decompressed(mut body: Bytes, codec: i16) -> Result<Bytes, Malformed> {
-    let plain = |plain: &mut Bytes| Ok(plain.copy_to_bytes(plain.remaining()));
-    match codec {
-        0 => Ok(body),
-        1 => guarded(|| Gzip::decompress(&mut body, |read| Ok(read.copy_to_bytes(read.remaining())))),
-        2 => guarded(|| Snappy::decompress(&mut body, plain)),
-        3 => guarded(|| Lz4::decompress(&mut body, plain)),
-        4 => guarded(|| Zstd::decompress(&mut body, plain)),
-        codec => Err(Malformed::new(format!("records compressed with codec {codec}"))),
-    }
-}
-
 /// Reads records; every length is checked against what is there.
 struct Cursor<'a> {
     bytes: &'a Bytes,
     at: usize,
+    headers_left: usize,
 }
 
 impl Cursor<'_> {
@@ -224,6 +229,8 @@ impl Cursor<'_> {
         let offset = base_offset.saturating_add(self.varint()?);
         let (key, value) = (self.piece()?, self.piece()?);
         let count = self.length()?.ok_or_else(cut_off)?;
+        let too_many = || Malformed::new("a batch of too many headers");
+        self.headers_left = self.headers_left.checked_sub(count).ok_or_else(too_many)?;
         let mut headers = Vec::new();
         for _ in 0..count {
             headers.push((self.piece()?.ok_or_else(cut_off)?, self.piece()?));

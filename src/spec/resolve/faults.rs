@@ -66,7 +66,7 @@ fn target(reader: &Reader, kind: &'static fault::Kind, field: &Field) -> Option<
             Problem::at(&field.node.at, format!("{} does not hit `{}`", field.label, shorten(text)));
         reader.report(match kind.forms_in_words() {
             forms if kind.forms == [fault::Form::World] => {
-                problem.help(format!("write `- {}`: {forms}", kind.name))
+                problem.help(format!("write `- {}`: it hits {forms}", kind.name))
             }
             forms => problem.help(format!("write `- {}: {forms}`", kind.name)),
         });

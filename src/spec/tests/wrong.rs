@@ -56,6 +56,9 @@ fn values() {
     check("missing_file", &[("schema: checkout.sql", "schema: chekout.sql")]);
     check("pointer", &[("key: body.order_id", "key: order_id")]);
     check("status", &[("status: 201", "status: 999")]);
+    check("address_with_a_path", &[("http://localhost:8025", "http://localhost/api")]);
+    check("address_with_tls", &[("http://localhost:8025", "https://localhost:8025")]);
+    check("reply_of_a_real_one", &[("effect: mail,", "effect: mail, reply: { status: 201 },")]);
 }
 
 #[test]
@@ -123,8 +126,8 @@ fn services_and_operations() {
     check(
         "nothing_tells_ready",
         &[(
-            "run: target/release/shop payments\n    start_within: 5s\n    directory: services/payments\n    env:\n      KAFKA_BROKERS: ${kafka}",
-            "run: target/release/shop payments\n    start_within: 5s\n    directory: services/payments\n    env:",
+            "run: target/release/shop payments\n    start_within: 5s\n    clock: file\n    directory: services/payments\n    env:\n      KAFKA_BROKERS: ${kafka}",
+            "run: target/release/shop payments\n    start_within: 5s\n    clock: file\n    directory: services/payments\n    env:",
         )],
     );
     check("method_in_small_letters", &[("call: POST", "call: post")]);
@@ -142,8 +145,24 @@ fn services_and_operations() {
 fn faults() {
     check("duplicate_of_exactly_once", &[("- duplicate: order-events", "- duplicate: audit")]);
     check(
-        "fault_of_a_later_version",
-        &[("- duplicate: order-events", "- lose reply: payments commits to shop")],
+        "fault_at_a_database_that_is_not_used",
+        &[
+            ("      DATABASE_URL: ${postgres.shop}\n    ready", "    ready"),
+            ("- crash: payments", "- lose reply: orders commits to shop"),
+        ],
+    );
+    check("fault_at_a_call_that_is_not_made", &[("- crash: payments", "- cut: orders calls gateway")]);
+    check("fault_of_another_form", &[("- crash: payments", "- lose reply: payments to gateway")]);
+    check("fault_with_two_wrong_names", &[("- crash: payments", "- slow: payment calls gatway")]);
+    check("fault_of_a_server", &[("- crash: payments", "- restart broker: payments")]);
+    check("reorder_where_order_is_promised", &[("- crash: payments", "- reorder: audit")]);
+    check("skewed_clock_that_nobody_can_set", &[("- crash: payments", "- skew clock: orders")]);
+    check(
+        "decline_without_words",
+        &[
+            ("        decline: { status: 402, body: { error: no funds } }\n", ""),
+            ("- crash: payments", "- decline: payments calls gateway"),
+        ],
     );
     check("misspelt_fault", &[("- crash: payments", "- crsh: payments")]);
     check("fault_without_colon", &[("- crash: payments", "- crash payments")]);

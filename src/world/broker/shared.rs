@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::protocol::StrBytes;
+use tokio::sync::watch;
 
 use super::BrokerOptions;
 use super::coordinator::Coordinator;
@@ -21,6 +22,8 @@ pub struct Shared {
     next_producer_id: AtomicI64,
     refusals: Mutex<BTreeSet<String>>,
     peers: Mutex<BTreeMap<u64, SocketAddr>>,
+    /// Whether the broker is being restarted.
+    away: watch::Sender<bool>,
 }
 
 impl Shared {
@@ -33,6 +36,7 @@ impl Shared {
             next_producer_id: AtomicI64::new(1000),
             refusals: Mutex::default(),
             peers: Mutex::default(),
+            away: watch::Sender::new(false),
         }
     }
 
@@ -42,6 +46,24 @@ impl Shared {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// From now on nobody is served, or everybody is again.
+    pub fn set_away(&self, away: bool) {
+        self.away.send_replace(away);
+    }
+
+    /// Whether nobody is served.
+    pub fn is_away(&self) -> bool {
+        *self.away.borrow()
+    }
+
+    /// Ends when nobody is served any more, though somebody was.
+    pub async fn until_away(&self) {
+        let mut away = self.away.subscribe();
+        // The sender lives as long as we do.
+        let _ = away.changed().await;
+        let _ = away.wait_for(|away| *away).await;
     }
 
     /// The host as it is told to clients.

@@ -1,5 +1,7 @@
 //! How the containers are configured. Their ports are published on the loopback interface alone.
 
+use std::net::{Ipv4Addr, TcpListener};
+
 use testcontainers::bollard::models::{HostConfig, PortBinding};
 use testcontainers::core::{IntoContainerPort, Mount};
 use testcontainers::{ContainerRequest, GenericImage, ImageExt};
@@ -8,7 +10,7 @@ use testcontainers::{ContainerRequest, GenericImage, ImageExt};
 pub const KAFKA_PORT: u16 = 9092;
 /// The port of Postgres in the container.
 pub const POSTGRES_PORT: u16 = 5432;
-/// Data in memory: it is thrown away.
+/// Data of Postgres, in memory: it is thrown away.
 const DATA: &str = "/steadfast-data";
 
 /// Apache Kafka as one node in KRaft mode.
@@ -24,7 +26,8 @@ pub fn kafka(image: &str) -> ContainerRequest<GenericImage> {
         ("KAFKA_CONTROLLER_LISTENER_NAMES", "CONTROLLER"),
         ("KAFKA_INTER_BROKER_LISTENER_NAME", "PLAINTEXT"),
         ("KAFKA_CONTROLLER_QUORUM_VOTERS", "1@localhost:9093"),
-        ("KAFKA_LOG_DIRS", DATA),
+        // Not in memory: a restart of the container would empty it.
+        ("KAFKA_LOG_DIRS", "/var/lib/kafka/data"),
         ("KAFKA_HEAP_OPTS", "-Xms256m -Xmx512m"),
         // One node has one replica; fewer partitions of Kafka's own topics are made sooner.
         ("KAFKA_DEFAULT_REPLICATION_FACTOR", "1"),
@@ -47,7 +50,7 @@ pub fn kafka(image: &str) -> ContainerRequest<GenericImage> {
         // Its buffer is 128 MB otherwise.
         ("KAFKA_LOG_CLEANER_DEDUPE_BUFFER_SIZE", "4194304"),
     ];
-    let request = published(image, KAFKA_PORT).with_mount(Mount::tmpfs_mount(DATA).with_mode(0o1777));
+    let request = published(image, KAFKA_PORT);
     SETTINGS.iter().fold(request, |request, (name, value)| request.with_env_var(*name, *value))
 }
 
@@ -82,11 +85,18 @@ fn published(image: &str, port: u16) -> ContainerRequest<GenericImage> {
         _ => (image, "latest"),
     };
     let loopback = move |config: &mut HostConfig| {
-        let binding = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: None };
+        let binding = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: free_port() };
         let bindings = [(format!("{port}/tcp"), Some(vec![binding]))];
         config.port_bindings = Some(bindings.into_iter().collect());
         config.publish_all_ports = Some(false);
     };
     ContainerRequest::from(GenericImage::new(name, tag).with_exposed_port(port.tcp()))
         .with_host_config_modifier(loopback)
+}
+
+/// A port that is free now, so that a container that is restarted is found where it was; the engine would choose
+/// another one each time. `None`, where none can be had: then the engine says why.
+fn free_port() -> Option<String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
+    Some(listener.local_addr().ok()?.port().to_string())
 }

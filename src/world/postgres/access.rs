@@ -84,13 +84,18 @@ impl Access {
 
     /// The URL as JDBC has it, where user and password are settings among the others.
     pub fn jdbc_url(&self, database: &str) -> String {
+        self.jdbc_url_through(&self.place, database)
+    }
+
+    /// The same URL for a seam that listens on `place`.
+    pub fn jdbc_url_through(&self, place: impl fmt::Display, database: &str) -> String {
         let account = self.before.split_once("://").map_or("", |(_, account)| account.trim_end_matches('@'));
         // In a setting, unlike in an account, a plus sign would be a space.
         let account = account.replace('+', "%2B");
         let (user, password) = account.split_once(':').unwrap_or((&account, ""));
         let password = if password.is_empty() { String::new() } else { format!("&password={password}") };
         let settings = self.settings.replacen('?', "&", 1);
-        format!("jdbc:postgresql://{}/{database}?user={user}{password}{settings}", self.place)
+        format!("jdbc:postgresql://{place}/{database}?user={user}{password}{settings}")
     }
 
     /// Options for a session of the harness on `database`.

@@ -73,6 +73,11 @@ impl Database {
         self.access.url_through(address, &self.name)
     }
 
+    /// The same as JVMs have it.
+    pub fn jdbc_url_through(&self, address: SocketAddr) -> String {
+        self.access.jdbc_url_through(address, &self.name)
+    }
+
     /// From now on [`Database::reset`] returns to the rows that are there at this moment. To be called once the services
     /// are ready, so that what they wrote while starting (the list of applied migrations, for one) is kept.
     ///
