@@ -384,6 +384,7 @@ fn mediated(spec: &Spec) -> Vec<MediatedTopic> {
         name: name.clone(),
         partitions: topic.partitions,
         mediated: is_mediated(name),
+        order: topic.order,
     };
     spec.topics.iter().map(topic).collect()
 }
