@@ -116,6 +116,8 @@ struct Query {
 #[derive(Debug, Clone)]
 struct Instead {
     code: String,
+    /// Whether it is the commit that fails: the answer to the statement before it is taken back.
+    at_sync: bool,
     about: Vec<String>,
 }
 

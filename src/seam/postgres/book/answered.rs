@@ -103,7 +103,10 @@ impl Book {
     fn is_committed_next(&self) -> bool {
         let mut following = self.expected.iter();
         let next = following.find(|next| !matches!(next, Expected::Step | Expected::CopyEnd));
-        matches!(next, Some(Expected::Sync { commit: Some(_) }))
+        matches!(
+            next,
+            Some(Expected::Sync { commit: Some(_) } | Expected::Failure(Instead { at_sync: true, .. }))
+        )
     }
 
     /// A statement is done: so are the facts that it is.
