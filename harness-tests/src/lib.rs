@@ -1,3 +1,4 @@
 //! The reference services, and the tests of steadfast that need real processes.
 
 pub mod shop;
+pub mod till;

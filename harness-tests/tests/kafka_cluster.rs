@@ -14,7 +14,7 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, StreamConsumer};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
-use steadfast::case::{Edge, FaultAction, Until, Verb};
+use steadfast::case::{Edge, Verb};
 use tokio::sync::{RwLock, RwLockReadGuard};
 
 const BROKERS: usize = 3;

@@ -49,10 +49,6 @@ impl DerefMut for Stage {
     }
 }
 
-fn topic() -> String {
-    "order-events".to_owned()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn records_pass_and_are_seen_in_causal_order() {
     async fn check(topic: &str, expected: &[&str]) {
@@ -119,84 +115,6 @@ async fn producers_of_all_kinds_pass_the_relay() {
     check(&[("acks", "0")]).await;
     check(&[("linger.ms", "50"), ("compression.type", "zstd"), ("enable.idempotence", "true")]).await;
     check(&[("linger.ms", "50"), ("compression.type", "gzip"), ("acks", "1")]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_duplicate_comes_right_behind_its_record_with_everything_unchanged() {
-    let duplicate = action("duplicate", "order-events");
-    let stage = Stage::with(vec![fault(duplicate, None, Verb::Published, 1, Edge::Before)]).await;
-    let producer = stage.producer("orders", &[("enable.idempotence", "true")]).await;
-    for shown in ["o2", "o1", "o3"] {
-        send(&producer, "order-events", 0, shown).await;
-    }
-    let consumer = stage.consumer("payments", "order-events").await;
-    let mut records = Vec::new();
-    for _ in 0..4 {
-        records.push(receive(&consumer).await);
-    }
-    assert_eq!(records.iter().map(named).collect::<Vec<_>>(), ["0@0 o2", "0@1 o1", "0@2 o1", "0@3 o3"]);
-    let (first, again) = (&records[1], &records[2]);
-    assert_eq!(first.payload(), again.payload());
-    assert_eq!(first.timestamp(), again.timestamp());
-    for record in [first, again] {
-        let headers = record.headers().unwrap();
-        assert_eq!(
-            (headers.count(), headers.get(0).key, headers.get(0).value),
-            (1, "trace", Some(&b"t-1"[..]))
-        );
-    }
-    let history = stage.history();
-    assert_eq!(history.fired(), [0]);
-    let published = facts(&history).into_iter().filter(|fact| fact.contains("published"));
-    assert_eq!(
-        published.collect::<Vec<_>>(),
-        [
-            "-: published order-events/0 copy 0 [o2]",
-            "-: published order-events/0 copy 0 [o1]",
-            "-: published order-events/0 copy 1 [o1]",
-            "-: published order-events/0 copy 0 [o3]",
-        ]
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hold_for_all_keeps_its_partition_and_no_other() {
-    let hold = action("hold", "order-events");
-    let stage = Stage::with(vec![fault(hold, None, Verb::Published, 1, Edge::Before)]).await;
-    let producer = stage.producer("orders", &[]).await;
-    let consumer = stage.consumer("payments", "order-events").await;
-    send(&producer, "order-events", 0, "o1").await;
-    send(&producer, "order-events", 0, "o2").await;
-    send(&producer, "order-events", 1, "o3").await;
-    assert_eq!(take(&consumer, 1).await, ["1@0 o3"]);
-    assert_eq!(stage.seam.unsettled().relay, 2);
-    assert_eq!(stage.conductor.in_flight(), Vec::<String>::new());
-    stage.conductor.heal();
-    assert_eq!(take(&consumer, 2).await, ["0@0 o1", "0@1 o2"]);
-    stage.settled().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hold_to_one_service_leaves_the_others_alone() {
-    let hold = action("hold", "order-events to payments");
-    let stage = Stage::with(vec![fault(hold, Some("payments"), Verb::Delivered, 1, Edge::Before)]).await;
-    let producer = stage.producer("orders", &[]).await;
-    let payments = stage.consumer("payments", "order-events").await;
-    let dashboard = stage.consumer("dashboard", "order-events").await;
-    send(&producer, "order-events", 0, "o2").await;
-    send(&producer, "order-events", 0, "o1").await;
-    send(&producer, "order-events", 0, "o3").await;
-    assert_eq!(take(&dashboard, 3).await, ["0@0 o2", "0@1 o1", "0@2 o3"]);
-    assert_eq!(take(&payments, 1).await, ["0@0 o2"]);
-    send(&producer, "order-events", 1, "o3").await;
-    assert_eq!(take(&payments, 1).await, ["1@0 o3"]);
-    let behind = |lag: &&steadfast::seam::kafka::Lag| lag.service == "payments";
-    assert_eq!(stage.seam.unsettled().lags.iter().find(behind).unwrap().undelivered, 2);
-    stage.conductor.heal();
-    assert_eq!(take(&payments, 2).await, ["0@1 o1", "0@2 o3"]);
-    assert_eq!(take(&dashboard, 1).await, ["1@0 o3"]);
-    stage.settled().await;
-    assert_eq!(stage.history().fired(), [0]);
 }
 
 /// A batch of three records is cut before the second: its first record is delivered, the others wait.

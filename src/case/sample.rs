@@ -20,7 +20,7 @@ pub(crate) fn spec() -> Spec {
         world: WorldSettings::default(),
         topics: [(topic_name(), topic)].into(),
         databases: IndexMap::new(),
-        dependencies: [("gateway".to_owned(), Dependency { routes: Vec::new() })].into(),
+        dependencies: [("gateway".to_owned(), Dependency { at: None, routes: Vec::new() })].into(),
         services: [
             ("orders".to_owned(), service(&["${kafka}", "${port}"])),
             (payments(), service(&["${kafka}", "${dependencies.gateway}"])),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum Until {
     /// Until this many more facts were seen, of any kind.
     Facts(u32),
-    /// For so many milliseconds, or until nothing else moves.
+    /// For so many milliseconds; the world is not quiet before.
     Milliseconds(u32),
     /// Until nothing else moves.
     Quiet,

@@ -2,7 +2,7 @@
 
 use crate::case::{Argument, Case, Edge, FaultAction, Trigger, Verb};
 use crate::check::Evidence;
-use crate::fault::{Act, Ask};
+use crate::fault::{Act, Ask, Target};
 use crate::history::{Content, Event, Fact, History, Outcome, Seen, What};
 
 /// One line of the story.
@@ -148,6 +148,11 @@ impl<'a> Teller<'a> {
                 format!("{record} is delivered again")
             }
             Act::Ask(Ask::Crash) => format!("{} is killed {}", rule.target, moment(&fault.at)),
+            // A server of the world is disturbed while some service does something.
+            _ if rule.target == Target::World => {
+                let who = fault.at.service.as_deref().unwrap_or("a service");
+                format!("{action} {}", moment(&fault.at).replacen(" it ", &format!(" {who} "), 1))
+            }
             _ => format!("{action} {}", moment(&fault.at)),
         };
         let step = Step { is_fault: true, ..Step::new("⚡ fault", text, format!("allowed: {allowed}")) };

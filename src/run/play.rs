@@ -147,8 +147,7 @@ impl System {
             self.resume_due();
             self.revive().await?;
             let moving = self.moving(silence).await?;
-            // To let go of what is held it is enough that everything else seems to rest.
-            let only_held = self.conductor.holds() > 0 && self.conductor.idle_for() >= silence / 3;
+            let only_held = self.conductor.holds() > 0 && self.all_else_rests(silence);
             if moving.is_empty() || only_held {
                 return Ok(Vec::new());
             }
@@ -161,6 +160,12 @@ impl System {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
         }
+    }
+
+    /// Whether what is held is all that anybody waits for. What is in flight may itself wait for what is held.
+    fn all_else_rests(&self, silence: Duration) -> bool {
+        let idle = self.conductor.idle_for();
+        idle >= silence * 4 || (idle >= silence && self.conductor.in_flight().is_empty())
     }
 
     fn give_up(&mut self, moving: Vec<String>) -> Result<bool, RunError> {

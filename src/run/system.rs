@@ -15,7 +15,7 @@ use super::service::{RunningService, build_all, free_port};
 use crate::adapter::kafka::Producer;
 use crate::fault::{Moment, Verb};
 use crate::history::clock;
-use crate::seam::http::PlayedDependency;
+use crate::seam::http::Callee;
 use crate::seam::kafka::{KafkaSeam, MediatedTopic, Tenancy};
 use crate::seam::postgres::PostgresSeam;
 use crate::seam::{Conductor, Order};
@@ -55,7 +55,9 @@ pub struct System {
     /// Present if the spec has operations that produce.
     pub(super) producer: Option<Arc<Producer>>,
     pub(super) databases: IndexMap<String, Database>,
-    pub(super) dependencies: IndexMap<String, PlayedDependency>,
+    pub(super) dependencies: IndexMap<String, Callee>,
+    /// Services, as others call them.
+    pub(super) called: IndexMap<String, Callee>,
     pub(super) services: IndexMap<String, RunningService>,
     pub(super) client: reqwest::Client,
     /// Distinguishes the ids of one run from those of every other.
@@ -88,10 +90,10 @@ impl System {
         world.look().await?;
         let (sender, orders) = mpsc::unbounded_channel();
         let conductor = Conductor::new(sender);
-        let played = |(name, dependency): (&String, &crate::spec::Dependency)| {
-            (name.clone(), PlayedDependency::new(name, dependency, conductor.clone()))
+        let callee = |(name, dependency): (&String, &crate::spec::Dependency)| {
+            (name.clone(), Callee::dependency(name, dependency, conductor.clone()))
         };
-        let dependencies = spec.dependencies.iter().map(played).collect();
+        let dependencies = spec.dependencies.iter().map(callee).collect();
         let mut system = System {
             variant: variant.map(str::to_owned),
             spec,
@@ -102,6 +104,7 @@ impl System {
             producer: None,
             databases: IndexMap::new(),
             dependencies,
+            called: IndexMap::new(),
             services: IndexMap::new(),
             client: reqwest::Client::new(),
             runs: 0,
@@ -226,7 +229,7 @@ impl System {
             // If the supervisor is gone, so is its promise.
             let _ = self.supervisor.removed(&folder);
         }
-        drop(self.dependencies);
+        drop((self.dependencies, self.called));
         // Sessions that go on would keep their databases from being removed.
         drop(self.postgres.take());
         for removed in join_all(self.databases.into_values().map(Database::remove)).await {
@@ -249,7 +252,7 @@ impl System {
         if let Some(postgres) = &self.postgres {
             join_all(self.services.keys().map(|service| postgres.disconnect(service))).await;
         }
-        self.dependencies.values().for_each(PlayedDependency::clear);
+        self.dependencies.values().for_each(Callee::clear);
         self.producer = self.new_producer().await?;
         try_join_all(self.databases.values_mut().map(Database::recreate)).await?;
         self.start_services().await?;
@@ -288,12 +291,17 @@ impl System {
             if service.uses_port() {
                 let port = free_port().await.map_err(RunError::io(format!("a port for `{name}`")))?;
                 http.insert(name.clone(), port);
+                self.called.insert(name.clone(), Callee::service(name, port, self.conductor.clone()));
             }
         }
         let variants = self.variant.as_ref().and_then(|name| spec.variants.get(name));
         for (name, service) in &spec.services {
-            let mut addresses: IndexMap<String, String> =
-                http.iter().map(|(service, port)| (service.clone(), format!("http://{port}"))).collect();
+            let mut addresses: IndexMap<String, String> = IndexMap::new();
+            for (other, called) in self.called.iter().filter(|(other, _)| *other != name) {
+                let address =
+                    called.listen(name).await.map_err(RunError::io(format!("a port for `{other}`")))?;
+                addresses.insert(other.clone(), format!("http://{address}"));
+            }
             addresses.extend(http.get(name).map(|port| ("port".to_owned(), port.port().to_string())));
             if let Some(kafka) = &self.kafka {
                 let address =
@@ -308,9 +316,9 @@ impl System {
                 addresses
                     .insert(format!("postgres.{database_name}.jdbc"), database.jdbc_url_through(address));
             }
-            for (dependency, played) in &self.dependencies {
+            for (dependency, called) in &self.dependencies {
                 let address =
-                    played.listen(name).await.map_err(RunError::io(format!("a port for `{dependency}`")))?;
+                    called.listen(name).await.map_err(RunError::io(format!("a port for `{dependency}`")))?;
                 addresses.insert(format!("dependencies.{dependency}"), format!("http://{address}"));
             }
             let over = variants.and_then(|variant: &Variant| variant.env.get(name));

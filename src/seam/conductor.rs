@@ -44,7 +44,25 @@ struct Playing {
     /// Cancelled when no further fault fires.
     healed: CancellationToken,
     counts: HashMap<Scope, u32>,
-    holds: Vec<(Option<u32>, CancellationToken)>,
+    holds: Vec<Held>,
+}
+
+/// Something waits.
+#[derive(Debug)]
+struct Held {
+    /// With the facts that are left to be seen.
+    until: Until,
+    token: CancellationToken,
+}
+
+impl Held {
+    fn ends_with_quiet(&self) -> bool {
+        !self.token.is_cancelled() && !matches!(self.until, Until::Milliseconds(_))
+    }
+
+    fn is_timed(&self) -> bool {
+        !self.token.is_cancelled() && matches!(self.until, Until::Milliseconds(_))
+    }
 }
 
 /// What a trigger counts within: service, kind, subject.
@@ -98,24 +116,24 @@ impl Conductor {
     pub fn heal(&self) {
         self.release_holds();
         if let Some(playing) = &mut lock(&self.live).case {
+            playing.holds.drain(..).for_each(|held| held.token.cancel());
             playing.healed.cancel();
             playing.recorder.record(What::Healed);
         }
     }
 
-    /// How many frames are held now.
+    /// How many frames are held now until something else happens, or nothing any more.
     pub fn holds(&self) -> usize {
         let live = lock(&self.live);
-        let held = live.case.iter().flat_map(|playing| &playing.holds);
-        held.filter(|(_, token)| !token.is_cancelled()).count()
+        live.case.iter().flat_map(|playing| &playing.holds).filter(|held| held.ends_with_quiet()).count()
     }
 
     /// Releases whatever is held, and says how many that were; faults that are yet to come may still fire.
     pub fn release_holds(&self) -> usize {
         let mut live = lock(&self.live);
         let Some(playing) = &mut live.case else { return 0 };
-        let released = playing.holds.iter().filter(|(_, token)| !token.is_cancelled()).count();
-        playing.holds.drain(..).for_each(|(_, token)| token.cancel());
+        let released = playing.holds.extract_if(.., |held| held.ends_with_quiet());
+        let released = released.map(|held| held.token.cancel()).count();
         if released > 0 {
             live.last_change = clock::now();
         }
@@ -141,8 +159,8 @@ impl Conductor {
     /// Ends the case; gives back its recorder.
     pub fn end(&self) -> Option<Recorder> {
         let playing = lock(&self.live).case.take()?;
+        playing.holds.iter().for_each(|held| held.token.cancel());
         playing.healed.cancel();
-        playing.holds.iter().for_each(|(_, token)| token.cancel());
         Some(playing.recorder)
     }
 
@@ -200,11 +218,21 @@ impl Conductor {
         self.arrive_behind(&[], fact)
     }
 
+    /// As [`arrive`](Self::arrive), where the seam cannot do everything at this fact: a fault whose act is not `able`
+    /// does not fire.
+    pub fn arrive_able(&self, fact: &Fact, able: &dyn Fn(&Act) -> bool) -> Ruling {
+        self.rule_before(&[], fact, able)
+    }
+
     /// As [`arrive`](Self::arrive), for a fact that stands behind others in the same frame: they count when the
     /// frame has passed, and come before this one all the same.
     pub fn arrive_behind(&self, others: &[&Fact], fact: &Fact) -> Ruling {
+        self.rule_before(others, fact, &|_| true)
+    }
+
+    fn rule_before(&self, others: &[&Fact], fact: &Fact, able: &dyn Fn(&Act) -> bool) -> Ruling {
         let mut live = lock(&self.live);
-        let rule = |playing: &mut Playing| playing.rule(fact, Edge::Before, others, &self.orders);
+        let rule = |playing: &mut Playing| playing.rule(fact, Edge::Before, others, able, &self.orders);
         let ruling = live.case.as_mut().map(rule);
         ruling.unwrap_or_default()
     }
@@ -228,7 +256,7 @@ impl Conductor {
             playing.count(&consequence);
             playing.recorder.record(What::Fact(consequence));
         }
-        playing.rule(&fact, Edge::After, &[], &self.orders)
+        playing.rule(&fact, Edge::After, &[], &|_| true, &self.orders)
     }
 
     /// Puts off quiet without recording anything.
@@ -259,6 +287,9 @@ impl Conductor {
             .map(|(what, count)| format!("{count} {what} in flight"))
             .collect();
         words.sort_unstable();
+        let timed = live.case.iter().flat_map(|playing| &playing.holds).filter(|held| held.is_timed());
+        let timed = timed.count();
+        words.extend((timed > 0).then(|| format!("{timed} slowed down")));
         words
     }
 
@@ -279,15 +310,15 @@ impl Playing {
                 *self.counts.entry((fact.service.clone(), kind.clone(), subject.clone())).or_insert(0) += 1;
             }
         }
-        for (remaining, token) in &mut self.holds {
-            if let Some(count) = remaining {
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    token.cancel();
+        for held in &mut self.holds {
+            if let Until::Facts(left) = &mut held.until {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    held.token.cancel();
                 }
             }
         }
-        self.holds.retain(|(_, token)| !token.is_cancelled());
+        self.holds.retain(|held| !held.token.is_cancelled());
     }
 
     /// `others` have come before the fact and are not counted yet.
@@ -312,11 +343,12 @@ impl Playing {
         fact: &Fact,
         edge: Edge,
         others: &[&Fact],
+        able: &dyn Fn(&Act) -> bool,
         orders: &mpsc::UnboundedSender<Order>,
     ) -> Ruling {
         let mut ruling = Ruling::default();
         for index in 0..self.faults.len() {
-            if self.is_due(index, fact, edge, others) {
+            if self.is_due(index, fact, edge, others) && able(&act(&self.faults[index].0)) {
                 self.fire(index, orders, &mut ruling);
             }
         }
@@ -331,8 +363,8 @@ impl Playing {
             action: fault.action.to_string(),
             allowed: allowed.clone(),
         });
-        let FaultAction { rule, how } = &fault.action;
-        match (rule.kind.act)(&rule.target, how) {
+        let target = &fault.action.rule.target;
+        match act(fault) {
             Act::Copy => ruling.copies += 1,
             Act::Poison => ruling.poison = true,
             Act::Swap => ruling.swap = true,
@@ -343,7 +375,7 @@ impl Playing {
             Act::Rejoin => ruling.rejoin = true,
             Act::Refuse(attempts) => ruling.refuse = Some(attempts),
             Act::Ask(ask) => {
-                let service = rule.target.service().map(str::to_owned);
+                let service = target.service().map(str::to_owned);
                 self.ask(ask, service, orders, ruling);
             }
         }
@@ -352,19 +384,14 @@ impl Playing {
     /// A token that is cancelled then.
     fn last_until(&mut self, until: Until) -> CancellationToken {
         let token = CancellationToken::new();
-        let remaining = match until {
-            Until::Facts(count) => Some(count.max(1)),
-            Until::Milliseconds(count) => {
-                let ended = token.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(Duration::from_millis(count.into())).await;
-                    ended.cancel();
-                });
-                None
-            }
-            Until::Quiet => None,
-        };
-        self.holds.push((remaining, token.clone()));
+        if let Until::Milliseconds(count) = until {
+            let ended = token.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(count.into())).await;
+                ended.cancel();
+            });
+        }
+        self.holds.push(Held { until, token: token.clone() });
         token
     }
 
@@ -390,6 +417,11 @@ impl Playing {
         // The run that should do it is gone only when the case is over; then the order is dropped, and so done.
         let _ = orders.send(Order { ask, service, resume, done: done.drop_guard() });
     }
+}
+
+fn act(fault: &Fault) -> Act {
+    let FaultAction { rule, how } = &fault.action;
+    (rule.kind.act)(&rule.target, how)
 }
 
 fn at_once() -> CancellationToken {

@@ -25,6 +25,7 @@ mod ledger;
 mod link;
 mod listeners;
 mod produce;
+mod refusal;
 mod relay;
 mod shared;
 mod topics;

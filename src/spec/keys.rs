@@ -47,6 +47,7 @@ pub static SECTIONS: &[&Section] = &[
     &KAFKA,
     &TOPIC,
     &DATABASE,
+    &DEPENDENCY,
     &ROUTE,
     &REPLY,
     &DECLINE,
@@ -115,7 +116,7 @@ pub static WORLD: Section = Section {
         optional(
             "dependencies",
             "map of dependencies",
-            "Outside HTTP services that steadfast plays and records.",
+            "Outside HTTP services that steadfast plays, or stands before, and records.",
         ),
     ],
     later: &["redis", "mysql"],
@@ -180,6 +181,17 @@ pub static DATABASE: Section = Section {
     later: &["seed"],
 };
 
+/// A dependency. Its other keys are its routes: `METHOD PATH`.
+pub static DEPENDENCY: Section = Section {
+    path: "world.dependencies.DEPENDENCY",
+    keys: &[optional(
+        "at",
+        "http://HOST:PORT",
+        "Where the real one is; it answers then, and routes only say what an accepted call is. Absent: it is played.",
+    )],
+    later: &["tls"],
+};
+
 /// A call that a dependency understands.
 pub static ROUTE: Section = Section {
     path: "world.dependencies.DEPENDENCY.METHOD PATH",
@@ -189,7 +201,8 @@ pub static ROUTE: Section = Section {
         optional(
             "once_per",
             POINTER,
-            "A call that repeats this value is answered again and has no second effect.",
+            "A call that repeats this value has no second effect. One that is played answers it again; 409 while the \
+             first is in progress, 422 for a header that comes with another request.",
         ),
         optional("reply", "map", "What is answered."),
         optional("decline", "map", "What is answered when the fault `decline` strikes; without effect."),

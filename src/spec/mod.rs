@@ -42,7 +42,7 @@ pub struct Spec {
     pub topics: IndexMap<String, Topic>,
     /// Postgres databases by name.
     pub databases: IndexMap<String, Database>,
-    /// Played HTTP dependencies by name.
+    /// Outside HTTP services by name.
     pub dependencies: IndexMap<String, Dependency>,
     /// The system under test, by name, in the order in which it is started.
     pub services: IndexMap<String, Service>,
@@ -112,14 +112,16 @@ pub struct Database {
     pub schema: Option<PathBuf>,
 }
 
-/// An outside HTTP service that the harness plays and records.
+/// An outside HTTP service: played by the harness, or a real one that it stands before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dependency {
-    /// What it answers to; the first route that matches wins, any other request gets 404.
+    /// `host:port` of the real one; `None`: it is played.
+    pub at: Option<String>,
+    /// The calls that are known. The first route that matches wins; one that is played answers 404 to any other.
     pub routes: Vec<Route>,
 }
 
-/// One call that a played dependency understands.
+/// One call that a dependency understands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
     /// Upper-case HTTP method.

@@ -22,7 +22,7 @@ pub fn spec() -> Spec {
         world: Default::default(),
         topics: named([("order-events", topic.clone()), ("payment-events", topic)]),
         databases: Default::default(),
-        dependencies: named([("gateway", Dependency { routes: Vec::new() })]),
+        dependencies: named([("gateway", Dependency { at: None, routes: Vec::new() })]),
         services: named([
             ("orders", service(&["${kafka}"])),
             ("payments", service(&["${kafka}", "${dependencies.gateway}"])),

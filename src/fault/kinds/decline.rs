@@ -20,7 +20,7 @@ pub static DECLINE: Kind = Kind {
             why: format!("no route of `{callee}` says how it declines a call"),
             help: "give a route of it `decline: { status: 402 }`, as the real one would answer",
         }),
-        target => Ok(format!("{} may be declined", target)),
+        target => Ok(format!("{target} may be declined")),
     },
     act: |_, _| Act::Decline,
 };

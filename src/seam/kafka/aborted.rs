@@ -37,9 +37,9 @@ impl Aborted {
             self.open.insert(producer);
         }
         if batch.control && is_abort(batch) {
-            self.open.remove(&batch.producer);
+            self.open.remove(&batch.sequence.producer);
         }
-        batch.transactional && !batch.control && self.open.contains(&batch.producer)
+        batch.transactional && !batch.control && self.open.contains(&batch.sequence.producer)
     }
 }
 

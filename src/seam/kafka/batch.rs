@@ -4,14 +4,17 @@
 //! (that crate keeps them in a map, so a repeated name is lost), and because a batch can be cut.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use kafka_protocol::compression::{Decompressor, Gzip, Lz4, Snappy, Zstd};
 
-use crate::wire::{Malformed, guarded};
+use crate::wire::{LARGEST_BATCH, Malformed, decompress};
 
 /// Length of a batch before its records.
 const HEADER: usize = 61;
 /// Where the checksum begins to count.
 const CHECKED: usize = 21;
+/// What all batches that are read at once may unpack to, in bytes.
+const LARGEST_ALL: usize = 4 * LARGEST_BATCH;
+/// No client packs more records into a batch, or headers into its records; each costs more memory than it has bytes.
+const MOST_RECORDS: usize = 1 << 20;
 
 /// One batch.
 #[derive(Debug, Clone)]
@@ -26,8 +29,8 @@ pub struct Batch {
     pub control: bool,
     /// Written in a transaction.
     pub transactional: bool,
-    /// Id of the producer.
-    pub producer: i64,
+    /// The producer in whose name it is written; its id is negative if it counts nothing.
+    pub sequence: Sequence,
     /// Its records.
     pub records: Vec<Record>,
 }
@@ -76,6 +79,7 @@ impl Batch {
     pub fn all(records: &Bytes) -> Result<Vec<Batch>, Malformed> {
         let mut rest = records.clone();
         let mut batches = Vec::new();
+        let mut left = LARGEST_ALL;
         while rest.len() > 16 {
             if rest[16] != 2 {
                 return Err(Malformed::new(format!("records of format {}, not 2", rest[16])));
@@ -86,22 +90,30 @@ impl Batch {
             if rest.len() < 12 + length {
                 break;
             }
-            batches.push(Batch::one(rest.split_to(12 + length))?);
+            let batch = Batch::one(rest.split_to(12 + length), left.min(LARGEST_BATCH))?;
+            if batch.is_compressed() {
+                left = left.saturating_sub(batch.body.len());
+            }
+            batches.push(batch);
         }
         Ok(batches)
     }
 
-    fn one(raw: Bytes) -> Result<Batch, Malformed> {
+    /// Reads a batch that unpacks to at most so many bytes.
+    fn one(raw: Bytes, most: usize) -> Result<Batch, Malformed> {
         let base_offset = (&raw[0..8]).get_i64();
         let attributes = (&raw[CHECKED..]).get_i16();
         let last_delta = (&raw[23..27]).get_i32();
         let (first, last) = ((&raw[27..35]).get_i64(), (&raw[35..43]).get_i64());
         let count = (&raw[57..61]).get_i32();
-        let body = decompressed(raw.slice(HEADER..), attributes & 7)?;
+        let body = decompress(attributes & 7, &raw.slice(HEADER..), most)?;
         let appended = (attributes & 8 != 0).then_some(last);
-        let mut cursor = Cursor { bytes: &body, at: 0 };
+        let mut cursor = Cursor { bytes: &body, at: 0, headers_left: MOST_RECORDS };
         let mut records = Vec::new();
         for _ in 0..count {
+            if records.len() == MOST_RECORDS {
+                return Err(Malformed::new("a batch of too many records"));
+            }
             records.push(cursor.record(base_offset, first, appended)?);
         }
         Ok(Batch {
@@ -109,11 +121,19 @@ impl Batch {
             end: base_offset.saturating_add(i64::from(last_delta)).saturating_add(1),
             control: attributes & 32 != 0,
             transactional: attributes & 16 != 0,
-            producer: (&raw[43..51]).get_i64(),
+            sequence: Sequence {
+                producer: (&raw[43..51]).get_i64(),
+                epoch: (&raw[51..53]).get_i16(),
+                next: (&raw[53..57]).get_i32(),
+            },
             records,
             body,
             raw,
         })
+    }
+
+    fn is_compressed(&self) -> bool {
+        (&self.raw[CHECKED..]).get_i16() & 7 != 0
     }
 
     /// The bytes of the batches up to, and without, this record of this batch.
@@ -182,22 +202,11 @@ fn seal(batch: &mut BytesMut) {
     batch[17..CHECKED].copy_from_slice(&checksum.to_be_bytes());
 }
 
-fn decompressed(mut body: Bytes, codec: i16) -> Result<Bytes, Malformed> {
-    let plain = |plain: &mut Bytes| Ok(plain.copy_to_bytes(plain.remaining()));
-    match codec {
-        0 => Ok(body),
-        1 => guarded(|| Gzip::decompress(&mut body, |read| Ok(read.copy_to_bytes(read.remaining())))),
-        2 => guarded(|| Snappy::decompress(&mut body, plain)),
-        3 => guarded(|| Lz4::decompress(&mut body, plain)),
-        4 => guarded(|| Zstd::decompress(&mut body, plain)),
-        codec => Err(Malformed::new(format!("records compressed with codec {codec}"))),
-    }
-}
-
 /// Reads records; every length is checked against what is there.
 struct Cursor<'a> {
     bytes: &'a Bytes,
     at: usize,
+    headers_left: usize,
 }
 
 impl Cursor<'_> {
@@ -210,6 +219,8 @@ impl Cursor<'_> {
         let offset = base_offset.saturating_add(self.varint()?);
         let (key, value) = (self.piece()?, self.piece()?);
         let count = self.length()?.ok_or_else(cut_off)?;
+        let too_many = || Malformed::new("a batch of too many headers");
+        self.headers_left = self.headers_left.checked_sub(count).ok_or_else(too_many)?;
         let mut headers = Vec::new();
         for _ in 0..count {
             headers.push((self.piece()?.ok_or_else(cut_off)?, self.piece()?));
@@ -278,116 +289,4 @@ fn put_varint(to: &mut BytesMut, value: i64) {
 }
 
 #[cfg(test)]
-mod tests {
-    use indexmap::IndexMap;
-    use kafka_protocol::records::{
-        Compression, NO_PARTITION_LEADER_EPOCH, Record as Plain, RecordBatchDecoder, RecordBatchEncoder,
-        RecordEncodeOptions, TimestampType,
-    };
-
-    use super::*;
-
-    const NOBODY: Sequence = Sequence { producer: -1, epoch: -1, next: -1 };
-
-    fn plain(offset: i64, value: &str) -> Plain {
-        Plain {
-            transactional: false,
-            control: false,
-            delete_horizon: false,
-            partition_leader_epoch: NO_PARTITION_LEADER_EPOCH,
-            producer_id: -1,
-            producer_epoch: -1,
-            timestamp_type: TimestampType::Creation,
-            offset,
-            sequence: i32::try_from(offset).unwrap(),
-            timestamp: 1_000 + offset,
-            key: Some(Bytes::from("key")),
-            value: Some(Bytes::from(value.to_owned())),
-            headers: IndexMap::from([("name".into(), Some(Bytes::from("header")))]),
-        }
-    }
-
-    fn batch(offsets: std::ops::Range<i64>, compression: Compression) -> Bytes {
-        let records: Vec<Plain> = offsets.map(|offset| plain(offset, &format!("value {offset}"))).collect();
-        let mut bytes = BytesMut::new();
-        let options = RecordEncodeOptions { version: 2, compression };
-        RecordBatchEncoder::encode(&mut bytes, &records, &options).unwrap();
-        bytes.freeze()
-    }
-
-    fn values(bytes: &Bytes) -> Vec<(i64, String)> {
-        let records = Batch::all(bytes).unwrap().into_iter().flat_map(|batch| batch.records);
-        records
-            .map(|record| (record.offset, String::from_utf8(record.value.unwrap().to_vec()).unwrap()))
-            .collect()
-    }
-
-    #[test]
-    fn records_are_read_whatever_the_compression() {
-        use Compression::{Gzip, Lz4, None, Snappy, Zstd};
-        for compression in [None, Gzip, Snappy, Lz4, Zstd] {
-            let bytes = batch(7..10, compression);
-            let read = Batch::all(&bytes).unwrap().remove(0);
-            assert_eq!((read.base_offset, read.end, read.control), (7, 10, false));
-            let record = &read.records[1];
-            assert_eq!((record.offset, record.timestamp), (8, 1_008));
-            assert_eq!(record.pieces(), [&b"key"[..], b"value 8", b"header"]);
-        }
-    }
-
-    #[test]
-    fn a_batch_of_one_keeps_everything_even_a_repeated_header() {
-        let header = |name: &'static str, value| (Bytes::from(name), value);
-        let record =
-            |timestamp, key, value| Record { offset: 0, timestamp, key, value, headers: vec![], ends: 0 };
-        let tombstone = record(-1, Some(Bytes::from("k")), None);
-        let mut record = record(123_456_789, None, Some(Bytes::from(vec![7; 300])));
-        record.headers =
-            vec![header("a", Some(Bytes::from("1"))), header("a", None), header("", Some(Bytes::new()))];
-        let bytes = Batch::of_one(&record, NOBODY);
-        let read = Batch::all(&bytes).unwrap().remove(0).records.remove(0);
-        assert_eq!(Record { ends: 0, ..read }, record);
-        assert_eq!(RecordBatchDecoder::decode(&mut bytes.clone()).unwrap().records.len(), 1);
-
-        let read = Batch::all(&Batch::of_one(&tombstone, NOBODY)).unwrap().remove(0).records.remove(0);
-        assert_eq!(Record { ends: 0, ..read }, tombstone);
-    }
-
-    #[test]
-    fn batches_are_cut_before_any_record() {
-        let bytes = [batch(0..2, Compression::None), batch(2..5, Compression::Zstd)].concat().into();
-        let batches = Batch::all(&bytes).unwrap();
-        let check = |batch, record, left: i64| {
-            let cut = Batch::before(&batches, batch, record);
-            assert_eq!(values(&cut), values(&bytes)[..usize::try_from(left).unwrap()]);
-            let mut cut = cut;
-            RecordBatchDecoder::decode_all(&mut cut).unwrap();
-        };
-        check(0, 0, 0);
-        check(0, 1, 1);
-        check(1, 0, 2);
-        check(1, 2, 4);
-        check(2, 0, 5);
-    }
-
-    #[test]
-    fn records_do_not_reach_into_each_other() {
-        // Two records; the first says that it is empty, and goes on into the second.
-        let mut bytes = batch(0..2, Compression::None).to_vec();
-        bytes[HEADER] = 0;
-        assert!(Batch::all(&bytes.into()).is_err());
-    }
-
-    #[test]
-    fn broken_batches_are_an_error_or_left_out() {
-        let whole = batch(0..3, Compression::None);
-        assert!(Batch::all(&whole.slice(..whole.len() - 1)).unwrap().is_empty());
-        for at in 0..whole.len() {
-            for byte in [0x00, 0x7f, 0xff] {
-                let mut broken = whole.to_vec();
-                broken[at] = byte;
-                let _ = Batch::all(&broken.into());
-            }
-        }
-    }
-}
+mod tests;

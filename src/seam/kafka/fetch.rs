@@ -56,7 +56,7 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
         let mut nothing = FetchResponse::default();
         add_held(link, &mut nothing, &pending);
         let header = ResponseHeader::default().with_correlation_id(head.correlation);
-        return encode(&header, &nothing, head.version).map(Step::Answer);
+        return encode(&header, &nothing, head.version).map(Step::answer);
     }
     let mut request = asked.clone();
     for topic in &mut request.topics {

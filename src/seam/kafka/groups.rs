@@ -166,8 +166,5 @@ pub fn accept(link: &Link, frame: Bytes, offsets: Vec<Committing>) -> Reply {
             after.and(link.shared.conductor.passed(fact));
         }
     }
-    match after.stop {
-        Some(stop) => Reply { bytes: None, hold: None, stop: Some(stop) },
-        None => Reply { bytes: Some(frame), hold: after.hold, stop: None },
-    }
+    Reply::ruled(frame, after)
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tokio_util::sync::CancellationToken;
 
+use super::refusal::Refusals;
 use crate::seam::Busy;
 
 /// A topic and one of its partitions.
@@ -103,6 +104,8 @@ pub struct Ledger {
     transactions: HashMap<(String, String), Transaction>,
     committed: HashMap<(String, Partition), i64>,
     backlogs: HashMap<Partition, Backlog>,
+    /// What was refused and must come again.
+    pub refusals: Refusals,
     groups: BTreeSet<String>,
     problems: BTreeSet<String>,
 }

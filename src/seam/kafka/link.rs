@@ -23,6 +23,7 @@ use super::ledger::Member;
 use super::listeners::Listeners;
 use super::shared::Shared;
 use super::{addresses, fetch, groups, produce, transactions};
+use crate::seam::Ruling;
 use crate::wire::{self, Closed, Frames, Head, Malformed};
 
 /// What a link knows.
@@ -43,8 +44,8 @@ pub struct Link {
 pub enum Step {
     /// It goes to the broker.
     Forward(Bytes, Exchange),
-    /// The seam answers by itself.
-    Answer(Bytes),
+    /// The seam answers by itself, when everything before is answered.
+    Answer(Reply),
     /// It is dropped, and the link with it.
     Close,
 }
@@ -60,10 +61,25 @@ pub struct Reply {
     pub stop: Option<CancellationToken>,
 }
 
+impl Step {
+    /// The seam answers this.
+    pub fn answer(bytes: Bytes) -> Step {
+        Step::Answer(Reply::pass(bytes))
+    }
+}
+
 impl Reply {
     /// Passed on at once.
     pub fn pass(bytes: Bytes) -> Reply {
         Reply { bytes: Some(bytes), hold: None, stop: None }
+    }
+
+    /// Passed on as was ruled of what it says; not at all, where the link is to be closed.
+    pub fn ruled(bytes: Bytes, after: Ruling) -> Reply {
+        match after.stop {
+            Some(stop) => Reply { bytes: None, hold: None, stop: Some(stop) },
+            None => Reply { bytes: Some(bytes), hold: after.hold, stop: None },
+        }
     }
 }
 
@@ -113,7 +129,7 @@ pub enum Exchange {
 /// What comes next in the direction of the service.
 #[derive(Debug)]
 enum Expected {
-    Answer(Bytes),
+    Answer(Reply),
     Response(Head, Exchange),
 }
 
@@ -173,7 +189,7 @@ impl Link {
             // Expected before it is sent, so that no response can come unexpected.
             let sent = match self.request(frame, head).await? {
                 Step::Close => return Ok(()),
-                Step::Answer(bytes) => expect.send(Expected::Answer(bytes)),
+                Step::Answer(reply) => expect.send(Expected::Answer(reply)),
                 Step::Forward(bytes, exchange) => {
                     let sent = expect.send(Expected::Response(head, exchange));
                     wire::write(broker, &bytes).await?;
@@ -205,7 +221,7 @@ impl Link {
             };
             let reply = match next {
                 None => return Ok(()),
-                Some(Expected::Answer(bytes)) => Reply::pass(bytes),
+                Some(Expected::Answer(reply)) => reply,
                 Some(Expected::Response(head, exchange)) => {
                     let Some(frame) = broker.next().await? else { return Ok(()) };
                     wire::is_answer(&frame, head.correlation)?;
@@ -227,7 +243,7 @@ impl Link {
 
     async fn request(&self, frame: Bytes, head: Head) -> Result<Step, Malformed> {
         if head.api == Some(ApiKey::ApiVersions) && head.version > addresses::NEWEST_VERSIONS {
-            return addresses::versions_too_new(head.correlation).map(Step::Answer);
+            return addresses::versions_too_new(head.correlation).map(Step::answer);
         }
         if head.api.and_then(addresses::newest).is_none_or(|newest| head.version > newest) {
             let Head { api, api_number, version, .. } = head;

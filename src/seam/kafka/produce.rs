@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use kafka_protocol::messages::ProduceRequest;
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::{ProduceRequest, ProduceResponse, ResponseHeader};
+use tokio_util::sync::CancellationToken;
 
 use super::addresses::host_and_port;
-use super::batch::Batch;
+use super::batch::{Batch, Sequence};
 use super::ledger::Partition;
 use super::link::{Exchange, Link, Reply, Step};
-use super::shared::{arrive_together, held_name, real_name};
+use super::refusal;
+use super::shared::{held_name, real_name, waits};
 use crate::history::Fact;
 use crate::seam::{Busy, Ruling};
 use crate::wire::{Head, Malformed, decode_request, decode_response, encode, name};
@@ -19,6 +22,8 @@ use crate::wire::{Head, Malformed, decode_request, decode_response, encode, name
 pub struct Pending {
     /// Number of records by partition, under the topic's own name.
     counts: HashMap<Partition, i64>,
+    /// Partitions that were left out.
+    refused: Refused,
     /// Id of the transaction that they belong to.
     transaction: Option<String>,
     /// What was ruled after the records.
@@ -28,20 +33,42 @@ pub struct Pending {
     _busy: Busy,
 }
 
+/// Partitions whose records are not appended, and why.
+type Refused = Vec<(Partition, ResponseError)>;
+
+/// The records for one partition.
+struct Part {
+    partition: Partition,
+    facts: Vec<Fact>,
+    first: Option<Sequence>,
+}
+
 /// A request before it is passed on.
 pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
     let (header, mut body) = decode_request::<ProduceRequest>(&frame, head.version)?;
     let conductor = &link.shared.conductor;
     let busy = conductor.busy("produce request");
-    let (facts, counts) = records(link, &body)?;
-    if arrive_together(conductor, &facts.iter().collect::<Vec<_>>()).await {
-        return Ok(Step::Close);
+    let mut parts = parts(link, &body)?;
+    let Some(refused) = arrive(link, &parts).await else { return Ok(Step::Close) };
+    let is_refused = |topic: &str, part: i32| {
+        refused.iter().any(|((refused, partition), _)| refused == topic && *partition == part)
+    };
+    parts.retain(|Part { partition, .. }| !is_refused(&partition.0, partition.1));
+    let silent = body.acks == 0;
+    if parts.is_empty() && !refused.is_empty() {
+        return refuse_all(head, silent, &refused);
     }
+    for topic in &mut body.topic_data {
+        topic.partition_data.retain(|part| !is_refused(&topic.name, part.index));
+    }
+    body.topic_data.retain(|topic| !topic.partition_data.is_empty());
+    let count = |part: &Part| (part.partition.clone(), i64::try_from(part.facts.len()).unwrap_or(i64::MAX));
+    let counts = parts.iter().map(count).collect();
     let mut after = Ruling::default();
-    for fact in facts {
+    for fact in parts.into_iter().flat_map(|part| part.facts) {
         after.and(conductor.passed(fact));
     }
-    let mut changed = false;
+    let mut changed = !refused.is_empty();
     for topic in body.topic_data.iter_mut().filter(|topic| link.shared.is_mediated(&topic.name)) {
         topic.name = name(&held_name(&topic.name));
         changed = true;
@@ -51,32 +78,84 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
         let busy = || conductor.busy("transaction");
         link.shared.ledger().transaction(link.name(), transaction, busy);
     }
-    let silent = body.acks == 0;
     if silent {
         // The harness must know what the relay has before it, and when "after" is.
         body.acks = 1;
         changed = true;
     }
     let frame = if changed { encode(&header, &body, head.version)? } else { frame };
-    Ok(Step::Forward(frame, Exchange::Produce(Pending { counts, transaction, after, silent, _busy: busy })))
+    let pending = Pending { counts, refused, transaction, after, silent, _busy: busy };
+    Ok(Step::Forward(frame, Exchange::Produce(pending)))
 }
 
-/// The facts in a request, and the number of records by partition.
-fn records(link: &Link, body: &ProduceRequest) -> Result<(Vec<Fact>, HashMap<Partition, i64>), Malformed> {
-    let mut facts = Vec::new();
-    let mut counts = HashMap::new();
+/// The records in a request by partition.
+fn parts(link: &Link, body: &ProduceRequest) -> Result<Vec<Part>, Malformed> {
+    let mut parts = Vec::new();
     for topic in &body.topic_data {
         for part in &topic.partition_data {
             let batches = part.records.as_ref().map_or(Ok(Vec::new()), Batch::all)?;
-            let records: Vec<_> = batches.iter().flat_map(|batch| &batch.records).collect();
-            let count = i64::try_from(records.len()).unwrap_or(i64::MAX);
-            counts.insert((topic.name.to_string(), part.index), count);
             let fact =
                 |record| link.shared.produced(link.service.as_deref(), &topic.name, part.index, record);
-            facts.extend(records.into_iter().map(fact));
+            parts.push(Part {
+                partition: (topic.name.to_string(), part.index),
+                facts: batches.iter().flat_map(|batch| &batch.records).map(fact).collect(),
+                first: batches.first().map(|batch| batch.sequence),
+            });
         }
     }
-    Ok((facts, counts))
+    Ok(parts)
+}
+
+/// The records arrive, one behind the other, and wait as is ruled. Tells which partitions are refused; none: the request
+/// must be dropped with its connection.
+async fn arrive(link: &Link, parts: &[Part]) -> Option<Refused> {
+    let mut refused = Vec::new();
+    let mut before: Vec<&Fact> = Vec::new();
+    for Part { partition, facts, first } in parts {
+        let still = first.as_ref().and_then(|first| link.shared.ledger().refusals.still(partition, *first));
+        if let Some(error) = still {
+            refused.push((partition.clone(), error));
+            continue;
+        }
+        let others = before.len();
+        for fact in facts {
+            let mut ruling = link.shared.conductor.arrive_behind(&before, fact);
+            let fail = ruling.fail.take();
+            if waits(ruling).await {
+                return None;
+            }
+            if let Some(fail) = fail {
+                let error = refusal::error_named(&fail);
+                if let Some(first) = first {
+                    link.shared.ledger().refusals.refused(partition, *first, error);
+                }
+                refused.push((partition.clone(), error));
+                // A batch is appended whole or not at all.
+                before.truncate(others);
+                break;
+            }
+            before.push(fact);
+        }
+    }
+    Some(refused)
+}
+
+/// Nothing of a request is left to pass on.
+fn refuse_all(head: Head, silent: bool, refused: &Refused) -> Result<Step, Malformed> {
+    if silent {
+        return Ok(Step::Answer(closed()));
+    }
+    let mut body = ProduceResponse::default();
+    refusal::tell(&mut body, refused);
+    let header = ResponseHeader::default().with_correlation_id(head.correlation);
+    encode(&header, &body, head.version).map(Step::answer)
+}
+
+/// What Kafka does where there is an error to tell, and a producer that wants no answer.
+fn closed() -> Reply {
+    let at_once = CancellationToken::new();
+    at_once.cancel();
+    Reply { bytes: None, hold: None, stop: Some(at_once) }
 }
 
 /// A response before it is passed on.
@@ -109,10 +188,16 @@ pub fn response(link: &Link, frame: Bytes, head: Head, pending: Pending) -> Resu
         (broker.host, broker.port) = host_and_port(link.address_of(broker.node_id.0)?);
         changed = true;
     }
+    if !pending.refused.is_empty() {
+        refusal::tell(&mut body, &pending.refused);
+        changed = true;
+    }
     let frame = if changed { encode(&header, &body, head.version)? } else { frame };
-    let bytes = (!pending.silent).then_some(frame);
-    Ok(match pending.after.stop {
-        Some(stop) => Reply { bytes: None, hold: None, stop: Some(stop) },
-        None => Reply { bytes, hold: pending.after.hold, stop: None },
-    })
+    if pending.silent && pending.after.stop.is_none() {
+        return Ok(match pending.refused.is_empty() {
+            true => Reply { bytes: None, hold: pending.after.hold, stop: None },
+            false => closed(),
+        });
+    }
+    Ok(Reply::ruled(frame, pending.after))
 }

@@ -1,5 +1,6 @@
 //! From what is typed to what is meant, section by section, with every problem on the way.
 
+mod dependency;
 mod faults;
 mod invariants;
 mod operations;

@@ -1,4 +1,4 @@
-//! `world`: topics, databases and played dependencies.
+//! `world`: topics, databases and dependencies.
 
 use std::fs;
 use std::ops::Range;
@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::dependency;
 use crate::spec::problem::Problem;
 use crate::spec::raw::{Kind, Node, shorten};
 use crate::spec::reader::{Field, Reader, list, suggest};
-use crate::spec::{Database, Delivery, Dependency, Order, Pointer, Route, Topic, WorldSettings, keys};
+use crate::spec::{Database, Delivery, Dependency, Order, Topic, WorldSettings, keys};
 
 /// HTTP methods that may be typed.
 pub(super) const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
@@ -50,10 +51,7 @@ pub(super) fn read(reader: &Reader, field: &Field) -> World {
     for entry in
         fields.get("dependencies").map(|field| reader.entries(field, "dependency")).unwrap_or_default()
     {
-        check_name(reader, &entry, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'), NAME_FORM);
-        let routes =
-            reader.entries(&entry, "route").iter().filter_map(|entry| route(reader, entry)).collect();
-        world.dependencies.insert(entry.key.to_owned(), Dependency { routes });
+        world.dependencies.insert(entry.key.to_owned(), dependency::read(reader, &entry));
     }
     world
 }
@@ -139,58 +137,6 @@ fn schema(reader: &Reader, field: &Field) -> Option<PathBuf> {
     None
 }
 
-fn route(reader: &Reader, field: &Field) -> Option<Route> {
-    let fields = reader.section(field, &keys::ROUTE);
-    let reply = fields.get("reply").map(|field| reader.section(field, &keys::REPLY));
-    let status =
-        reply.as_ref().and_then(|reply| reader.whole(reply.get("status")?, 100..=599)).unwrap_or(200);
-    let body = reply.as_ref().and_then(|reply| reply_body(reader, reply.get("body")?.node));
-    let effect = fields.get("effect").and_then(|field| reader.filled(field)).map(str::to_owned);
-    if effect.is_none()
-        && let Some(field) = fields.get("key").or_else(|| fields.get("once_per"))
-        && fields.get("effect").is_none()
-    {
-        reader.report(
-            Problem::at(field.at, format!("{} has no meaning without an `effect`", field.label))
-                .help("add `effect: NAME`, under which accepted calls are recorded"),
-        );
-    }
-    let (method, path) =
-        method_and_rest(reader, field.key, |part| field.at.start + part.start..field.at.start + part.end)?;
-    if !path.starts_with('/') {
-        let problem = Problem::at(field.at, format!("the path `{}` must begin with `/`", shorten(path)));
-        reader.report(problem.help("write it as in `POST /charges/{id}`"));
-    }
-    Some(Route {
-        method: method.to_owned(),
-        path: path.to_owned(),
-        effect,
-        key: fields.get("key").and_then(|field| pointer(reader, field)),
-        once_per: fields.get("once_per").and_then(|field| pointer(reader, field)),
-        status: u16::try_from(status).unwrap_or(200),
-        body,
-        decline: fields.get("decline").map(|field| decline(reader, field)),
-    })
-}
-
-/// Status and body of a refusal; 402 unless it says something else.
-fn decline(reader: &Reader, field: &Field) -> (u16, Option<Value>) {
-    let fields = reader.section(field, &keys::DECLINE);
-    let status = fields.get("status").and_then(|field| reader.whole(field, 400..=499)).unwrap_or(402);
-    let body = fields.get("body").and_then(|field| reply_body(reader, field.node));
-    (u16::try_from(status).unwrap_or(402), body)
-}
-
-/// Plain JSON: what a reply could refer to is not known yet.
-fn reply_body(reader: &Reader, node: &Node) -> Option<Value> {
-    let body = json(node);
-    if body.to_string().contains("${") {
-        let problem = Problem::at(&node.at, "not supported yet: `${…}` in the body of a reply");
-        reader.report(problem.help("the reply of a route is the same for every call"));
-    }
-    Some(body)
-}
-
 /// Splits `POST /charges`; the method must be one of HTTP, in capitals. `at` finds the place of a part of it.
 pub(super) fn method_and_rest<'t>(
     reader: &Reader,
@@ -212,30 +158,6 @@ pub(super) fn method_and_rest<'t>(
         return None;
     }
     Some((method, rest.trim()))
-}
-
-fn pointer(reader: &Reader, field: &Field) -> Option<Pointer> {
-    let text = reader.filled(field)?.trim();
-    let found = if let Some(members) = text.strip_prefix("body.") {
-        let members: Vec<String> = members.split('.').map(str::to_owned).collect();
-        members.iter().all(|member| !member.is_empty()).then_some(Pointer::Body(members))
-    } else if let Some(name) = text.strip_prefix("header ") {
-        let name = name.trim();
-        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        (!name.is_empty() && name.chars().all(legal)).then(|| Pointer::Header(name.to_owned()))
-    } else if let Some(number) = text.strip_prefix("path.") {
-        number.parse().ok().filter(|number| (1..=64).contains(number)).map(Pointer::Path)
-    } else {
-        None
-    };
-    if found.is_none() {
-        let problem = Problem::at(
-            &field.node.at,
-            format!("{} does not say where to look: `{}`", field.label, shorten(text)),
-        );
-        reader.report(problem.help(format!("write {} (path segments count from 1)", keys::POINTER)));
-    }
-    found
 }
 
 /// Plain JSON, without references.

@@ -56,6 +56,9 @@ fn values() {
     check("missing_file", &[("schema: checkout.sql", "schema: chekout.sql")]);
     check("pointer", &[("key: body.order_id", "key: order_id")]);
     check("status", &[("status: 201", "status: 999")]);
+    check("address_with_a_path", &[("http://localhost:8025", "http://localhost/api")]);
+    check("address_with_tls", &[("http://localhost:8025", "https://localhost:8025")]);
+    check("reply_of_a_real_one", &[("effect: mail,", "effect: mail, reply: { status: 201 },")]);
 }
 
 #[test]

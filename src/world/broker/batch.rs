@@ -5,9 +5,9 @@
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
-use kafka_protocol::records::{Record, RecordBatchDecoder};
 
 use super::contents::{self, Contents};
+use crate::wire;
 
 const LENGTH: usize = 8;
 const LEADER_EPOCH: usize = 12;
@@ -15,6 +15,7 @@ const MAGIC: usize = 16;
 const CHECKSUM: usize = 17;
 const ATTRIBUTES: usize = 21;
 const LAST_OFFSET_DELTA: usize = 23;
+const FIRST_TIMESTAMP: usize = 27;
 const MAX_TIMESTAMP: usize = 35;
 const PRODUCER_ID: usize = 43;
 const PRODUCER_EPOCH: usize = 51;
@@ -106,7 +107,14 @@ impl Batch {
         if codec > HIGHEST_CODEC {
             return Err(ResponseError::UnknownServerError);
         }
-        contents::look(bytes, &bytes[HEADER..], count, codec != 0)
+        contents::look(&self.unpacked(codec)?, count)
+    }
+
+    /// What it holds, before it was compressed.
+    fn unpacked(&self, codec: i16) -> Result<Bytes, ResponseError> {
+        let records = wire::decompress(codec, &self.bytes.slice(HEADER..), wire::LARGEST_BATCH);
+        // What cannot be decompressed is a failure of the server to Kafka, not of the producer.
+        records.map_err(|_| ResponseError::UnknownServerError)
     }
 
     /// The same batch at its place in a log.
@@ -136,11 +144,16 @@ impl Batch {
         &self.bytes
     }
 
-    /// Decodes its records, for the few questions that the header does not answer.
-    pub fn records(&self) -> Result<Vec<Record>, ResponseError> {
-        RecordBatchDecoder::decode(&mut self.bytes.clone())
-            .map(|set| set.records)
-            .map_err(|_| ResponseError::CorruptMessage)
+    /// Offset and time of its first record that is not before either of these.
+    pub fn first_from(&self, offset: i64, timestamp: i64) -> Result<Option<(i64, i64)>, ResponseError> {
+        let records = self.unpacked(read_i16(&self.bytes, ATTRIBUTES) & CODEC_MASK)?;
+        let first_timestamp = read_i64(&self.bytes, FIRST_TIMESTAMP);
+        let places = contents::places(&records, self.count)?.into_iter().map(|place| {
+            let offset = self.base_offset.saturating_add(place.offset);
+            (offset, first_timestamp.saturating_add(place.timestamp))
+        });
+        let mut from = places.filter(|(at, time)| *at >= offset && *time >= timestamp);
+        Ok(from.next())
     }
 }
 

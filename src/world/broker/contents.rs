@@ -1,11 +1,9 @@
-//! What lies in a record batch, as far as a broker looks: that it is whole, the latest time, and keys that are missing.
-//!
-//! An uncompressed batch is walked in place; of a compressed one the records are decoded.
+//! What lies in a record batch, as far as a broker looks: that it is whole, the times, and keys that are missing.
 
 use kafka_protocol::ResponseError;
-use kafka_protocol::records::RecordBatchDecoder;
 
-use crate::wire;
+/// Nobody gives more headers to the records of a batch; each costs more memory than it has bytes.
+const MOST_HEADERS: usize = 1 << 20;
 
 /// Of all records together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,61 +12,61 @@ pub struct Contents {
     pub first_without_key: Option<i32>,
 }
 
-/// Looks at the records of a whole batch. `records` is the part behind its header, `count` what the header says.
-pub fn look(batch: &[u8], records: &[u8], count: i32, compressed: bool) -> Result<Contents, ResponseError> {
-    if !compressed {
-        return walk(records, count);
-    }
-    let mut bytes = bytes::Bytes::copy_from_slice(batch);
-    // What cannot be decompressed is a failure of the server to Kafka, not of the producer.
-    let decoded = wire::guarded(|| RecordBatchDecoder::decode(&mut bytes));
-    let records = decoded.map_err(|_| ResponseError::UnknownServerError)?.records;
-    if i32::try_from(records.len()) != Ok(count) {
-        return Err(ResponseError::InvalidRecord);
-    }
-    let without_key = (0..).zip(&records).find(|(_, record)| record.key.is_none());
-    Ok(Contents { first_without_key: without_key.map(|(place, _)| place) })
+/// One record, relative to its batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub timestamp: i64,
+    pub offset: i64,
+    has_key: bool,
 }
 
-fn walk(mut left: &[u8], count: i32) -> Result<Contents, ResponseError> {
-    let mut first_without_key = None;
-    for place in 0..count {
+/// Looks at the records of a batch, which has as many as it says.
+pub fn look(records: &[u8], count: i32) -> Result<Contents, ResponseError> {
+    let places = places(records, count)?;
+    let without_key = (0..).zip(&places).find(|(_, place)| !place.has_key);
+    Ok(Contents { first_without_key: without_key.map(|(index, _)| index) })
+}
+
+/// The records of a batch, if there are so many and nothing else.
+pub fn places(mut left: &[u8], count: i32) -> Result<Vec<Place>, ResponseError> {
+    let (mut places, mut headers) = (Vec::new(), MOST_HEADERS);
+    for _ in 0..count {
         let length = length(&mut left)?.ok_or(ResponseError::InvalidRecord)?;
         let mut record = take(&mut left, length)?;
-        if !record_has_key(&mut record)? && first_without_key.is_none() {
-            first_without_key = Some(place);
-        }
+        places.push(place(&mut record, &mut headers)?);
         if !record.is_empty() {
             return Err(ResponseError::InvalidRecord);
         }
     }
-    if left.is_empty() { Ok(Contents { first_without_key }) } else { Err(ResponseError::InvalidRecord) }
+    if left.is_empty() { Ok(places) } else { Err(ResponseError::InvalidRecord) }
 }
 
 /// Attributes, time, offset, key, value, headers.
-fn record_has_key(record: &mut &[u8]) -> Result<bool, ResponseError> {
+fn place(record: &mut &[u8], headers_left: &mut usize) -> Result<Place, ResponseError> {
     take(record, 1)?;
-    varint(record, 10)?;
-    varint(record, 5)?;
+    let (timestamp, offset) = (signed(varint(record, 10)?), signed(varint(record, 5)?));
     let key = length(record)?;
     take(record, key.unwrap_or(0))?;
     let value = length(record)?.unwrap_or(0);
     take(record, value)?;
     let headers = length(record)?.ok_or(ResponseError::InvalidRecord)?;
+    *headers_left = headers_left.checked_sub(headers).ok_or(ResponseError::InvalidRecord)?;
     for _ in 0..headers {
         let name = length(record)?.ok_or(ResponseError::InvalidRecord)?;
         take(record, name)?;
         let value = length(record)?.unwrap_or(0);
         take(record, value)?;
     }
-    Ok(key.is_some())
+    Ok(Place { timestamp, offset, has_key: key.is_some() })
 }
 
 /// None for null, which is a negative length.
 fn length(left: &mut &[u8]) -> Result<Option<usize>, ResponseError> {
-    let encoded = varint(left, 5)?;
-    let length = (encoded >> 1).cast_signed() ^ -(encoded & 1).cast_signed();
-    Ok(usize::try_from(length).ok())
+    Ok(usize::try_from(signed(varint(left, 5)?)).ok())
+}
+
+fn signed(encoded: u64) -> i64 {
+    (encoded >> 1).cast_signed() ^ -(encoded & 1).cast_signed()
 }
 
 fn varint(left: &mut &[u8], longest: usize) -> Result<u64, ResponseError> {
@@ -95,7 +93,7 @@ mod tests {
     use super::*;
 
     fn check(records: &[u8], count: i32, expected: Result<Option<i32>, ResponseError>) {
-        let looked = look(&[], records, count, false).map(|contents| contents.first_without_key);
+        let looked = look(records, count).map(|contents| contents.first_without_key);
         assert_eq!(looked, expected, "{records:?}");
     }
 

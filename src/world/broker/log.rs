@@ -109,11 +109,8 @@ impl PartitionLog {
 
     fn first_at_or_after(&self, timestamp: i64) -> Result<Found, ResponseError> {
         for batch in self.batches.iter().filter(|batch| batch.max_timestamp() >= timestamp) {
-            let records = batch.records()?;
-            let found =
-                records.iter().find(|record| record.timestamp >= timestamp && record.offset >= self.start);
-            if let Some(record) = found {
-                return Ok(Found { offset: record.offset, timestamp: record.timestamp });
+            if let Some((offset, timestamp)) = batch.first_from(self.start, timestamp)? {
+                return Ok(Found { offset, timestamp });
             }
         }
         Ok(Found::NOTHING)

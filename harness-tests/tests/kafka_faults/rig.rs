@@ -1,0 +1,53 @@
+//! A stage before either broker, for one scenario at a time.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use steadfast::case::Fault;
+use steadfast::world::broker::{Broker, BrokerOptions};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::docker::Container;
+use crate::kafka_stage::Stage;
+
+/// What is done before a broker.
+pub type Scenario = fn(Rig) -> Pin<Box<dyn Future<Output = ()>>>;
+
+/// Started by the first scenario that needs it. The topics of all scenarios have the same names, so they take turns.
+static KAFKA: Mutex<Option<Container>> = Mutex::const_new(None);
+
+/// A broker, for one scenario.
+pub struct Rig {
+    pub broker: SocketAddr,
+    _embedded: Option<Broker>,
+    _turn: Option<MutexGuard<'static, Option<Container>>>,
+}
+
+impl Rig {
+    pub async fn embedded() -> Rig {
+        let broker = Broker::start(BrokerOptions::default()).await.unwrap();
+        Rig { broker: broker.address(), _embedded: Some(broker), _turn: None }
+    }
+
+    pub async fn apache_kafka() -> Rig {
+        let mut turn = KAFKA.lock().await;
+        let address = turn.get_or_insert_with(Container::kafka).address(9092);
+        Rig { broker: address.parse().unwrap(), _embedded: None, _turn: Some(turn) }
+    }
+
+    /// A seam before the broker with this case: `order-events` is mediated, `plain` is not; two partitions each.
+    pub async fn stage(&self, faults: Vec<Fault>) -> Stage {
+        Stage::before(&[self.broker], &[("order-events", 2, true), ("plain", 2, false)], faults).await
+    }
+}
+
+/// Runs a scenario to its end.
+pub fn run<F: Future<Output = Rig>>(scenario: Scenario, rig: fn() -> F) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async { scenario(rig().await).await });
+}
+
+/// Removes Apache Kafka, if it was started.
+pub fn end() {
+    drop(KAFKA.blocking_lock().take());
+}

@@ -1,0 +1,111 @@
+use indexmap::IndexMap;
+use kafka_protocol::records::{
+    Compression, NO_PARTITION_LEADER_EPOCH, Record as Plain, RecordBatchDecoder, RecordBatchEncoder,
+    RecordEncodeOptions, TimestampType,
+};
+
+use super::*;
+
+const NOBODY: Sequence = Sequence { producer: -1, epoch: -1, next: -1 };
+
+fn plain(offset: i64, value: &str) -> Plain {
+    Plain {
+        transactional: false,
+        control: false,
+        delete_horizon: false,
+        partition_leader_epoch: NO_PARTITION_LEADER_EPOCH,
+        producer_id: -1,
+        producer_epoch: -1,
+        timestamp_type: TimestampType::Creation,
+        offset,
+        sequence: i32::try_from(offset).unwrap(),
+        timestamp: 1_000 + offset,
+        key: Some(Bytes::from("key")),
+        value: Some(Bytes::from(value.to_owned())),
+        headers: IndexMap::from([("name".into(), Some(Bytes::from("header")))]),
+    }
+}
+
+fn batch(offsets: std::ops::Range<i64>, compression: Compression) -> Bytes {
+    let records: Vec<Plain> = offsets.map(|offset| plain(offset, &format!("value {offset}"))).collect();
+    let mut bytes = BytesMut::new();
+    let options = RecordEncodeOptions { version: 2, compression };
+    RecordBatchEncoder::encode(&mut bytes, &records, &options).unwrap();
+    bytes.freeze()
+}
+
+fn values(bytes: &Bytes) -> Vec<(i64, String)> {
+    let records = Batch::all(bytes).unwrap().into_iter().flat_map(|batch| batch.records);
+    records
+        .map(|record| (record.offset, String::from_utf8(record.value.unwrap().to_vec()).unwrap()))
+        .collect()
+}
+
+#[test]
+fn records_are_read_whatever_the_compression() {
+    use Compression::{Gzip, Lz4, None, Snappy, Zstd};
+    for compression in [None, Gzip, Snappy, Lz4, Zstd] {
+        let bytes = batch(7..10, compression);
+        let read = Batch::all(&bytes).unwrap().remove(0);
+        assert_eq!((read.base_offset, read.end, read.control), (7, 10, false));
+        let record = &read.records[1];
+        assert_eq!((record.offset, record.timestamp), (8, 1_008));
+        assert_eq!(record.pieces(), [&b"key"[..], b"value 8", b"header"]);
+    }
+}
+
+#[test]
+fn a_batch_of_one_keeps_everything_even_a_repeated_header() {
+    let header = |name: &'static str, value| (Bytes::from(name), value);
+    let record =
+        |timestamp, key, value| Record { offset: 0, timestamp, key, value, headers: vec![], ends: 0 };
+    let tombstone = record(-1, Some(Bytes::from("k")), None);
+    let mut record = record(123_456_789, None, Some(Bytes::from(vec![7; 300])));
+    record.headers =
+        vec![header("a", Some(Bytes::from("1"))), header("a", None), header("", Some(Bytes::new()))];
+    let bytes = Batch::of_one(&record, NOBODY);
+    let read = Batch::all(&bytes).unwrap().remove(0).records.remove(0);
+    assert_eq!(Record { ends: 0, ..read }, record);
+    assert_eq!(RecordBatchDecoder::decode(&mut bytes.clone()).unwrap().records.len(), 1);
+
+    let read = Batch::all(&Batch::of_one(&tombstone, NOBODY)).unwrap().remove(0).records.remove(0);
+    assert_eq!(Record { ends: 0, ..read }, tombstone);
+}
+
+#[test]
+fn batches_are_cut_before_any_record() {
+    let bytes = [batch(0..2, Compression::None), batch(2..5, Compression::Zstd)].concat().into();
+    let batches = Batch::all(&bytes).unwrap();
+    let check = |batch, record, left: i64| {
+        let cut = Batch::before(&batches, batch, record);
+        assert_eq!(values(&cut), values(&bytes)[..usize::try_from(left).unwrap()]);
+        let mut cut = cut;
+        RecordBatchDecoder::decode_all(&mut cut).unwrap();
+    };
+    check(0, 0, 0);
+    check(0, 1, 1);
+    check(1, 0, 2);
+    check(1, 2, 4);
+    check(2, 0, 5);
+}
+
+#[test]
+fn records_do_not_reach_into_each_other() {
+    // Two records; the first says that it is empty, and goes on into the second.
+    let mut bytes = batch(0..2, Compression::None).to_vec();
+    bytes[HEADER] = 0;
+    assert!(Batch::all(&bytes.into()).is_err());
+}
+
+#[test]
+fn broken_batches_are_an_error_or_left_out() {
+    let whole = batch(0..3, Compression::None);
+    assert!(Batch::all(&whole.slice(..whole.len() - 1)).unwrap().is_empty());
+    for at in 0..whole.len() {
+        for byte in [0x00, 0x7f, 0xff] {
+            let mut broken = whole.to_vec();
+            broken[at] = byte;
+            let _ = Batch::all(&broken.into());
+        }
+    }
+}
