@@ -204,6 +204,27 @@ async fn who_asks_bit_by_bit_is_told_bit_by_bit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_an_error_nothing_is_hit_up_to_the_sync() {
+    let asked = [insert(O1), insert(O1), flush()].concat();
+    let ignored = [insert(O1), insert(O2), sync()].concat();
+    check(
+        lost_reply(),
+        &[(asked, b'E'), (ignored, b'Z'), ([insert(O1), sync()].concat(), b'Z')],
+        Expected {
+            told: "12nC12nEZ12n.",
+            rows: &["o1"],
+            facts: &[
+                "insert charges [o1]",
+                "rolled back 23505 [o1]",
+                "insert charges [o1]",
+                "committed [o1]",
+            ],
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_of_a_copy_are_about_the_ids_in_them() {
     let begun = || (query("copy charges (id) from stdin"), b'G');
     let ended =

@@ -190,7 +190,11 @@ impl Book {
                     about.extend(commit.take().map(|fact| fact.about));
                     break;
                 }
-                None => break,
+                None => {
+                    self.ignores_all = true;
+                    about.extend(self.undone());
+                    break;
+                }
                 Some(other) => about.extend(other.facts().map(|fact| fact.about.clone())),
             }
             self.take();
@@ -199,6 +203,14 @@ impl Book {
             Some(instead) => self.fail_instead(instead),
             None => self.failed(code, about),
         }
+    }
+
+    /// What was done in a transaction that nobody began by a statement is undone; what it was about.
+    fn undone(&mut self) -> Option<Vec<String>> {
+        if self.ahead.explicit {
+            return None;
+        }
+        Some(std::mem::take(&mut self.ahead).about)
     }
 
     fn failed(&mut self, code: String, about: Vec<Vec<String>>) -> Answered {
