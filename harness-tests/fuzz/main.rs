@@ -13,9 +13,10 @@ use libfuzzer_sys::fuzz_target;
 use steadfast::fuzzing;
 
 type Target = fn(&[u8]) -> Result<(), String>;
+type Seeds = fn() -> Vec<Vec<u8>>;
 
 /// Its name, what it is, and what it begins with.
-const TARGETS: &[(&str, Target, fn() -> Vec<Vec<u8>>)] = &[
+const TARGETS: &[(&str, Target, Seeds)] = &[
     ("kafka_frames", fuzzing::kafka_frames, seeds::kafka_frames),
     ("kafka_records", fuzzing::kafka_records, seeds::kafka_records),
     ("postgres_messages", fuzzing::postgres_messages, seeds::postgres_messages),

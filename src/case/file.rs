@@ -289,8 +289,8 @@ faults:
         - {client: 3, operation: place_order, given: {order: {new: or4}, sku: red, quantity: 2}}
         faults:
         - {do: {crash: payments}, at: {service: payments, fact: produced order-events, about: or2, nth: 1, edge: before}}
-        - {do: {hold: order-events, until: {facts: 19}}, at: {fact: published order-events, about: or2, nth: 1, edge: before}}
-        - {do: {hold: order-events to payments, until: {facts: 24}}, at: {service: payments, fact: delivered order-events, about: or1, nth: 2, edge: before}}
+        - {do: {hold: order-events, until: quiet}, at: {fact: published order-events, about: or2, nth: 3, edge: before}}
+        - {do: {hold: order-events, until: {facts: 23}}, at: {fact: published order-events, about: or2, nth: 1, edge: before}}
         "#);
     }
 
