@@ -33,6 +33,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("trials", &["spec", "case", "shrink", "report", "campaign", "world"]),
     ("cli", &["spec", "case", "history", "world", "adapter", "run", "check", "shrink", "report", "campaign"]),
+    ("fuzzing", &["spec", "case", "history", "wire", "world", "seam"]),
     ("main", &["cli"]),
     ("lib", &[]),
 ];

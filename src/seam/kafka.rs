@@ -14,7 +14,7 @@
 
 mod aborted;
 mod addresses;
-mod batch;
+pub(crate) mod batch;
 mod client;
 mod cluster;
 mod eviction;

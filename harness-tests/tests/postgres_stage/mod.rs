@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
+pub mod raw;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,6 +82,14 @@ impl Stage {
     /// Where a service finds the database.
     pub fn url(&self) -> String {
         self.database.url_through(self.seam.listen(SERVICE, "shop").expect("an address"))
+    }
+
+    /// Two sessions of which every byte is seen: one past the seam, one through it.
+    pub async fn raw_pair(&self) -> [raw::Raw; 2] {
+        let access = self.server.access();
+        let address = self.seam.listen(SERVICE, "shop").expect("an address").to_string();
+        let url_at = |place: &str| access.url_through(place, "shop");
+        [raw::Raw::open(url_at, access.place()).await, raw::Raw::open(url_at, &address).await]
     }
 
     pub async fn connect(&self) -> PgConnection {

@@ -25,6 +25,8 @@ pub use failing::{Substitute, words};
 
 /// So many characters of a statement stand in the history.
 const SHOWN: usize = 200;
+/// Who asks for more than this without an answer fills our memory, and no client does.
+const UNANSWERED: usize = 1_000_000;
 
 /// The book of one session.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub struct Book {
     is_open: bool,
     /// Syncs are ignored until the client says that its COPY is over.
     ignores_syncs: bool,
+    /// After an error everything is ignored until a Sync.
+    ignores_all: bool,
     /// What was ruled after statements whose transaction is about to end.
     postponed: Ruling,
     busy: Option<Busy>,
@@ -116,6 +120,8 @@ struct Query {
 #[derive(Debug, Clone)]
 struct Instead {
     code: String,
+    /// Whether it is the commit that fails: the answer to the statement before it is taken back.
+    at_sync: bool,
     about: Vec<String>,
 }
 
@@ -131,6 +137,7 @@ impl Book {
             prepared: Prepared::default(),
             is_open: false,
             ignores_syncs: false,
+            ignores_all: false,
             postponed: Ruling::default(),
             busy: None,
         }

@@ -163,7 +163,7 @@ impl Link {
                     server.pass();
                     continue;
                 }
-                let Answered { way, ruling } = self.book().answer(letter, body);
+                let Answered { way, ruling, until_told } = self.book().answer(letter, body);
                 let releases = way == Way::Release;
                 if way == Way::Withhold || !ruling.is_pass() {
                     server.withhold();
@@ -186,6 +186,7 @@ impl Link {
                 if releases {
                     server.release();
                 }
+                drop(until_told);
             }
             server.flush(client).await?;
             if !server.more().await? {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Book, Ends, Expected, Instead, Query, Run, Transaction, failing, join};
 use crate::history::{Fact, Seen};
-use crate::seam::Ruling;
+use crate::seam::{Busy, Ruling};
 use crate::wire::postgres::{error_code, first_text};
 
 /// What is done with a message of the server.
@@ -14,6 +14,8 @@ pub struct Answered {
     pub way: Way,
     /// What is ruled after the facts that it tells of; it, and all that is withheld, waits for that.
     pub ruling: Ruling,
+    /// The session is at rest when the client has been told: not before this is dropped.
+    pub until_told: Option<Busy>,
 }
 
 /// How a message of the server goes on.
@@ -32,8 +34,12 @@ pub enum Way {
 }
 
 impl Way {
+    fn ruled(self, ruling: Ruling) -> Answered {
+        Answered { way: self, ruling, until_told: None }
+    }
+
     fn plain(self) -> Answered {
-        Answered { way: self, ruling: Ruling::default() }
+        self.ruled(Ruling::default())
     }
 }
 
@@ -90,14 +96,17 @@ impl Book {
             self.postponed.and(ruling);
             return Way::Withhold.plain();
         }
-        Answered { way: Way::Pass, ruling }
+        Way::Pass.ruled(ruling)
     }
 
     /// Whether nothing else is executed before a Sync that commits.
     fn is_committed_next(&self) -> bool {
         let mut following = self.expected.iter();
         let next = following.find(|next| !matches!(next, Expected::Step | Expected::CopyEnd));
-        matches!(next, Some(Expected::Sync { commit: Some(_) }))
+        matches!(
+            next,
+            Some(Expected::Sync { commit: Some(_) } | Expected::Failure(Instead { at_sync: true, .. }))
+        )
     }
 
     /// A statement is done: so are the facts that it is.
@@ -121,7 +130,7 @@ impl Book {
             self.is_open = true;
             let seen = Seen::Connected { database: self.database.to_string() };
             let ruling = self.conductor.passed(self.fact(Vec::new(), seen));
-            return Answered { way: Way::Release, ruling };
+            return Way::Release.ruled(ruling);
         }
         let mut commit = None;
         while let Some(answered) = self.take() {
@@ -138,23 +147,21 @@ impl Book {
         if let Some(commit) = commit.filter(|_| status == b'I') {
             ruling.and(self.conductor.passed(commit));
         }
-        if self.expected.is_empty() {
-            self.settle(status);
-        }
-        Answered { way: Way::Release, ruling }
+        let until_told = if self.expected.is_empty() { self.settle(status) } else { None };
+        Answered { way: Way::Release, ruling, until_told }
     }
 
-    /// All that was asked is answered, so what was foreseen is corrected.
-    fn settle(&mut self, status: u8) {
+    /// All that was asked is answered, so what was foreseen is corrected. Without a transaction the session is at rest.
+    fn settle(&mut self, status: u8) -> Option<Busy> {
         self.ignores_syncs = false;
-        if status == b'I' {
-            self.ahead = Transaction::default();
-            self.prepared.close_all();
-            self.busy = None;
-        } else {
+        if status != b'I' {
             self.ahead.explicit = true;
             self.ahead.failed = status == b'E';
+            return None;
         }
+        self.ahead = Transaction::default();
+        self.prepared.close_all();
+        self.busy.take()
     }
 
     /// The server has refused something; of what follows up to the next Sync it does nothing.
@@ -183,7 +190,11 @@ impl Book {
                     about.extend(commit.take().map(|fact| fact.about));
                     break;
                 }
-                None => break,
+                None => {
+                    self.ignores_all = true;
+                    about.extend(self.undone());
+                    break;
+                }
                 Some(other) => about.extend(other.facts().map(|fact| fact.about.clone())),
             }
             self.take();
@@ -194,11 +205,19 @@ impl Book {
         }
     }
 
+    /// What was done in a transaction that nobody began by a statement is undone; what it was about.
+    fn undone(&mut self) -> Option<Vec<String>> {
+        if self.ahead.explicit {
+            return None;
+        }
+        Some(std::mem::take(&mut self.ahead).about)
+    }
+
     fn failed(&mut self, code: String, about: Vec<Vec<String>>) -> Answered {
         let mut all = if self.ahead.explicit { self.ahead.about.clone() } else { Vec::new() };
         about.iter().for_each(|some| join(&mut all, some));
         let ruling = self.conductor.passed(self.rolled_back(all, Some(code)));
-        Answered { way: Way::Pass, ruling }
+        Way::Pass.ruled(ruling)
     }
 
     /// The server has failed as a fault wanted it; the client is told what the fault says.
@@ -206,7 +225,7 @@ impl Book {
         let bytes = failing::error(&instead.code);
         let ruling = std::mem::take(&mut self.postponed);
         let _ = self.conductor.passed(self.rolled_back(instead.about, Some(instead.code)));
-        Answered { way: Way::Instead(bytes), ruling }
+        Way::Instead(bytes).ruled(ruling)
     }
 
     /// The server waits for rows. Syncs that come before their end are ignored, which those know that send them.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::failing::Failing;
-use super::{Book, Ends, Expected, Query, Run, Transaction, join};
+use super::{Book, Ends, Expected, Query, Run, Transaction, UNANSWERED, join};
 use crate::history::Fact;
 use crate::seam::Ruling;
 use crate::seam::postgres::prepared::Portal;
@@ -26,6 +26,12 @@ impl Book {
     /// # Errors
     /// It is no message of this letter.
     pub fn ask(&mut self, letter: u8, body: &[u8]) -> Result<Asked, Malformed> {
+        if self.expected.len() > UNANSWERED {
+            return Err(Malformed::new("more is asked than anyone could answer"));
+        }
+        if self.ignores_all && letter != b'S' {
+            return Ok(Asked::default());
+        }
         match letter {
             b'Q' => return Ok(self.query(first_text(body))),
             b'E' => return Ok(self.execute(first_text(body))),
@@ -112,6 +118,7 @@ impl Book {
     }
 
     fn sync(&mut self) -> Asked {
+        self.ignores_all = false;
         if self.ignores_syncs {
             return Asked::default();
         }

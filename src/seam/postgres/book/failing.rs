@@ -53,7 +53,8 @@ impl Book {
         {
             last.facts().for_each(|fact| join(&mut about, &fact.about));
         }
-        let instead = Instead { code: code.to_owned(), about };
+        let at_sync = failing == Failing::Sync;
+        let instead = Instead { code: code.to_owned(), at_sync, about };
         match failing {
             Failing::Nothing => Substitute::Ahead(Bytes::new()),
             Failing::Query { at_commit } => {
