@@ -11,6 +11,7 @@ mod libraries;
 mod producing;
 #[path = "../conformance/program.rs"]
 mod program;
+mod repeated;
 mod rig;
 
 use std::process::ExitCode;
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
     let scenarios =
         [producing::scenarios(), delivering::scenarios(), grouping::scenarios(), libraries::scenarios()]
             .concat();
-    let trials = scenarios.into_iter().flat_map(on_both_brokers).collect();
+    let trials = scenarios.into_iter().flat_map(on_both_brokers).chain(repeated::trials()).collect();
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
     rig::end();
     conclusion.exit_code()
