@@ -20,6 +20,9 @@ use crate::case::{Case, Edge, FactKind, Fault, FaultAction, Subjects, Until};
 use crate::fault::{Act, Ask};
 use crate::history::{Content, Fact, Recorder, Row, What, clock};
 
+/// How much of a text stands in the history, in characters.
+const LONGEST_TEXT: usize = 2_000;
+
 /// Shared by all seams of a world.
 #[derive(Debug, Clone)]
 pub struct Conductor {
@@ -183,15 +186,16 @@ impl Conductor {
         about
     }
 
-    /// Text as it stands in the history: ids in their short form, at most 2,000 characters.
+    /// Text as it stands in the history: ids in their short form, at most [`LONGEST_TEXT`] characters.
     pub fn shown(&self, bytes: &[u8]) -> String {
-        let text: String = String::from_utf8_lossy(bytes).chars().take(2_000).collect();
-        self.subjects().map_or(text.clone(), |subjects| subjects.shown(&text))
+        shown(self.subjects().as_deref(), bytes)
     }
 
     /// Key and value of a record as they stand in the history.
     pub fn content(&self, key: Option<&[u8]>, value: Option<&[u8]>) -> Content {
-        Content { key: key.map(|bytes| self.shown(bytes)), value: value.map(|bytes| self.shown(bytes)) }
+        let subjects = self.subjects();
+        let shown = |bytes: &[u8]| shown(subjects.as_deref(), bytes);
+        Content { key: key.map(shown), value: value.map(shown) }
     }
 
     /// A row with its ids in their short form.
@@ -232,9 +236,11 @@ impl Conductor {
 
     fn rule_before(&self, others: &[&Fact], fact: &Fact, able: &dyn Fn(&Act) -> bool) -> Ruling {
         let mut live = lock(&self.live);
-        let rule = |playing: &mut Playing| playing.rule(fact, Edge::Before, others, able, &self.orders);
-        let ruling = live.case.as_mut().map(rule);
-        ruling.unwrap_or_default()
+        let rule = |playing: &mut Playing| {
+            let due = playing.due(fact, Edge::Before, others, able);
+            playing.fire_all(due, &self.orders)
+        };
+        live.case.as_mut().map(rule).unwrap_or_default()
     }
 
     /// The fact has passed: it counts, it is recorded, and what is due after it is ruled.
@@ -251,12 +257,13 @@ impl Conductor {
         }
         let Some(playing) = &mut live.case else { return Ruling::default() };
         playing.count(&fact);
-        playing.recorder.record(What::Fact(fact.clone()));
+        let due = playing.due(&fact, Edge::After, &[], &|_| true);
+        playing.recorder.record(What::Fact(fact));
         for consequence in consequences {
             playing.count(&consequence);
             playing.recorder.record(What::Fact(consequence));
         }
-        playing.rule(&fact, Edge::After, &[], &|_| true, &self.orders)
+        playing.fire_all(due, &self.orders)
     }
 
     /// A record that was to be overtaken is, by the record that is published next.
@@ -315,7 +322,10 @@ impl Conductor {
 
 impl Playing {
     fn count(&mut self, fact: &Fact) {
-        if let Some(kind) = fact.kind() {
+        // Most facts are about nothing, and come in thousands.
+        if !fact.about.is_empty()
+            && let Some(kind) = fact.kind()
+        {
             for subject in &fact.about {
                 *self.counts.entry((fact.service.clone(), kind.clone(), subject.clone())).or_insert(0) += 1;
             }
@@ -348,20 +358,16 @@ impl Playing {
         }
     }
 
-    fn rule(
-        &mut self,
-        fact: &Fact,
-        edge: Edge,
-        others: &[&Fact],
-        able: &dyn Fn(&Act) -> bool,
-        orders: &mpsc::UnboundedSender<Order>,
-    ) -> Ruling {
+    /// The faults that fire at this edge of the fact.
+    fn due(&self, fact: &Fact, edge: Edge, others: &[&Fact], able: &dyn Fn(&Act) -> bool) -> Vec<usize> {
+        let is_due =
+            |index: &usize| self.is_due(*index, fact, edge, others) && able(&act(&self.faults[*index].0));
+        (0..self.faults.len()).filter(is_due).collect()
+    }
+
+    fn fire_all(&mut self, due: Vec<usize>, orders: &mpsc::UnboundedSender<Order>) -> Ruling {
         let mut ruling = Ruling::default();
-        for index in 0..self.faults.len() {
-            if self.is_due(index, fact, edge, others) && able(&act(&self.faults[index].0)) {
-                self.fire(index, orders, &mut ruling);
-            }
-        }
+        due.into_iter().for_each(|index| self.fire(index, orders, &mut ruling));
         ruling
     }
 
@@ -438,6 +444,14 @@ impl Playing {
 fn act(fault: &Fault) -> Act {
     let FaultAction { rule, how } = &fault.action;
     (rule.kind.act)(&rule.target, how)
+}
+
+fn shown(subjects: Option<&Subjects>, bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let is_long = text.len() > LONGEST_TEXT;
+    let end = is_long.then(|| text.char_indices().nth(LONGEST_TEXT)).flatten();
+    let text = end.map_or(&text[..], |(end, _)| &text[..end]);
+    subjects.map_or_else(|| text.to_owned(), |subjects| subjects.shown(text))
 }
 
 fn at_once() -> CancellationToken {
