@@ -200,9 +200,11 @@ impl Conductor {
 
     fn rule_before(&self, others: &[&Fact], fact: &Fact, able: &dyn Fn(&Act) -> bool) -> Ruling {
         let mut live = lock(&self.live);
-        let rule = |playing: &mut Playing| playing.rule(fact, Edge::Before, others, able, &self.orders);
-        let ruling = live.case.as_mut().map(rule);
-        ruling.unwrap_or_default()
+        let rule = |playing: &mut Playing| {
+            let due = playing.due(fact, Edge::Before, others, able);
+            playing.fire_all(due, &self.orders)
+        };
+        live.case.as_mut().map(rule).unwrap_or_default()
     }
 
     /// The fact has passed: it counts, it is recorded, and what is due after it is ruled.
@@ -219,12 +221,13 @@ impl Conductor {
         }
         let Some(playing) = &mut live.case else { return Ruling::default() };
         playing.count(&fact);
-        playing.recorder.record(What::Fact(fact.clone()));
+        let due = playing.due(&fact, Edge::After, &[], &|_| true);
+        playing.recorder.record(What::Fact(fact));
         for consequence in consequences {
             playing.count(&consequence);
             playing.recorder.record(What::Fact(consequence));
         }
-        playing.rule(&fact, Edge::After, &[], &|_| true, &self.orders)
+        playing.fire_all(due, &self.orders)
     }
 
     /// A record that was to be overtaken is, by the record that is published next.
@@ -279,7 +282,10 @@ impl Conductor {
 
 impl Playing {
     fn count(&mut self, fact: &Fact) {
-        if let Some(kind) = fact.kind() {
+        // Most facts are about nothing, and come in thousands.
+        if !fact.about.is_empty()
+            && let Some(kind) = fact.kind()
+        {
             for subject in &fact.about {
                 *self.counts.entry((fact.service.clone(), kind.clone(), subject.clone())).or_insert(0) += 1;
             }
@@ -312,20 +318,16 @@ impl Playing {
         }
     }
 
-    fn rule(
-        &mut self,
-        fact: &Fact,
-        edge: Edge,
-        others: &[&Fact],
-        able: &dyn Fn(&Act) -> bool,
-        orders: &mpsc::UnboundedSender<Order>,
-    ) -> Ruling {
+    /// The faults that fire at this edge of the fact.
+    fn due(&self, fact: &Fact, edge: Edge, others: &[&Fact], able: &dyn Fn(&Act) -> bool) -> Vec<usize> {
+        let is_due =
+            |index: &usize| self.is_due(*index, fact, edge, others) && able(&act(&self.faults[*index].0));
+        (0..self.faults.len()).filter(is_due).collect()
+    }
+
+    fn fire_all(&mut self, due: Vec<usize>, orders: &mpsc::UnboundedSender<Order>) -> Ruling {
         let mut ruling = Ruling::default();
-        for index in 0..self.faults.len() {
-            if self.is_due(index, fact, edge, others) && able(&act(&self.faults[index].0)) {
-                self.fire(index, orders, &mut ruling);
-            }
-        }
+        due.into_iter().for_each(|index| self.fire(index, orders, &mut ruling));
         ruling
     }
 

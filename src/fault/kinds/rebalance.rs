@@ -7,7 +7,7 @@ use crate::fault::{Act, Choices, Edge, Form, Target, Verb};
 pub static REBALANCE: Kind = Kind {
     name: "rebalance",
     forms: &[Form::Service],
-    doc: "The service is told that its consumer group is rebalancing: it gives up its partitions, joins again, and \
+    doc: "The service is told, by its next commit or heartbeat, that its consumer group is rebalancing: it gives up its partitions, joins again, and \
           goes on where it last committed.",
     choices: |_| Choices::None,
     moments: |target, contract| {

@@ -7,7 +7,8 @@ use crate::fault::{Act, Choices, Edge, Form, Target, Verb};
 pub static REFUSE: Kind = Kind {
     name: "refuse",
     forms: &[Form::Produces],
-    doc: "A record is not appended, and its producer is told so by an error that a retry may mend.",
+    doc: "A record, and what stands in its batch, is not appended, and its producer is told so by an error that a retry \
+          may mend; one that wants no acknowledgement (`acks=0`) finds its connection closed.",
     choices: |_| Choices::With(&["NOT_ENOUGH_REPLICAS"]),
     moments: |target, contract| match target {
         Target::Produces { service, topic } => {

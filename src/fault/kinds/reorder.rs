@@ -8,7 +8,7 @@ pub static REORDER: Kind = Kind {
     name: "reorder",
     forms: &[Form::Topic],
     doc: "A record of the topic is overtaken by the next record of its partition: by any with `order: none`, by one \
-          of another key with `order: per-key`.",
+          of another key with `order: per-key`. If none comes until nothing else moves, it has not fired.",
     choices: |_| Choices::None,
     moments: |target, contract| at_relay(target.topic().unwrap_or_default(), contract),
     allowed: |target, contract| {

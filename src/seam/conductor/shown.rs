@@ -6,6 +6,9 @@ use super::{Conductor, lock};
 use crate::case::Subjects;
 use crate::history::{Content, Row};
 
+/// How much of a text stands in the history, in characters.
+const LONGEST_TEXT: usize = 2_000;
+
 impl Conductor {
     /// The ids of the case that stand in these bytes.
     pub fn about(&self, pieces: &[&[u8]]) -> Vec<String> {
@@ -19,15 +22,16 @@ impl Conductor {
         about
     }
 
-    /// Text as it stands in the history: ids in their short form, at most 2,000 characters.
+    /// Text as it stands in the history: ids in their short form, at most [`LONGEST_TEXT`] characters.
     pub fn shown(&self, bytes: &[u8]) -> String {
-        let text: String = String::from_utf8_lossy(bytes).chars().take(2_000).collect();
-        self.subjects().map_or(text.clone(), |subjects| subjects.shown(&text))
+        shown(self.subjects().as_deref(), bytes)
     }
 
     /// Key and value of a record as they stand in the history.
     pub fn content(&self, key: Option<&[u8]>, value: Option<&[u8]>) -> Content {
-        Content { key: key.map(|bytes| self.shown(bytes)), value: value.map(|bytes| self.shown(bytes)) }
+        let subjects = self.subjects();
+        let shown = |bytes: &[u8]| shown(subjects.as_deref(), bytes);
+        Content { key: key.map(shown), value: value.map(shown) }
     }
 
     /// A row with its ids in their short form.
@@ -44,4 +48,12 @@ impl Conductor {
     fn subjects(&self) -> Option<Arc<Subjects>> {
         lock(&self.live).case.as_ref().map(|playing| Arc::clone(&playing.subjects))
     }
+}
+
+fn shown(subjects: Option<&Subjects>, bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let is_long = text.len() > LONGEST_TEXT;
+    let end = is_long.then(|| text.char_indices().nth(LONGEST_TEXT)).flatten();
+    let text = end.map_or(&text[..], |(end, _)| &text[..end]);
+    subjects.map_or_else(|| text.to_owned(), |subjects| subjects.shown(text))
 }

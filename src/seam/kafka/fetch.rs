@@ -92,6 +92,10 @@ enum Kept {
 /// The state of one walk through a response.
 struct Walk<'a> {
     link: &'a Link,
+    /// Faults have put unreadable records into the partition.
+    unreadable: bool,
+    /// Offset of the last record of the partition that was passed.
+    reached: Option<i64>,
     /// A record was passed; one before which a fault is due must not follow in this response.
     passed: bool,
     /// Nothing more goes into this response.
@@ -105,14 +109,26 @@ struct Walk<'a> {
 /// A response before it is passed on.
 pub fn response(link: &Link, frame: Bytes, head: Head, pending: &Pending) -> Result<Reply, Malformed> {
     let (header, mut body) = decode_response::<FetchRequest>(&frame, head.version)?;
-    let mut walk = Walk { link, passed: false, cut: false, stop: None, stop_after: None };
+    let mut walk = Walk {
+        link,
+        unreadable: false,
+        reached: None,
+        passed: false,
+        cut: false,
+        stop: None,
+        stop_after: None,
+    };
     let mut changed = body.session_id != 0;
     body.session_id = 0;
     for topic in &mut body.responses {
         for part in topic.partitions.iter_mut().filter(|part| part.error_code == 0) {
             let partition = (topic.topic.to_string(), part.partition_index);
             let from = pending.from.get(&partition).copied().unwrap_or(0);
-            if let Kept::Some(records) = walk.partition(&partition, from, part)? {
+            let kept = walk.partition(&partition, from, part)?;
+            if let Some(offset) = walk.reached.take() {
+                link.shared.ledger().delivered(link.name(), &partition, offset, &[]);
+            }
+            if let Kept::Some(records) = kept {
                 part.records = Some(records);
                 changed = true;
             }
@@ -147,6 +163,7 @@ impl Walk<'_> {
             return Ok(Kept::All);
         }
         let held = self.link.shared.ledger().held(self.link.name(), partition).is_some();
+        self.unreadable = self.link.shared.ledger().has_malformed(partition);
         if self.cut || held {
             return Ok(Kept::Some(Bytes::new()));
         }
@@ -168,7 +185,7 @@ impl Walk<'_> {
         let (shared, service) = (&self.link.shared, self.link.name());
         let content = shared.conductor.content(record.key.as_deref(), record.value.as_deref());
         let (topic, part) = partition.clone();
-        let malformed = shared.ledger().is_malformed(partition, record);
+        let malformed = self.unreadable && shared.ledger().is_malformed(partition, record);
         let seen =
             Seen::Delivered { topic, partition: part, offset: record.offset, record: content, malformed };
         let fact = shared.fact(self.link.service.as_deref(), record, seen);
@@ -187,7 +204,10 @@ impl Walk<'_> {
         }
         // A commit behind an unreadable record says nothing about the one that it stood before.
         let about = if malformed { &[][..] } else { &fact.about };
-        shared.ledger().delivered(service, partition, record.offset, about);
+        if !about.is_empty() {
+            shared.ledger().delivered(service, partition, record.offset, about);
+        }
+        self.reached = Some(record.offset);
         let after = shared.conductor.passed(fact);
         self.passed = true;
         if after.rejoin {

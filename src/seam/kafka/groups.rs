@@ -220,13 +220,15 @@ pub fn committed(
 pub fn accept(link: &Link, frame: Bytes, offsets: Vec<Committing>) -> Reply {
     let mut after = Ruling::default();
     for Committing { group, partition, offset, fact } in offsets {
-        link.shared.ledger().committed(&group, &partition, offset);
-        let Some(fact) = fact else { continue };
-        let ruling = link.shared.conductor.passed(fact);
-        if ruling.rejoin {
-            rejoin(link, &partition);
+        // A fact first: what is settled by the books has happened in the history.
+        if let Some(fact) = fact {
+            let ruling = link.shared.conductor.passed(fact);
+            if ruling.rejoin {
+                rejoin(link, &partition);
+            }
+            after.and(ruling);
         }
-        after.and(ruling);
+        link.shared.ledger().committed(&group, &partition, offset);
     }
     Reply::ruled(frame, after)
 }

@@ -304,6 +304,11 @@ impl Ledger {
         values.extend(record.value.clone());
     }
 
+    /// Whether a fault has put an unreadable record into a partition.
+    pub fn has_malformed(&self, partition: &Partition) -> bool {
+        self.malformed.contains_key(partition)
+    }
+
     /// Whether a record of a partition is one that a fault put there.
     pub fn is_malformed(&self, partition: &Partition, record: &Record) -> bool {
         let values = self.malformed.get(partition);
