@@ -8,7 +8,6 @@ mod replay;
 mod tally;
 mod worlds;
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -320,9 +319,4 @@ impl Campaign<'_> {
         let verdicts = judge(&self.spec, &history);
         Ok((history, verdicts))
     }
-}
-
-/// The faults of the spec, in words, that are not among those that fired.
-fn never_fired(spec: &Spec, fired: &HashSet<String>) -> Vec<String> {
-    spec.faults.iter().map(ToString::to_string).filter(|rule| !fired.contains(rule)).collect()
 }

@@ -49,3 +49,6 @@ pub mod campaign;
 pub mod trials;
 
 pub mod cli;
+
+#[doc(hidden)]
+pub mod fuzzing;

@@ -1,15 +1,14 @@
 //! What a search has seen so far, and what that amounts to.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::never_fired;
 use crate::case::{Case, Seed};
 use crate::check::Verdict;
+use crate::fault::Rule;
 use crate::history::{History, Outcome, What};
-use crate::report::{Found, InvariantSummary, NeverOk, Spent, Summary};
+use crate::report::{FaultCount, Found, InvariantSummary, NeverOk, Spent, Summary};
 use crate::run;
 use crate::spec::{Expected, Spec};
 use crate::world::Kind;
@@ -23,7 +22,7 @@ pub(super) struct Tally {
     operations: u64,
     by_operation: IndexMap<String, Outcomes>,
     faults_fired: u64,
-    fired_rules: HashSet<String>,
+    faults: Vec<(Rule, FaultCount)>,
     searched: Duration,
     spent: Spent,
     invariants: IndexMap<String, Seen>,
@@ -62,7 +61,11 @@ impl Tally {
             operations: 0,
             by_operation: IndexMap::new(),
             faults_fired: 0,
-            fired_rules: HashSet::new(),
+            faults: spec
+                .faults
+                .iter()
+                .map(|rule| (rule.clone(), FaultCount { rule: rule.to_string(), ..FaultCount::default() }))
+                .collect(),
             searched: Duration::ZERO,
             spent: Spent::default(),
             invariants: spec.invariants.keys().map(|name| (name.clone(), seen(name))).collect(),
@@ -93,8 +96,13 @@ impl Tally {
         self.add_outcomes(case, history);
         let fired = history.fired();
         self.faults_fired += fired.len() as u64;
-        let rules = fired.iter().filter_map(|index| case.faults.get(*index)).map(|fault| &fault.action.rule);
-        self.fired_rules.extend(rules.map(|rule| rule.to_string()));
+        for (index, fault) in case.faults.iter().enumerate() {
+            let counts = self.faults.iter_mut().filter(|(rule, _)| *rule == fault.action.rule);
+            for (_, count) in counts {
+                count.drawn += 1;
+                count.fired += u64::from(fired.contains(&index));
+            }
+        }
         for (name, verdict) in verdicts {
             let Some(seen) = self.invariants.get_mut(name) else { continue };
             match verdict {
@@ -166,6 +174,7 @@ impl Tally {
         took: Duration,
     ) -> Summary {
         let decided_early = self.is_decided();
+        let faults: Vec<FaultCount> = self.faults.into_iter().map(|(_, count)| count).collect();
         let invariants = self.invariants.into_iter().map(|(name, seen)| {
             let Seen { expected, exercised, not_exercised, unknown, found, .. } = seen;
             let found = found.unwrap_or_else(|| match (unknown, exercised) {
@@ -189,11 +198,16 @@ impl Tally {
             faults_fired: self.faults_fired,
             never_ok: never_ok.collect(),
             // A search that ended with its first finding says nothing of the faults that it never got to.
-            faults_never_fired: if decided_early { Vec::new() } else { never_fired(spec, &self.fired_rules) },
+            faults_never_fired: if decided_early { Vec::new() } else { never_fired(&faults) },
+            faults,
             search_seconds: self.searched.as_secs_f64(),
             spent: self.spent,
             seconds: took.as_secs_f64(),
             invariants: invariants.collect(),
         }
     }
+}
+
+fn never_fired(faults: &[FaultCount]) -> Vec<String> {
+    faults.iter().filter(|count| count.fired == 0).map(|count| count.rule.clone()).collect()
 }

@@ -16,7 +16,9 @@ use crate::fault::{Choices, FactKind, How, Moment, Rule};
 use crate::spec::Spec;
 
 /// The largest `nth` that is drawn: later facts of one subject are rare, and a fault that never fires is waste.
-const LARGEST_NTH: u32 = 3;
+const LARGEST_NTH: u32 = 12;
+/// How many facts of a kind there are about one subject, as long as nobody knows.
+const UNSEEN: u32 = 2;
 
 /// Which facts really occur with the services of a spec, learned from runs without faults.
 ///
@@ -93,7 +95,7 @@ fn by_rule(spec: &Spec, rule: &Rule, subjects: &[&str], seen: &Seen) -> Option<B
             let about = subjects.iter().filter(|subject| !known || seen.largest(&moment, subject).is_some());
             let about: Vec<(String, u32)> = about
                 .map(|subject| {
-                    let largest = seen.largest(&moment, subject).unwrap_or(LARGEST_NTH);
+                    let largest = seen.largest(&moment, subject).unwrap_or(UNSEEN);
                     ((*subject).to_owned(), largest)
                 })
                 .collect();
@@ -110,20 +112,22 @@ fn by_rule(spec: &Spec, rule: &Rule, subjects: &[&str], seen: &Seen) -> Option<B
 }
 
 fn triggers(moment: Moment, about: Vec<(String, u32)>) -> BoxedStrategy<Trigger> {
-    (select(about), nth())
-        .prop_map(move |((about, largest), nth)| Trigger {
+    select(about)
+        .prop_flat_map(|(about, largest)| (Just(about), nth(largest)))
+        .prop_map(move |(about, nth)| Trigger {
             service: moment.service.clone(),
             fact: moment.fact.clone(),
-            // One more than was seen without faults: a fault can make a fact come again.
-            nth: nth.min(largest.saturating_add(1)),
+            nth,
             about,
             edge: moment.edge,
         })
         .boxed()
 }
 
-fn nth() -> impl Strategy<Value = u32> {
-    prop_oneof![6 => Just(1), 2 => Just(2), 1 => Just(LARGEST_NTH)]
+/// The first fact as often as all others together.
+fn nth(largest: u32) -> impl Strategy<Value = u32> {
+    // One more than was seen without faults: a fault can make a fact come again.
+    prop_oneof![1 => Just(1), 1 => 1..=largest.saturating_add(1).min(LARGEST_NTH)]
 }
 
 /// One wait in three lasts until all is quiet; everything else is drawn evenly.

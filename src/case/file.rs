@@ -135,7 +135,7 @@ impl CaseFile {
         CaseFile::parse(&text, path)
     }
 
-    fn text(&self) -> Result<String, String> {
+    pub(crate) fn text(&self) -> Result<String, String> {
         // As plain maps: inside a line serde-saphyr writes an enum that holds something as a block, which no
         // reader takes, itself included.
         let faults = self.case.faults.iter().map(|fault| serde_json::to_value(fault).map(FlowMap));
@@ -153,7 +153,7 @@ impl CaseFile {
         serde_yaml::to_string(&written).map_err(|problem| problem.to_string())
     }
 
-    fn parse(text: &str, file: &Path) -> Result<CaseFile, CaseFileError> {
+    pub(crate) fn parse(text: &str, file: &Path) -> Result<CaseFile, CaseFileError> {
         let wrong = |problem: &serde_yaml::Error| {
             let problem = problem.without_snippet();
             let line = problem.location().map_or(1, |location| location.line().max(1));
@@ -289,8 +289,8 @@ faults:
         - {client: 3, operation: place_order, given: {order: {new: or4}, sku: red, quantity: 2}}
         faults:
         - {do: {crash: payments}, at: {service: payments, fact: produced order-events, about: or2, nth: 1, edge: before}}
-        - {do: {hold: order-events, until: {facts: 19}}, at: {fact: published order-events, about: or2, nth: 1, edge: before}}
-        - {do: {hold: order-events to payments, until: {facts: 24}}, at: {service: payments, fact: delivered order-events, about: or1, nth: 2, edge: before}}
+        - {do: {hold: order-events, until: quiet}, at: {fact: published order-events, about: or2, nth: 3, edge: before}}
+        - {do: {hold: order-events, until: {facts: 23}}, at: {fact: published order-events, about: or2, nth: 1, edge: before}}
         "#);
     }
 

@@ -174,6 +174,9 @@ pub enum Seen {
         record: Content,
         /// 0 for the record itself, 1 for its first duplicate.
         copy: u32,
+        /// Whether it is the unreadable one that a fault put ahead of the record.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        malformed: bool,
     },
     /// A record was passed on to a consumer.
     Delivered {
@@ -185,6 +188,9 @@ pub enum Seen {
         offset: i64,
         /// Its content.
         record: Content,
+        /// Whether it is the unreadable one that a fault put ahead of a record.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        malformed: bool,
     },
     /// The broker accepted an offset commit.
     OffsetCommitted {
@@ -314,8 +320,8 @@ impl Fact {
     pub fn kind(&self) -> Option<FactKind> {
         let (verb, of) = match &self.seen {
             Seen::Produced { topic, .. } => (Verb::Produced, topic),
-            Seen::Published { topic, copy: 0, .. } => (Verb::Published, topic),
-            Seen::Delivered { topic, .. } => (Verb::Delivered, topic),
+            Seen::Published { topic, copy: 0, malformed: false, .. } => (Verb::Published, topic),
+            Seen::Delivered { topic, malformed: false, .. } => (Verb::Delivered, topic),
             Seen::OffsetCommitted { topic, .. } => (Verb::OffsetCommitted, topic),
             Seen::Queried { database, .. } => (Verb::Queried, database),
             Seen::Committed { database } => (Verb::Committed, database),

@@ -17,12 +17,20 @@ struct SummaryLine<'a> {
     cases: u32,
     operations: u64,
     faults_fired: u64,
+    faults: Vec<FaultLine<'a>>,
     faults_never_fired: &'a [String],
     operations_never_ok: Vec<&'a str>,
     seconds: f64,
     cases_per_second: f64,
     outcome: &'static str,
     invariants: Vec<InvariantLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct FaultLine<'a> {
+    fault: &'a str,
+    drawn: u64,
+    fired: u64,
 }
 
 #[derive(Serialize)]
@@ -64,6 +72,11 @@ pub fn summary(summary: &Summary) -> String {
         cases: summary.cases,
         operations: summary.operations,
         faults_fired: summary.faults_fired,
+        faults: summary
+            .faults
+            .iter()
+            .map(|count| FaultLine { fault: &count.rule, drawn: count.drawn, fired: count.fired })
+            .collect(),
         faults_never_fired: &summary.faults_never_fired,
         operations_never_ok: summary.never_ok.iter().map(|operation| operation.name.as_str()).collect(),
         seconds: rounded(summary.seconds),

@@ -35,7 +35,9 @@ pub struct Summary {
     pub never_ok: Vec<NeverOk>,
     /// Faults that were carried out in them.
     pub faults_fired: u64,
-    /// Faults of the spec that never fired in any case.
+    /// The faults of the spec, in its order, each with how often it was drawn and how often it fired.
+    pub faults: Vec<FaultCount>,
+    /// Faults of the spec that never fired in any case; none, if the search ended before it could tell.
     pub faults_never_fired: Vec<String>,
     /// How long the search took, without building, starting and shrinking.
     pub search_seconds: f64,
@@ -45,6 +47,17 @@ pub struct Summary {
     pub seconds: f64,
     /// What was found of each invariant.
     pub invariants: Vec<InvariantSummary>,
+}
+
+/// How often a fault of the spec came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FaultCount {
+    /// The line of the spec.
+    pub rule: String,
+    /// In how many places of the cases that ran it was to strike.
+    pub drawn: u64,
+    /// How often it did.
+    pub fired: u64,
 }
 
 /// Where the time of a search went, summed over its cases.

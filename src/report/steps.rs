@@ -101,14 +101,15 @@ impl<'a> Teller<'a> {
     fn fact(&mut self, event: &Event, fact: &'a Fact) -> Option<Step> {
         let service = fact.service.as_deref();
         match &fact.seen {
-            Seen::Delivered { topic, partition, offset, record } if self.matters(fact) => {
+            Seen::Delivered { topic, partition, offset, record, malformed } if self.matters(fact) => {
                 let service = service?;
                 if self.given.contains(&(service, topic, record)) {
                     self.told.append(&mut self.pending);
                 }
                 self.given.push((service, topic, record));
                 let from = self.producer(topic, record).unwrap_or("a client");
-                let text = format!("── {} ──▶ {service}", named(topic, record, fact));
+                let unreadable = if *malformed { "unreadable " } else { "" };
+                let text = format!("── {unreadable}{} ──▶ {service}", named(topic, record, fact));
                 Some(Step::new(from, text, format!("{topic}/{partition}@{offset}")))
             }
             Seen::Effect { effect, dependency, key, .. } if self.matters(fact) => {

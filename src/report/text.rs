@@ -4,7 +4,7 @@
 use anstyle::{AnsiColor, Style};
 
 use super::steps::{Step, steps};
-use super::{Ending, Found, InvariantSummary, NeverOk, Summary, Violation, counted};
+use super::{Ending, FaultCount, Found, InvariantSummary, NeverOk, Summary, Violation, counted};
 use crate::case::Seed;
 use crate::spec::Expected;
 
@@ -121,10 +121,7 @@ pub fn summary(summary: &Summary) -> String {
         let never = format!("{name} was never ok, tried {}; the last: {last}", counted(*tried, "time"));
         text.push_str(&format!("  {}\n", painted(YELLOW, &never)));
     }
-    if !summary.faults_never_fired.is_empty() {
-        let never = summary.faults_never_fired.join(", ");
-        text.push_str(&format!("  {}\n", painted(YELLOW, &format!("never fired: {never}"))));
-    }
+    text.push_str(&faults(summary));
     let (style, word) = match summary.ending() {
         Ending::Held => (GREEN, "held"),
         Ending::AsExpected => (GREEN, "as expected"),
@@ -149,6 +146,24 @@ pub fn summary(summary: &Summary) -> String {
             per_case(summary.spent.settling)
         );
         text.push_str(&format!("  {}\n", painted(DIM, &spent)));
+    }
+    text
+}
+
+/// The faults of the spec, each with how often it fired of how often it was to.
+fn faults(summary: &Summary) -> String {
+    let mut text = String::new();
+    let numbers = |count: &FaultCount| (count.fired.to_string(), count.drawn.to_string());
+    let wide = |of: fn(&(String, String)) -> usize| {
+        summary.faults.iter().map(|count| of(&numbers(count))).max().unwrap_or(0)
+    };
+    let (fired_wide, drawn_wide) = (wide(|both| both.0.len()), wide(|both| both.1.len()));
+    for count in &summary.faults {
+        let never = summary.faults_never_fired.contains(&count.rule);
+        let (fired, drawn) = numbers(count);
+        let line = format!("fired {fired:>fired_wide$} of {drawn:>drawn_wide$}   {}", count.rule);
+        let line = if never { format!("{line}   ◀ never fired") } else { line };
+        text.push_str(&format!("  {}\n", painted(if never { YELLOW } else { DIM }, &line)));
     }
     text
 }

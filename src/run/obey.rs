@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{RunError, System};
 use crate::fault::Ask;
-use crate::history::What;
+use crate::history::{What, clock};
 use crate::seam::Order;
 
 /// How long a service may take to end politely.
@@ -33,21 +33,26 @@ impl System {
                 self.conductor.record(What::ClockSet { service, seconds });
                 Ok(())
             }
-            Ask::RestartBroker => {
-                self.conductor.record(What::ServerRestarted { server: "Kafka".to_owned() });
-                Ok(self.world.restart_kafka().await?)
-            }
-            Ask::RestartPostgres => {
-                self.conductor.record(What::ServerRestarted { server: "Postgres".to_owned() });
-                // What was committed until now is read while the old session still lives.
-                self.read_rows().await?;
-                self.world.restart_postgres().await?;
-                for database in self.databases.values_mut() {
-                    database.reconnect().await?;
-                }
-                Ok(())
+            Ask::RestartBroker => self.restart_server("Kafka").await,
+            Ask::RestartPostgres => self.restart_server("Postgres").await,
+        }
+    }
+
+    async fn restart_server(&mut self, server: &str) -> Result<(), RunError> {
+        let began = clock::now();
+        self.conductor.record(What::ServerRestarted { server: server.to_owned() });
+        if server == "Kafka" {
+            self.world.restart_kafka().await?;
+        } else {
+            // What was committed until now is read while the old session still lives.
+            self.read_rows().await?;
+            self.world.restart_postgres().await?;
+            for database in self.databases.values_mut() {
+                database.reconnect().await?;
             }
         }
+        self.away += clock::since(began);
+        Ok(())
     }
 
     async fn crash(&mut self, name: &str, order: Order) -> Result<(), RunError> {

@@ -42,6 +42,7 @@ impl System {
             kafka.begin();
         }
         self.disturbed = true;
+        self.away = Duration::ZERO;
         self.conductor.begin(case, allowed, Arc::clone(&subjects), recorder);
         let (spec, variant) = (self.spec.name.clone(), self.variant.clone());
         self.conductor.record(What::Began { format: FORMAT, spec, variant });
@@ -88,7 +89,7 @@ impl System {
                     self.release_if_stuck();
                 }
             }
-            if clock::now() >= deadline {
+            if clock::now() >= deadline + self.away {
                 running.abort_all();
                 (0..ended.len())
                     .filter(|&index| !ended[index])
@@ -152,7 +153,7 @@ impl System {
                 return Ok(Vec::new());
             }
             tracing::trace!(?moving, "not quiet yet");
-            if clock::now() >= deadline {
+            if clock::now() >= deadline + self.away {
                 return Ok(moving);
             }
             tokio::select! {

@@ -28,6 +28,9 @@ impl System {
             if unsettled.relay > 0 {
                 moving.push(format!("{} records wait to be published", unsettled.relay));
             }
+            for (service, group) in &unsettled.rejoining {
+                moving.push(format!("{service} has not joined group {group} again"));
+            }
             for lag in &unsettled.lags {
                 if lag.undelivered > 0 {
                     moving.push(format!(

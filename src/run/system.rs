@@ -66,6 +66,8 @@ pub struct System {
     pub(super) patience: Patience,
     /// Services that stand still, each until its token is cancelled.
     pub(super) paused: Vec<(String, CancellationToken)>,
+    /// How long servers of the world were away in this case; that is not the services' time.
+    pub(super) away: Duration,
     /// Whether the last case left the services in a state that a reset does not mend.
     pub(super) disturbed: bool,
     /// Where the clocks of the services are.
@@ -111,6 +113,7 @@ impl System {
             spent: Spent::default(),
             patience: Patience::default(),
             paused: Vec::new(),
+            away: Duration::ZERO,
             disturbed: false,
             clocks: None,
             world,
@@ -381,6 +384,7 @@ fn mediated(spec: &Spec) -> Vec<MediatedTopic> {
         name: name.clone(),
         partitions: topic.partitions,
         mediated: is_mediated(name),
+        order: topic.order,
     };
     spec.topics.iter().map(topic).collect()
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Order, Ruling};
+use super::{Order, Ruling, Swap};
 use crate::case::{Case, Edge, FactKind, Fault, FaultAction, Subjects, Until};
 use crate::fault::{Act, Ask};
 use crate::history::{Content, Fact, Recorder, Row, What, clock};
@@ -259,6 +259,16 @@ impl Conductor {
         playing.rule(&fact, Edge::After, &[], &|_| true, &self.orders)
     }
 
+    /// A record that was to be overtaken is, by the record that is published next.
+    pub fn swapped(&self, swap: &Swap) {
+        let mut live = lock(&self.live);
+        // The case that it belongs to may be over.
+        if let Some(playing) = live.case.as_mut().filter(|_| !swap.given_up.is_cancelled()) {
+            playing.tell(swap.fault);
+            swap.given_up.cancel();
+        }
+    }
+
     /// Puts off quiet without recording anything.
     pub fn stir(&self) {
         lock(&self.live).last_change = clock::now();
@@ -357,28 +367,34 @@ impl Playing {
 
     fn fire(&mut self, index: usize, orders: &mpsc::UnboundedSender<Order>, ruling: &mut Ruling) {
         self.fired[index] = true;
-        let (fault, allowed) = &self.faults[index];
-        self.recorder.record(What::Fired {
-            fault: index,
-            action: fault.action.to_string(),
-            allowed: allowed.clone(),
-        });
-        let target = &fault.action.rule.target;
-        match act(fault) {
+        let fault = &self.faults[index].0;
+        let service = fault.action.rule.target.service().map(str::to_owned);
+        let act = act(fault);
+        if act != Act::Swap {
+            self.tell(index);
+        }
+        match act {
             Act::Copy => ruling.copies += 1,
             Act::Poison => ruling.poison = true,
-            Act::Swap => ruling.swap = true,
+            Act::Swap => {
+                let given_up = self.last_until(Until::Quiet);
+                ruling.swap.get_or_insert(Swap { fault: index, given_up });
+            }
             Act::Wait(until) => ruling.hold_until(self.last_until(until)),
             Act::Cut => ruling.stop_after(at_once()),
             Act::Fail(error) => ruling.fail = Some(error),
             Act::Decline => ruling.decline = true,
             Act::Rejoin => ruling.rejoin = true,
             Act::Refuse(attempts) => ruling.refuse = Some(attempts),
-            Act::Ask(ask) => {
-                let service = target.service().map(str::to_owned);
-                self.ask(ask, service, orders, ruling);
-            }
+            Act::Ask(ask) => self.ask(ask, service, orders, ruling),
         }
+    }
+
+    /// The history says that the fault fired.
+    fn tell(&mut self, index: usize) {
+        let (fault, allowed) = &self.faults[index];
+        let (action, allowed) = (fault.action.to_string(), allowed.clone());
+        self.recorder.record(What::Fired { fault: index, action, allowed });
     }
 
     /// A token that is cancelled then.

@@ -14,7 +14,7 @@
 
 mod aborted;
 mod addresses;
-mod batch;
+pub(crate) mod batch;
 mod client;
 mod cluster;
 mod eviction;
@@ -24,8 +24,10 @@ mod guest;
 mod ledger;
 mod link;
 mod listeners;
+mod overtaking;
 mod produce;
 mod refusal;
+mod rejoining;
 mod relay;
 mod shared;
 mod topics;
@@ -42,6 +44,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Conductor;
+use crate::fault::Order;
 use client::Client;
 use cluster::Cluster;
 use guest::Guest;
@@ -62,6 +65,8 @@ pub struct MediatedTopic {
     pub partitions: i32,
     /// Whether its records go through the relay, so that each can be duplicated or held for all.
     pub mediated: bool,
+    /// Which of its records may overtake which.
+    pub order: Order,
 }
 
 /// The seam could not be set up, or could not do what it was asked for.
@@ -110,7 +115,7 @@ impl KafkaSeam {
         conductor: Conductor,
     ) -> Result<KafkaSeam, SeamError> {
         let mediated = topics.iter().filter(|topic| topic.mediated);
-        let mediated = mediated.map(|topic| (topic.name.clone(), topic.partitions)).collect();
+        let mediated = mediated.map(|topic| (topic.name.clone(), topic.clone())).collect();
         let ended = CancellationToken::new();
         let mut seam = KafkaSeam {
             shared: Arc::new(Shared::new(Cluster::new(bootstrap), conductor, mediated)),
@@ -266,7 +271,7 @@ impl KafkaSeam {
 
     /// Held topics, with the number of their partitions.
     fn held_topics(&self) -> Vec<(String, i32)> {
-        self.shared.mediated.iter().map(|(topic, partitions)| (held_name(topic), *partitions)).collect()
+        self.shared.mediated.iter().map(|(topic, known)| (held_name(topic), known.partitions)).collect()
     }
 
     async fn set_up(&self) -> Result<(), SeamError> {
@@ -275,7 +280,8 @@ impl KafkaSeam {
         // Records of an earlier run were relayed by that run.
         for ((topic, partition), next) in topics::ends(&self.shared.cluster, &held).await? {
             let Some(topic) = real_name(&topic) else { continue };
-            let relay = Relay::new(Arc::clone(&self.shared), (topic.to_owned(), partition), next);
+            let Some(order) = self.shared.mediated.get(topic).map(|topic| topic.order) else { continue };
+            let relay = Relay::new(Arc::clone(&self.shared), (topic.to_owned(), partition), order, next);
             lock(&self.relays).spawn(relay.run());
         }
         Ok(())

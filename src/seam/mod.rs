@@ -10,4 +10,4 @@ pub mod postgres;
 mod ruling;
 
 pub use conductor::{Busy, Conductor};
-pub use ruling::{Order, Ruling};
+pub use ruling::{Order, Ruling, Swap};

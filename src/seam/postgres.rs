@@ -14,7 +14,7 @@ mod book;
 mod link;
 mod listener;
 mod prepared;
-mod statement;
+pub(crate) mod statement;
 mod tokens;
 
 use std::collections::HashMap;

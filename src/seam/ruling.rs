@@ -13,7 +13,7 @@ pub struct Ruling {
     /// Publish a malformed record ahead of it.
     pub poison: bool,
     /// Let the next record go first that may.
-    pub swap: bool,
+    pub swap: Option<Swap>,
     /// Pass it, and what stands behind it in the same scope, on only when this is cancelled.
     pub hold: Option<CancellationToken>,
     /// Withhold it until this is cancelled, then drop it together with its connection.
@@ -32,7 +32,7 @@ impl Ruling {
     /// Whether the frame is passed on at once and as it is.
     pub fn is_pass(&self) -> bool {
         let Ruling { copies, poison, swap, hold, stop, fail, decline, rejoin, refuse } = self;
-        let records_pass = *copies == 0 && !poison && !swap;
+        let records_pass = *copies == 0 && !poison && swap.is_none();
         let frames_pass = hold.is_none() && stop.is_none() && fail.is_none() && refuse.is_none();
         records_pass && frames_pass && !decline && !rejoin
     }
@@ -41,7 +41,7 @@ impl Ruling {
     pub fn and(&mut self, other: Ruling) {
         self.copies += other.copies;
         self.poison |= other.poison;
-        self.swap |= other.swap;
+        self.swap = self.swap.take().or(other.swap);
         self.decline |= other.decline;
         self.rejoin |= other.rejoin;
         self.fail = self.fail.take().or(other.fail);
@@ -60,6 +60,15 @@ impl Ruling {
     pub(super) fn stop_after(&mut self, token: CancellationToken) {
         add(&mut self.stop, token);
     }
+}
+
+/// A record is to be overtaken. Nobody knows whether another one will come that may, so the fault fires when it does:
+/// the seam says so by [`Conductor::swapped`](super::Conductor::swapped).
+#[derive(Debug)]
+pub struct Swap {
+    pub(super) fault: usize,
+    /// When this is cancelled, the record goes on alone, and the fault has not fired.
+    pub given_up: CancellationToken,
 }
 
 /// Both must be cancelled.

@@ -13,7 +13,7 @@
 //! and refuses by name, see [`Broker::refusals`]; it never pretends. It does not write to disk, expire or compact.
 
 mod admin;
-mod batch;
+pub(crate) mod batch;
 mod configs;
 mod connection;
 mod contents;

@@ -59,7 +59,9 @@ async fn publish_next(till: &Till, producer: &FutureProducer) -> anyhow::Result<
     match sent {
         // The flaw: what is not sent is not tried again.
         Err((error, _)) if till.has(Flaw::ForgetsRefused) => tracing::warn!("{key}: {error}"),
-        sent => drop(sent.map_err(|(error, _)| anyhow!("cannot publish {key}: {error}"))?),
+        sent => {
+            sent.map_err(|(error, _)| anyhow!("cannot publish {key}: {error}"))?;
+        }
     }
     mark_sent(&till.database, id).await?;
     Ok(true)

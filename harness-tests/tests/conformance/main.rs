@@ -11,6 +11,7 @@ mod clients;
 #[path = "../docker/mod.rs"]
 mod docker;
 mod librdkafka;
+mod program;
 mod raw;
 mod relay;
 mod scenario;

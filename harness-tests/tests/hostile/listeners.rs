@@ -3,6 +3,11 @@
 use std::any::Any;
 use std::net::SocketAddr;
 
+<<<<<<< HEAD
+use steadfast::fault::Order as Promise;
+=======
+use steadfast::fault::Order;
+>>>>>>> http
 use steadfast::seam::Conductor;
 use steadfast::seam::kafka::{KafkaSeam, MediatedTopic, Tenancy};
 use steadfast::world::broker::{Broker, BrokerOptions};
@@ -11,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use crate::http_stage::{DEADLINE, Gateway, Stage};
+use crate::postgres_stage;
 
 /// An address that a service is given.
 pub struct Listener {
@@ -20,6 +26,8 @@ pub struct Listener {
     pub request: Vec<u8>,
     /// Whether these bytes begin the answer.
     pub is_answer: fn(&[u8]) -> bool,
+    /// How many clients it answers at the same time.
+    pub at_once: usize,
     /// Bytes that claim more than anyone would send: the listener ends the connection by itself.
     pub oversized: Vec<Vec<u8>>,
     /// What stands behind the address, for as long as this lives.
@@ -34,6 +42,7 @@ pub async fn all() -> Vec<Listener> {
     let mut listeners = kafka().await;
     listeners.push(http("a played dependency", Gateway::Played).await);
     listeners.push(http("a proxy", Gateway::Real).await);
+    listeners.push(postgres().await);
     listeners
 }
 
@@ -45,7 +54,17 @@ pub async fn kafka() -> Vec<Listener> {
         broker
     };
     let (alone, behind) = (broker().await, broker().await);
-    let topics = [MediatedTopic { name: TOPIC.to_owned(), partitions: 1, mediated: false }];
+<<<<<<< HEAD
+    let topics = [MediatedTopic {
+        name: TOPIC.to_owned(),
+        partitions: 1,
+        mediated: false,
+        order: Promise::PerPartition,
+    }];
+=======
+    let order = Order::PerPartition;
+    let topics = [MediatedTopic { name: TOPIC.to_owned(), partitions: 1, mediated: false, order }];
+>>>>>>> http
     let conductor = Conductor::new(mpsc::unbounded_channel().0);
     let seam =
         KafkaSeam::start(&[behind.address()], Tenancy::Alone, &topics, conductor).await.expect("a seam");
@@ -62,7 +81,7 @@ fn kafka_at(name: &'static str, address: SocketAddr, behind: Box<dyn Any + Send>
     let claims = |length: u32| [&length.to_be_bytes(), &request[4..]].concat();
     let oversized = [0x7fff_ffff, 0x8000_0000, 0xffff_ffff, (100 << 20) + 1].map(claims).to_vec();
     let is_answer = |bytes: &[u8]| bytes.get(4..8) == Some(&[0, 0, 0, 7]);
-    Listener { name, address, request, is_answer, oversized, _behind: behind }
+    Listener { name, address, request, is_answer, at_once: usize::MAX, oversized, _behind: behind }
 }
 
 async fn http(name: &'static str, gateway: Gateway) -> Listener {
@@ -83,7 +102,33 @@ async fn http(name: &'static str, gateway: Gateway) -> Listener {
         address: stage.payments,
         request: format!("{}{{}}", body_of("2")).into_bytes(),
         is_answer: |bytes| bytes.starts_with(b"HTTP/1.1 201 "),
+        at_once: usize::MAX,
         oversized,
+        _behind: Box::new(stage),
+    }
+}
+
+/// The seam before a Postgres server, which asks whoever begins a session who they are.
+async fn postgres() -> Listener {
+    let stage = postgres_stage::Stage::with(Vec::new()).await;
+    let address = stage.seam.listen(postgres_stage::SERVICE, "shop").expect("a port");
+    let settings = b"\0\x03\0\0user\0postgres\0database\0shop\0\0";
+    let packet = |length: u32, rest: &[u8]| [&length.to_be_bytes()[..], settings, rest].concat();
+    let right = u32::try_from(settings.len() + 4).expect("a length");
+    Listener {
+        name: "the Postgres seam",
+        address,
+        request: packet(right, b""),
+        is_answer: |bytes| bytes.first() == Some(&b'R'),
+        // A server has room for some hundred sessions.
+        at_once: 50,
+        oversized: vec![
+            packet(0x7fff_ffff, b""),
+            packet(0x8000_0000, b""),
+            packet(10_001, b""),
+            packet(right, b"Q\x7f\xff\xff\xffselect 1"),
+            packet(right, b"p\xff\xff\xff\xff"),
+        ],
         _behind: Box::new(stage),
     }
 }

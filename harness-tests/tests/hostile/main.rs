@@ -4,6 +4,8 @@
 #[path = "../http_stage/mod.rs"]
 mod http_stage;
 mod listeners;
+#[path = "../postgres_stage/mod.rs"]
+mod postgres_stage;
 
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +17,7 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use kafka_protocol::messages::{ApiKey, ProduceRequest, RequestHeader, TopicName};
 use kafka_protocol::protocol::{Encodable, StrBytes};
 use listeners::{Listener, TOPIC};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use tokio::io::AsyncWriteExt;
@@ -27,6 +30,8 @@ async fn check(listeners: Vec<Listener>, attack: impl AsyncFn(&Listener)) {
     static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
     let _one = ONE.lock().await;
     count_panics();
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("up to the hard limit anyone may");
     for listener in &listeners {
         listener.serves().await;
         let (before, panics) = (memory("VmRSS"), PANICS.load(Ordering::SeqCst));
@@ -129,10 +134,14 @@ async fn a_thousand_connections_at_once() {
             stream.write_all(&listener.request[..listener.request.len() / 2]).await.expect("room");
             stream
         };
-        let streams = futures::future::join_all((0..1_000).map(half)).await;
-        listener.serves().await;
-        // Those that waited are served as well as any other.
-        let rest = streams.into_iter().map(|mut stream| async move {
+        let mut streams = Vec::new();
+        for _ in 0..10 {
+            streams.extend(futures::future::join_all((0..100).map(half)).await);
+            // Whoever is served now stood in the queue of the kernel behind all of these, so it has room for others.
+            listener.serves().await;
+        }
+        // Those that waited are served as well as any other; the others hang up.
+        let rest = streams.into_iter().take(listener.at_once).map(|mut stream| async move {
             stream.write_all(&listener.request[listener.request.len() / 2..]).await.expect("room");
             listener.answers(&mut stream).await;
         });

@@ -4,9 +4,14 @@
 mod delivering;
 #[path = "../docker/mod.rs"]
 mod docker;
+mod grouping;
 #[path = "../kafka_stage/mod.rs"]
 mod kafka_stage;
+mod libraries;
 mod producing;
+#[path = "../conformance/program.rs"]
+mod program;
+mod repeated;
 mod rig;
 
 use std::process::ExitCode;
@@ -16,8 +21,10 @@ use libtest_mimic::{Arguments, Trial};
 use rig::{Rig, Scenario};
 
 fn main() -> ExitCode {
-    let scenarios = [producing::scenarios(), delivering::scenarios()].concat();
-    let trials = scenarios.into_iter().flat_map(on_both_brokers).collect();
+    let scenarios =
+        [producing::scenarios(), delivering::scenarios(), grouping::scenarios(), libraries::scenarios()]
+            .concat();
+    let trials = scenarios.into_iter().flat_map(on_both_brokers).chain(repeated::trials()).collect();
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
     rig::end();
     conclusion.exit_code()

@@ -28,12 +28,14 @@ async fn refuse(rig: Rig) {
         let stage = rig.stage(vec![refuse]).await;
         let settings = &[("enable.idempotence", idempotent), ("batch.num.messages", "1")];
         let producer = stage.producer("orders", settings).await;
-        let sends = [(0, "o1"), (0, "o2"), (1, "o3"), (0, "o2")].map(|(partition, shown)| {
-            let producer = producer.clone();
-            tokio::spawn(async move { send(&producer, topic, partition, shown).await })
+        // All are on the way before the first is answered.
+        let sent = [(0, "o1"), (0, "o2"), (1, "o3"), (0, "o2")].map(|(partition, shown)| {
+            let key = id(shown);
+            let record = FutureRecord::to(topic).partition(partition).key(&key).payload("{}");
+            producer.send_result(record).unwrap()
         });
-        for sent in sends {
-            sent.await.unwrap();
+        for sent in sent {
+            sent.await.unwrap().unwrap();
         }
         let consumer = stage.consumer("payments", topic).await;
         let mut taken = take(&consumer, 4).await;

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 
 use steadfast::case::Fault;
+use steadfast::fault::Order as Promise;
+use steadfast::seam::kafka::MediatedTopic;
 use steadfast::world::broker::{Broker, BrokerOptions};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -20,24 +22,39 @@ static KAFKA: Mutex<Option<Container>> = Mutex::const_new(None);
 pub struct Rig {
     pub broker: SocketAddr,
     _embedded: Option<Broker>,
-    _turn: Option<MutexGuard<'static, Option<Container>>>,
+    turn: Option<MutexGuard<'static, Option<Container>>>,
+}
+
+impl Drop for Rig {
+    /// What a scenario that failed has left behind shall not fail the next one.
+    fn drop(&mut self) {
+        if let Some(kafka) = self.turn.as_mut().filter(|_| std::thread::panicking()) {
+            kafka.take();
+        }
+    }
 }
 
 impl Rig {
     pub async fn embedded() -> Rig {
         let broker = Broker::start(BrokerOptions::default()).await.unwrap();
-        Rig { broker: broker.address(), _embedded: Some(broker), _turn: None }
+        Rig { broker: broker.address(), _embedded: Some(broker), turn: None }
     }
 
     pub async fn apache_kafka() -> Rig {
         let mut turn = KAFKA.lock().await;
         let address = turn.get_or_insert_with(Container::kafka).address(9092);
-        Rig { broker: address.parse().unwrap(), _embedded: None, _turn: Some(turn) }
+        Rig { broker: address.parse().unwrap(), _embedded: None, turn: Some(turn) }
     }
 
     /// A seam before the broker with this case: `order-events` is mediated, `plain` is not; two partitions each.
     pub async fn stage(&self, faults: Vec<Fault>) -> Stage {
         Stage::before(&[self.broker], &[("order-events", 2, true), ("plain", 2, false)], faults).await
+    }
+
+    /// The same, where `order-events` promises this order.
+    pub async fn stage_in_order(&self, order: Promise, faults: Vec<Fault>) -> Stage {
+        let topic = MediatedTopic { name: "order-events".to_owned(), partitions: 2, mediated: true, order };
+        Stage::with(&[self.broker], &[topic], faults).await
     }
 }
 

@@ -13,6 +13,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use steadfast::case::{
     Argument, Case, Edge, FactKind, Fault, FaultAction, Operation, Subjects, Trigger, Verb,
 };
+use steadfast::fault::Order as Promise;
 use steadfast::history::{Fact, History, Recorder, Seen};
 use steadfast::seam::kafka::{KafkaSeam, MediatedTopic, Tenancy};
 use steadfast::seam::{Conductor, Order};
@@ -33,16 +34,21 @@ pub struct Stage {
 impl Stage {
     /// Before these brokers; topics are named with the number of their partitions, and whether they are mediated.
     pub async fn before(brokers: &[SocketAddr], topics: &[(&str, i32, bool)], faults: Vec<Fault>) -> Stage {
-        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_test_writer().try_init();
-        let (sender, orders) = mpsc::unbounded_channel();
-        let conductor = Conductor::new(sender);
         let topic = |&(name, partitions, mediated): &(&str, i32, bool)| MediatedTopic {
             name: name.to_owned(),
             partitions,
             mediated,
+            order: Promise::PerPartition,
         };
-        let topics: Vec<MediatedTopic> = topics.iter().map(topic).collect();
-        let seam = KafkaSeam::start(brokers, Tenancy::Alone, &topics, conductor.clone()).await.unwrap();
+        Stage::with(brokers, &topics.iter().map(topic).collect::<Vec<_>>(), faults).await
+    }
+
+    /// Before these brokers, with these topics.
+    pub async fn with(brokers: &[SocketAddr], topics: &[MediatedTopic], faults: Vec<Fault>) -> Stage {
+        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_test_writer().try_init();
+        let (sender, orders) = mpsc::unbounded_channel();
+        let conductor = Conductor::new(sender);
+        let seam = KafkaSeam::start(brokers, Tenancy::Alone, topics, conductor.clone()).await.unwrap();
         let stage = Stage { seam, conductor, orders };
         stage.begin(faults);
         stage
@@ -83,13 +89,7 @@ impl Stage {
 
     /// All is published, delivered and committed.
     pub async fn settled(&self) {
-        let settled = async {
-            while self.seam.unsettled() != Default::default() {
-                tokio::task::yield_now().await;
-            }
-        };
-        let waited = tokio::time::timeout(DEADLINE, settled).await;
-        waited.unwrap_or_else(|_| panic!("still {:?}", self.seam.unsettled()));
+        until("all is settled", || self.seam.unsettled() == Default::default()).await;
     }
 
     pub async fn order(&mut self) -> Order {
@@ -109,6 +109,16 @@ pub fn consumer_config(mut config: ClientConfig, group: &str) -> ClientConfig {
         .set("enable.auto.commit", "false")
         .set("session.timeout.ms", "60000");
     config
+}
+
+/// Waits for this to be so.
+pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, waiting).await.unwrap_or_else(|_| panic!("not in time: {what}"));
 }
 
 pub fn id(shown: &str) -> String {
@@ -155,10 +165,16 @@ pub fn facts(history: &History) -> Vec<String> {
 pub fn in_words(fact: &Fact) -> String {
     let what = match &fact.seen {
         Seen::Produced { topic, partition, .. } => format!("produced {topic}/{partition}"),
+        Seen::Published { topic, partition, malformed: true, .. } => {
+            format!("published {topic}/{partition} malformed")
+        }
         Seen::Published { topic, partition, copy, .. } => {
             format!("published {topic}/{partition} copy {copy}")
         }
-        Seen::Delivered { topic, partition, offset, .. } => format!("delivered {topic}/{partition}@{offset}"),
+        Seen::Delivered { topic, partition, offset, malformed, .. } => {
+            let malformed = if *malformed { " malformed" } else { "" };
+            format!("delivered {topic}/{partition}@{offset}{malformed}")
+        }
         Seen::OffsetCommitted { group, topic, partition, offset } => {
             format!("committed {group} {topic}/{partition}@{offset}")
         }

@@ -9,6 +9,8 @@ use crate::wire::{LARGEST_BATCH, Malformed, decompress};
 
 /// Length of a batch before its records.
 const HEADER: usize = 61;
+/// Never in UTF-8; a schema registry's format begins with 0.
+const UNREADABLE: &[u8] = &[0xff, 0xfe];
 /// Where the checksum begins to count.
 const CHECKED: usize = 21;
 /// What all batches that are read at once may unpack to, in bytes.
@@ -49,7 +51,7 @@ pub struct Record {
     /// Names and values, in order; a name may come twice.
     pub headers: Vec<(Bytes, Option<Bytes>)>,
     /// Where it ends in the body of its batch.
-    ends: usize,
+    pub(super) ends: usize,
 }
 
 impl Record {
@@ -57,6 +59,14 @@ impl Record {
     pub fn pieces(&self) -> Vec<&[u8]> {
         let headers = self.headers.iter().filter_map(|(_, value)| value.as_ref());
         self.key.iter().chain(&self.value).chain(headers).map(|bytes| &bytes[..]).collect()
+    }
+
+    /// One with the same key, headers and time that nobody can read: its value begins with bytes that no text in UTF-8,
+    /// no JSON and no schema registry's format begins with, and ends in the middle.
+    pub fn malformed(&self) -> Record {
+        let value = self.value.as_deref().unwrap_or_default();
+        let broken = [UNREADABLE, &value[..value.len() / 2]].concat();
+        Record { value: Some(broken.into()), ..self.clone() }
     }
 }
 

@@ -11,6 +11,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::client::{ATTEMPTS, Client, ClientError, PAUSE, accepted, except};
 use super::cluster::Cluster;
 use super::ledger::Member;
+use super::link::Link;
 
 /// Deletes a group, whose members are all dead; one that is not there is fine.
 ///
@@ -127,6 +128,25 @@ pub async fn leave(cluster: &Cluster, member: &Member) -> Result<(), ClientError
     answers
         .chain([response.error_code])
         .try_for_each(|code| except(ResponseError::UnknownMemberId, accepted(code)))
+}
+
+/// Puts a member that lives out of its group; it joins again when it hears of that. Whether the broker will tell it. A
+/// static member stays, and takes over from itself when it joins again; whoever commits without being a member, too.
+pub async fn put_out(link: &Link, member: &Member) -> bool {
+    if member.id.is_empty() {
+        return false;
+    }
+    let put_out = match &member.instance {
+        Some(_) => Ok(false),
+        None => leave(&link.shared.cluster, member).await.map(|()| true),
+    };
+    let mut ledger = link.shared.ledger();
+    ledger.left(link.name(), &member.group, &member.id);
+    ledger.rejoining(link.name()).put_out(&member.group, &member.id);
+    put_out.unwrap_or_else(|error| {
+        ledger.problem(format!("{}: it could not be put out of its group: {error}", link.name()));
+        false
+    })
 }
 
 #[cfg(test)]

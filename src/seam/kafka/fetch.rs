@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::aborted::Aborted;
 use super::batch::{Batch, Record};
+use super::groups;
 use super::ledger::Partition;
 use super::link::{Exchange, Link, Reply, Step};
 use crate::history::Seen;
@@ -167,7 +168,9 @@ impl Walk<'_> {
         let (shared, service) = (&self.link.shared, self.link.name());
         let content = shared.conductor.content(record.key.as_deref(), record.value.as_deref());
         let (topic, part) = partition.clone();
-        let seen = Seen::Delivered { topic, partition: part, offset: record.offset, record: content };
+        let malformed = shared.ledger().is_malformed(partition, record);
+        let seen =
+            Seen::Delivered { topic, partition: part, offset: record.offset, record: content, malformed };
         let fact = shared.fact(self.link.service.as_deref(), record, seen);
         if self.passed && shared.conductor.is_due(&fact) {
             self.cut = true;
@@ -182,9 +185,14 @@ impl Walk<'_> {
             shared.ledger().hold(service, partition, token);
             return Passage::NotThis;
         }
-        shared.ledger().delivered(service, partition, record.offset, &fact.about);
+        // A commit behind an unreadable record says nothing about the one that it stood before.
+        let about = if malformed { &[][..] } else { &fact.about };
+        shared.ledger().delivered(service, partition, record.offset, about);
         let after = shared.conductor.passed(fact);
         self.passed = true;
+        if after.rejoin {
+            groups::rejoin(self.link, partition);
+        }
         if let Some(token) = after.hold {
             shared.ledger().hold(service, partition, token);
             return Passage::Last;

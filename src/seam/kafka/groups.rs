@@ -2,16 +2,22 @@
 
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::offset_commit_request::OffsetCommitRequestPartition;
+use kafka_protocol::messages::offset_commit_response::{
+    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
+};
 use kafka_protocol::messages::{
-    HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, OffsetCommitRequest, SyncGroupRequest,
+    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, LeaveGroupRequest, OffsetCommitRequest,
+    OffsetCommitResponse, ResponseHeader, SyncGroupRequest,
 };
 
+use super::eviction;
 use super::ledger::{Member, Partition};
 use super::link::{Exchange, Link, Reply, Step};
-use super::shared::arrive_together;
+use super::shared::{Arrived, arrive_together};
 use crate::history::{Fact, Seen};
 use crate::seam::Ruling;
-use crate::wire::{Head, Malformed, decode_assignment, decode_request, decode_response};
+use crate::wire::{Head, Malformed, decode_assignment, decode_request, decode_response, encode};
 
 /// An offset that is about to be committed.
 #[derive(Debug)]
@@ -27,7 +33,7 @@ pub struct Committing {
 pub fn join(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
     let (_, body) = decode_request::<JoinGroupRequest>(&frame, head.version)?;
     link.shared.conductor.stir();
-    link.shared.ledger().joining(link.name(), &body.group_id);
+    link.shared.ledger().joining(link.name(), &body.group_id, &body.member_id);
     let member = Member {
         group: body.group_id.to_string(),
         id: body.member_id.to_string(),
@@ -56,17 +62,18 @@ pub fn joined(link: &Link, frame: Bytes, head: Head, member: Member) -> Result<R
 pub fn sync(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
     let (_, body) = decode_request::<SyncGroupRequest>(&frame, head.version)?;
     link.shared.conductor.stir();
-    Ok(Step::Forward(frame, Exchange::Sync(body.member_id.to_string())))
+    let (group, member) = (body.group_id.to_string(), body.member_id.to_string());
+    Ok(Step::Forward(frame, Exchange::Sync { group, member }))
 }
 
 /// A member is told its assignment.
-pub fn synced(link: &Link, frame: Bytes, head: Head, member: &str) -> Result<Reply, Malformed> {
+pub fn synced(link: &Link, frame: Bytes, head: Head, group: &str, member: &str) -> Result<Reply, Malformed> {
     let (_, body) = decode_response::<SyncGroupRequest>(&frame, head.version)?;
     link.shared.conductor.stir();
     if body.error_code == 0 {
         // Groups of other kinds (Kafka Connect) have assignments of their own, which are no partitions.
         let partitions = assignment(body.assignment).unwrap_or_default();
-        link.shared.ledger().assigned(link.name(), member, partitions);
+        link.shared.ledger().assigned(link.name(), group, member, partitions);
     }
     Ok(Reply::pass(frame))
 }
@@ -79,9 +86,13 @@ fn assignment(bytes: Bytes) -> Result<Vec<Partition>, Malformed> {
 }
 
 /// A member says that it lives.
-pub fn heartbeat(frame: Bytes, head: Head) -> Result<Step, Malformed> {
+pub fn heartbeat(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
     let (_, body) = decode_request::<HeartbeatRequest>(&frame, head.version)?;
     let (group, member) = (body.group_id.to_string(), body.member_id.to_string());
+    if link.shared.ledger().rejoining(link.name()).refuses_heartbeat(&member) {
+        let told = HeartbeatResponse::default().with_error_code(ResponseError::RebalanceInProgress.code());
+        return encode(&answer_to(head), &told, head.version).map(Step::answer);
+    }
     Ok(Step::Forward(frame, Exchange::Heartbeat { group, member }))
 }
 
@@ -108,13 +119,25 @@ pub fn leave(frame: Bytes, head: Head) -> Result<Step, Malformed> {
 pub fn left(link: &Link, frame: Bytes, group: &str, members: &[String]) -> Reply {
     link.shared.conductor.stir();
     let mut ledger = link.shared.ledger();
-    members.iter().for_each(|member| ledger.left(link.name(), group, member));
+    for member in members {
+        ledger.left(link.name(), group, member);
+        ledger.rejoining(link.name()).left(member);
+    }
     Reply::pass(frame)
+}
+
+/// The head of an answer that the seam gives by itself.
+pub fn answer_to(head: Head) -> ResponseHeader {
+    ResponseHeader::default().with_correlation_id(head.correlation)
 }
 
 /// A commit before it is passed on.
 pub async fn commit(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
     let (_, body) = decode_request::<OffsetCommitRequest>(&frame, head.version)?;
+    let refused = |error| encode(&answer_to(head), &refuse(&body, error), head.version).map(Step::answer);
+    if link.shared.ledger().rejoining(link.name()).refuses_commit(&body.member_id) {
+        return refused(ResponseError::RebalanceInProgress);
+    }
     let mut offsets = Vec::new();
     for topic in &body.topics {
         for part in &topic.partitions {
@@ -123,10 +146,46 @@ pub async fn commit(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malfo
         }
     }
     let facts: Vec<&Fact> = offsets.iter().filter_map(|offset| offset.fact.as_ref()).collect();
-    if arrive_together(&link.shared.conductor, &facts).await {
-        return Ok(Step::Close);
+    match arrive_together(&link.shared.conductor, &facts).await {
+        Arrived::Pass => {}
+        Arrived::Drop => return Ok(Step::Close),
+        Arrived::Rejoin => {
+            let member = Member {
+                group: body.group_id.to_string(),
+                id: body.member_id.to_string(),
+                instance: body.group_instance_id.as_ref().map(|instance| instance.to_string()),
+            };
+            if !eviction::put_out(link, &member).await {
+                return refused(ResponseError::UnknownMemberId);
+            }
+        }
     }
     Ok(Step::Forward(frame, Exchange::Commit(offsets)))
+}
+
+/// The answer to a commit that is not done.
+fn refuse(body: &OffsetCommitRequest, error: ResponseError) -> OffsetCommitResponse {
+    let refused = |part: &OffsetCommitRequestPartition| {
+        OffsetCommitResponsePartition::default()
+            .with_partition_index(part.partition_index)
+            .with_error_code(error.code())
+    };
+    let topics = body.topics.iter().map(|topic| {
+        OffsetCommitResponseTopic::default()
+            .with_name(topic.name.clone())
+            .with_partitions(topic.partitions.iter().map(refused).collect())
+    });
+    OffsetCommitResponse::default().with_topics(topics.collect())
+}
+
+/// The members of the service that read this partition are told to join their group again.
+pub fn rejoin(link: &Link, partition: &Partition) {
+    let mut ledger = link.shared.ledger();
+    if !ledger.must_rejoin(link.name(), partition) {
+        let (topic, part) = partition;
+        let name = link.name();
+        ledger.problem(format!("{name}: nobody who reads {topic}/{part} is in a group that could rebalance"));
+    }
 }
 
 /// An offset that a service commits for a group.
@@ -162,9 +221,12 @@ pub fn accept(link: &Link, frame: Bytes, offsets: Vec<Committing>) -> Reply {
     let mut after = Ruling::default();
     for Committing { group, partition, offset, fact } in offsets {
         link.shared.ledger().committed(&group, &partition, offset);
-        if let Some(fact) = fact {
-            after.and(link.shared.conductor.passed(fact));
+        let Some(fact) = fact else { continue };
+        let ruling = link.shared.conductor.passed(fact);
+        if ruling.rejoin {
+            rejoin(link, &partition);
         }
+        after.and(ruling);
     }
     Reply::ruled(frame, after)
 }

@@ -4,9 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+use super::batch::Record;
 use super::refusal::Refusals;
+use super::rejoining::Rejoining;
 use crate::seam::Busy;
 
 /// A topic and one of its partitions.
@@ -32,6 +35,8 @@ pub struct Unsettled {
     pub relay: usize,
     /// Groups that have not taken in, or not committed, all there is; only those that lag.
     pub lags: Vec<Lag>,
+    /// Service and group of each member that must join again and has not.
+    pub rejoining: Vec<(String, String)>,
 }
 
 /// How far the members of a group that run in one service are behind in a topic.
@@ -71,6 +76,7 @@ struct Service {
     /// Per partition, by offset: what the delivered records were about.
     delivered: HashMap<Partition, BTreeMap<i64, Vec<String>>>,
     held: HashMap<Partition, CancellationToken>,
+    rejoining: Rejoining,
 }
 
 /// What the relay has before it in one partition.
@@ -106,6 +112,8 @@ pub struct Ledger {
     backlogs: HashMap<Partition, Backlog>,
     /// What was refused and must come again.
     pub refusals: Refusals,
+    /// Values of the unreadable records that faults have put into partitions.
+    malformed: HashMap<Partition, HashSet<Bytes>>,
     groups: BTreeSet<String>,
     problems: BTreeSet<String>,
 }
@@ -120,10 +128,12 @@ impl Ledger {
         self.service(service).connected = true;
     }
 
-    /// A service asked to join a group.
-    pub fn joining(&mut self, service: &str, group: &str) {
+    /// A service asked to join a group, under the id of a member unless it has none.
+    pub fn joining(&mut self, service: &str, group: &str, id: &str) {
         self.groups.insert(group.to_owned());
-        self.service(service).joined = true;
+        let service = self.service(service);
+        service.joined = true;
+        service.rejoining.joining(id);
     }
 
     /// The broker gave a member its id.
@@ -142,8 +152,26 @@ impl Ledger {
     }
 
     /// A member was told its partitions.
-    pub fn assigned(&mut self, service: &str, member: &str, partitions: Vec<Partition>) {
-        self.service(service).assigned.insert(member.to_owned(), partitions);
+    pub fn assigned(&mut self, service: &str, group: &str, member: &str, partitions: Vec<Partition>) {
+        let service = self.service(service);
+        let is_new = !service.assigned.contains_key(member);
+        if service.rejoining.joined(group, member, is_new) {
+            // It goes on where the group has committed, and no one knows where until it asks.
+            service.positions.retain(|partition, _| !partitions.contains(partition));
+        }
+        service.assigned.insert(member.to_owned(), partitions);
+    }
+
+    /// The members of a service that read a partition shall join again; whether there is one.
+    pub fn must_rejoin(&mut self, service: &str, partition: &Partition) -> bool {
+        let Service { members, assigned, rejoining, .. } = self.service(service);
+        let reads = |member: &&Member| assigned.get(&member.id).is_some_and(|all| all.contains(partition));
+        members.iter().filter(reads).map(|member| rejoining.ask(&member.group, &member.id)).count() > 0
+    }
+
+    /// The members that must join again, of a service.
+    pub fn rejoining(&mut self, service: &str) -> &mut Rejoining {
+        &mut self.service(service).rejoining
     }
 
     /// The members that have not left; static ones are left out.
@@ -270,6 +298,18 @@ impl Ledger {
         self.committed.insert((group.to_owned(), partition.clone()), offset);
     }
 
+    /// A fault is about to put this unreadable record into a partition.
+    pub fn malformed(&mut self, partition: &Partition, record: &Record) {
+        let values = self.malformed.entry(partition.clone()).or_default();
+        values.extend(record.value.clone());
+    }
+
+    /// Whether a record of a partition is one that a fault put there.
+    pub fn is_malformed(&self, partition: &Partition, record: &Record) -> bool {
+        let values = self.malformed.get(partition);
+        values.zip(record.value.as_ref()).is_some_and(|(values, value)| values.contains(value))
+    }
+
     /// The partition waits, for this service, until the token is cancelled.
     pub fn hold(&mut self, service: &str, partition: &Partition, token: CancellationToken) {
         self.service(service).held.insert(partition.clone(), token);
@@ -363,7 +403,11 @@ impl Ledger {
             }
         }
         let lags = lags.into_iter().filter(|(_, lag)| *lag != (0, 0));
+        let rejoining = self.services.iter().flat_map(|(name, service)| {
+            service.rejoining.groups().map(|group| (name.clone(), group.to_owned()))
+        });
         Unsettled {
+            rejoining: rejoining.collect(),
             relay: usize::try_from(open.sum::<i64>()).unwrap_or(usize::MAX),
             lags: lags
                 .map(|((service, group, topic), (behind, undelivered))| Lag {

@@ -100,8 +100,13 @@ pub enum Exchange {
     Fetch(fetch::Pending),
     /// JoinGroup, with the member as it names itself.
     Join(Member),
-    /// SyncGroup, with the id of the member.
-    Sync(String),
+    /// SyncGroup.
+    Sync {
+        /// The group.
+        group: String,
+        /// Id of the member.
+        member: String,
+    },
     /// Heartbeat.
     Heartbeat {
         /// The group.
@@ -258,13 +263,13 @@ impl Link {
             Some(ApiKey::Fetch) => fetch::request(self, frame, head).await,
             Some(ApiKey::JoinGroup) => groups::join(self, frame, head),
             Some(ApiKey::SyncGroup) => groups::sync(self, frame, head),
-            Some(ApiKey::Heartbeat) => groups::heartbeat(frame, head),
+            Some(ApiKey::Heartbeat) => groups::heartbeat(self, frame, head),
             Some(ApiKey::LeaveGroup) => groups::leave(frame, head),
             Some(ApiKey::OffsetCommit) => groups::commit(self, frame, head).await,
             Some(ApiKey::InitProducerId) => transactions::init(self, frame, head),
             Some(ApiKey::AddPartitionsToTxn) => transactions::add_partitions(self, frame, head),
-            Some(ApiKey::TxnOffsetCommit) => transactions::commit_offsets(frame, head),
-            Some(ApiKey::EndTxn) => transactions::end(self, frame, head).await,
+            Some(ApiKey::TxnOffsetCommit) => transactions::commit_offsets(self, frame, head).await,
+            Some(ApiKey::EndTxn) => transactions::end(self, frame, head),
             _ => Ok(Step::Forward(frame, Exchange::Opaque)),
         }
     }
@@ -283,7 +288,7 @@ impl Link {
             Exchange::Produce(pending) => produce::response(self, frame, head, pending),
             Exchange::Fetch(pending) => fetch::response(self, frame, head, &pending),
             Exchange::Join(member) => groups::joined(self, frame, head, member),
-            Exchange::Sync(member) => groups::synced(self, frame, head, &member),
+            Exchange::Sync { group, member } => groups::synced(self, frame, head, &group, &member),
             Exchange::Heartbeat { group, member } => groups::beaten(self, frame, head, &group, &member),
             Exchange::Leave { group, members } => Ok(groups::left(self, frame, &group, &members)),
             Exchange::Commit(commit) => groups::committed(self, frame, head, commit),

@@ -3,6 +3,7 @@
 //! One task and its own connections per partition, so that a partition that waits keeps no other one waiting. It is
 //! on the path of every event: it waits in a Fetch that the broker answers at once, and never sleeps while
 //! the broker is there. It reads committed: what a transaction wrote goes on when that is committed, or never.
+//! A record that is to be overtaken waits aside until another one has gone first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +11,12 @@ use std::time::Duration;
 use kafka_protocol::ResponseError;
 
 use super::batch::{Batch, Record, Sequence};
-use super::client::{Client, ClientError};
+use super::client::{Client, ClientError, Fetched};
 use super::ledger::Partition;
+use super::overtaking::Overtaken;
 use super::shared::{Shared, held_name};
-use crate::history::Seen;
+use crate::fault::Order;
+use crate::history::{Fact, Seen};
 use crate::seam::Ruling;
 
 /// How long a Fetch without records stays at the broker, in milliseconds.
@@ -34,14 +37,16 @@ pub struct Relay {
     /// To the leader of the partition itself; most often the same broker, but leaders move.
     target: Option<Client>,
     sequence: Option<Sequence>,
+    overtaken: Overtaken,
 }
 
 impl Relay {
-    /// A relay that begins with the record at offset `next` of the held topic.
-    pub fn new(shared: Arc<Shared>, partition: Partition, next: i64) -> Relay {
+    /// A relay that begins with the record at offset `next` of the held topic, which promises this order.
+    pub fn new(shared: Arc<Shared>, partition: Partition, order: Order, next: i64) -> Relay {
         let held = held_name(&partition.0);
         shared.ledger().published(&partition, next);
-        Relay { shared, partition, held, next, source: None, target: None, sequence: None }
+        let overtaken = Overtaken::new(order);
+        Relay { shared, partition, held, next, source: None, target: None, sequence: None, overtaken }
     }
 
     /// Relays until it is dropped.
@@ -54,15 +59,18 @@ impl Relay {
     }
 
     async fn step(&mut self) -> Result<(), ClientError> {
-        let (part, next) = (self.partition.1, self.next);
-        let source = connected(&mut self.source, &self.shared, &self.held, part).await?;
-        let mut fetched = source.fetch(&self.held, part, next, WAIT).await?;
+        let Some(mut fetched) = self.fetch().await? else {
+            self.let_go().await;
+            self.advance(self.next);
+            return Ok(());
+        };
+        let next = self.next;
         let busy = || self.shared.conductor.busy("record in the relay");
         self.shared.ledger().appended(&self.partition, fetched.end, busy);
         for batch in Batch::all(&fetched.records)? {
             let skipped = fetched.aborted.covers(&batch) || batch.control;
             for record in batch.records.iter().filter(|record| !skipped && record.offset >= next) {
-                self.publish(record).await;
+                self.relay(record).await;
                 self.advance(record.offset + 1);
             }
             self.advance(batch.end);
@@ -70,15 +78,75 @@ impl Relay {
         Ok(())
     }
 
-    fn advance(&mut self, next: i64) {
-        self.next = next;
-        self.shared.ledger().published(&self.partition, next);
+    /// What comes next; none: those that wait to be overtaken shall wait no longer.
+    async fn fetch(&mut self) -> Result<Option<Fetched>, ClientError> {
+        let (part, next) = (self.partition.1, self.next);
+        let source = connected(&mut self.source, &self.shared, &self.held, part).await?;
+        let Some(given_up) = self.overtaken.given_up() else {
+            return source.fetch(&self.held, part, next, WAIT).await.map(Some);
+        };
+        self.shared.ledger().withheld(&self.partition, None);
+        let fetched = tokio::select! {
+            biased;
+            () = given_up.cancelled() => None,
+            fetched = source.fetch(&self.held, part, next, WAIT) => Some(fetched?),
+        };
+        if fetched.as_ref().is_none_or(|fetched| !fetched.records.is_empty()) {
+            let busy = self.shared.conductor.busy("record in the relay");
+            self.shared.ledger().withheld(&self.partition, Some(busy));
+        }
+        if fetched.is_none() {
+            // Its answer may still come, to nobody.
+            self.source = None;
+        }
+        Ok(fetched)
     }
 
-    async fn publish(&mut self, record: &Record) {
+    /// All before this offset is read, and published unless it waits to be overtaken.
+    fn advance(&mut self, next: i64) {
+        self.next = next;
+        let published = self.overtaken.first().unwrap_or(next);
+        self.shared.ledger().published(&self.partition, published);
+    }
+
+    /// Publishes the record now, or when another one has gone first.
+    async fn relay(&mut self, record: &Record) {
+        if !self.overtaken.is_empty() && !self.overtaken.may_be_overtaken_by(record) {
+            return self.overtaken.queue(record.clone());
+        }
         let ruling = self.shared.conductor.arrive(&self.published(record, 0));
-        let copies = ruling.copies;
+        if ruling.swap.is_some() {
+            return self.overtaken.wait(record.clone(), ruling);
+        }
+        self.overtaken.swaps().for_each(|swap| self.shared.conductor.swapped(swap));
+        self.publish(record, ruling).await;
+        self.let_go().await;
+    }
+
+    /// Publishes what waited to be overtaken.
+    async fn let_go(&mut self) {
+        for waiting in self.overtaken.take() {
+            let ruling = waiting.ruling.unwrap_or_else(|| {
+                let mut ruling = self.shared.conductor.arrive(&self.published(&waiting.record, 0));
+                // It has waited behind another one already.
+                if let Some(swap) = ruling.swap.take() {
+                    swap.given_up.cancel();
+                }
+                ruling
+            });
+            self.publish(&waiting.record, ruling).await;
+        }
+    }
+
+    async fn publish(&mut self, record: &Record, mut ruling: Ruling) {
+        let (copies, poison) = (ruling.copies, std::mem::take(&mut ruling.poison));
         self.wait(ruling).await;
+        if poison {
+            let malformed = record.malformed();
+            self.shared.ledger().malformed(&self.partition, &malformed);
+            let _ = self.shared.conductor.passed(self.fact(&malformed, 0, true));
+            self.append(&malformed).await;
+        }
         for copy in 0..=copies {
             let after = self.shared.conductor.passed(self.published(record, copy));
             self.append(record).await;
@@ -86,10 +154,15 @@ impl Relay {
         }
     }
 
-    fn published(&self, record: &Record, copy: u32) -> crate::history::Fact {
+    fn published(&self, record: &Record, copy: u32) -> Fact {
+        self.fact(record, copy, false)
+    }
+
+    fn fact(&self, record: &Record, copy: u32, malformed: bool) -> Fact {
         let content = self.shared.conductor.content(record.key.as_deref(), record.value.as_deref());
         let (topic, partition) = self.partition.clone();
-        self.shared.fact(None, record, Seen::Published { topic, partition, record: content, copy })
+        let seen = Seen::Published { topic, partition, record: content, copy, malformed };
+        self.shared.fact(None, record, seen)
     }
 
     /// Waits as a ruling says. A record of the relay is never dropped: it was acknowledged.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::MediatedTopic;
 use super::batch::Record;
 use super::cluster::Cluster;
 use super::ledger::Ledger;
@@ -19,14 +20,14 @@ pub struct Shared {
     pub cluster: Cluster,
     /// Rules every fact.
     pub conductor: Conductor,
-    /// Number of partitions of each mediated topic.
-    pub mediated: HashMap<String, i32>,
+    /// The mediated topics, by name.
+    pub mediated: HashMap<String, MediatedTopic>,
     ledger: Mutex<Ledger>,
 }
 
 impl Shared {
     /// With empty books.
-    pub fn new(cluster: Cluster, conductor: Conductor, mediated: HashMap<String, i32>) -> Shared {
+    pub fn new(cluster: Cluster, conductor: Conductor, mediated: HashMap<String, MediatedTopic>) -> Shared {
         Shared { cluster, conductor, mediated, ledger: Mutex::new(Ledger::default()) }
     }
 
@@ -55,14 +56,30 @@ impl Shared {
     }
 }
 
-/// The facts of one frame arrive, one behind the other; true if the frame must be dropped with its connection.
-pub async fn arrive_together(conductor: &Conductor, facts: &[&Fact]) -> bool {
+/// What becomes of a frame whose facts have arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrived {
+    /// It is passed on.
+    Pass,
+    /// It is dropped with its connection.
+    Drop,
+    /// It is not done, and the member that sent it must join its group again.
+    Rejoin,
+}
+
+/// The facts of one frame arrive, one behind the other, and wait as is ruled.
+pub async fn arrive_together(conductor: &Conductor, facts: &[&Fact]) -> Arrived {
     for (index, fact) in facts.iter().enumerate() {
-        if waits(conductor.arrive_behind(&facts[..index], fact)).await {
-            return true;
+        let ruling = conductor.arrive_behind(&facts[..index], fact);
+        let rejoin = ruling.rejoin;
+        if waits(ruling).await {
+            return Arrived::Drop;
+        }
+        if rejoin {
+            return Arrived::Rejoin;
         }
     }
-    false
+    Arrived::Pass
 }
 
 /// Waits as long as a ruling says; true if what it was about must then be dropped with its connection.

@@ -4,14 +4,19 @@
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::txn_offset_commit_request::TxnOffsetCommitRequestPartition;
+use kafka_protocol::messages::txn_offset_commit_response::{
+    TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
+};
 use kafka_protocol::messages::{
     AddPartitionsToTxnRequest, EndTxnRequest, InitProducerIdRequest, TxnOffsetCommitRequest,
+    TxnOffsetCommitResponse,
 };
 
+use super::eviction;
 use super::groups::{self, Committing};
-use super::ledger::Partition;
+use super::ledger::{Member, Partition};
 use super::link::{Exchange, Link, Reply, Step};
-use super::shared::{arrive_together, held_name, real_name};
+use super::shared::{Arrived, arrive_together, held_name, real_name};
 use crate::wire::{Head, Malformed, decode_request, decode_response, encode, name};
 
 /// What is remembered of a TxnOffsetCommit until its response.
@@ -60,9 +65,15 @@ pub fn partitions_added(frame: &Bytes, head: Head) -> Result<Bytes, Malformed> {
     encode(&header, &body, head.version)
 }
 
-/// Offsets are to be committed with a transaction.
-pub fn commit_offsets(frame: Bytes, head: Head) -> Result<Step, Malformed> {
+/// Offsets are to be committed with a transaction. They have arrived now, for this is when a group can refuse them; they
+/// are facts when the transaction is committed.
+pub async fn commit_offsets(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
     let (_, body) = decode_request::<TxnOffsetCommitRequest>(&frame, head.version)?;
+    let refused =
+        |error| encode(&groups::answer_to(head), &refuse(&body, error), head.version).map(Step::answer);
+    if link.shared.ledger().rejoining(link.name()).refuses_commit(&body.member_id) {
+        return refused(ResponseError::RebalanceInProgress);
+    }
     let offsets = body.topics.iter().flat_map(|topic| {
         let offset = |part: &TxnOffsetCommitRequestPartition| {
             ((topic.name.to_string(), part.partition_index), part.committed_offset)
@@ -74,7 +85,41 @@ pub fn commit_offsets(frame: Bytes, head: Head) -> Result<Step, Malformed> {
         group: body.group_id.to_string(),
         offsets: offsets.collect(),
     };
+    let committing = commit.offsets.iter().cloned();
+    let committing: Vec<Committing> = committing
+        .map(|(partition, offset)| groups::committing(link, &commit.group, partition, offset))
+        .collect();
+    let facts: Vec<_> = committing.iter().filter_map(|offset| offset.fact.as_ref()).collect();
+    match arrive_together(&link.shared.conductor, &facts).await {
+        Arrived::Pass => {}
+        Arrived::Drop => return Ok(Step::Close),
+        Arrived::Rejoin => {
+            let member = Member {
+                group: commit.group.clone(),
+                id: body.member_id.to_string(),
+                instance: body.group_instance_id.as_ref().map(|instance| instance.to_string()),
+            };
+            if !eviction::put_out(link, &member).await {
+                return refused(ResponseError::UnknownMemberId);
+            }
+        }
+    }
     Ok(Step::Forward(frame, Exchange::CommitInTransaction(commit)))
+}
+
+/// The answer to a commit that will not be done.
+fn refuse(body: &TxnOffsetCommitRequest, error: ResponseError) -> TxnOffsetCommitResponse {
+    let refused = |part: &TxnOffsetCommitRequestPartition| {
+        TxnOffsetCommitResponsePartition::default()
+            .with_partition_index(part.partition_index)
+            .with_error_code(error.code())
+    };
+    let topics = body.topics.iter().map(|topic| {
+        TxnOffsetCommitResponseTopic::default()
+            .with_name(topic.name.clone())
+            .with_partitions(topic.partitions.iter().map(refused).collect())
+    });
+    TxnOffsetCommitResponse::default().with_topics(topics.collect())
 }
 
 /// Offsets will be committed with a transaction, or not.
@@ -101,8 +146,8 @@ pub fn offsets_committed(
     Ok(Reply::pass(frame))
 }
 
-/// A transaction is to be committed or aborted. Its offsets are facts now: until now they could be taken back.
-pub async fn end(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
+/// A transaction is to be committed or aborted.
+pub fn end(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
     let (_, body) = decode_request::<EndTxnRequest>(&frame, head.version)?;
     let transaction = body.transactional_id.to_string();
     let offsets = match body.committed {
@@ -113,10 +158,6 @@ pub async fn end(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malforme
         .into_iter()
         .map(|(group, partition, offset)| groups::committing(link, &group, partition, offset))
         .collect();
-    let facts: Vec<_> = offsets.iter().filter_map(|offset| offset.fact.as_ref()).collect();
-    if arrive_together(&link.shared.conductor, &facts).await {
-        return Ok(Step::Close);
-    }
     let end = End { transaction, committed: body.committed, offsets };
     Ok(Step::Forward(frame, Exchange::EndTransaction(end)))
 }

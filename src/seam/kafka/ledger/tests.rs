@@ -6,10 +6,10 @@ fn part(topic: &str, partition: i32) -> Partition {
 
 fn joined(ledger: &mut Ledger, instance: Option<&str>) {
     ledger.connected("payments");
-    ledger.joining("payments", "pay");
+    ledger.joining("payments", "pay", "");
     let instance = instance.map(str::to_owned);
     ledger.member("payments", Member { group: "pay".into(), id: "m1".into(), instance });
-    ledger.assigned("payments", "m1", vec![part("t", 0), part("t", 1)]);
+    ledger.assigned("payments", "pay", "m1", vec![part("t", 0), part("t", 1)]);
 }
 
 #[test]

@@ -1,0 +1,76 @@
+//! The harness's own producer, which sends what operations say.
+
+use crate::kafka_stage::{DEADLINE, action, facts, fault, id, receive, take};
+use rdkafka::message::{Headers, Message};
+use steadfast::adapter::kafka::{Producer, Record};
+use steadfast::case::{Edge, Verb};
+use steadfast::history::Outcome;
+
+use crate::stage::Stage;
+
+impl Stage {
+    /// The producer of operations, through a listener of the harness's own.
+    async fn operations(&self) -> Producer {
+        let address = self.seam.listen_for_harness().await.unwrap();
+        let partitions = ["order-events", "plain"].map(|topic| (topic.to_owned(), 2));
+        Producer::new(address, partitions.into(), DEADLINE).unwrap()
+    }
+}
+
+fn record<'a>(topic: &'a str, key: Option<&'a str>, headers: &'a [(String, String)]) -> Record<'a> {
+    Record { topic, key, value: "{}", headers }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_harness_produces_the_same_way() {
+    let duplicate = action("duplicate", "order-events");
+    let stage = Stage::with(vec![fault(duplicate, None, Verb::Published, 1, Edge::Before)]).await;
+    let producer = stage.operations().await;
+    let (key, headers) = (id("o1"), [("trace".to_owned(), "t-2".to_owned())]);
+    let sent = producer.send(record("order-events", Some(&key), &headers), 0).await;
+    assert_eq!(sent, (Outcome::Ok, "acknowledged".to_owned()));
+    let consumer = stage.consumer("payments", "order-events").await;
+    let (first, again) = (receive(&consumer).await, receive(&consumer).await);
+    assert_eq!((first.payload(), first.key()), (Some(&b"{}"[..]), Some(key.as_bytes())));
+    assert_eq!(again.headers().unwrap().get(0).value, Some(&b"t-2"[..]));
+    assert!(facts(&stage.history())[0].starts_with("-: produced order-events/"));
+    let (outcome, _) = producer.send(record("orderevents", None, &[]), 0).await;
+    assert_eq!(outcome, Outcome::Fail);
+}
+
+/// librdkafka numbers its records; a new one goes on where the topics begin anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_harness_produces_into_a_cleared_world() {
+    let stage = Stage::with(vec![]).await;
+    for _ in 0..3 {
+        let producer = stage.operations().await;
+        for (turn, place) in ["0@0 ", "1@0 ", "0@1 "].into_iter().enumerate() {
+            let (outcome, detail) = producer.send(record("order-events", None, &[]), turn).await;
+            assert_eq!((outcome, place), (Outcome::Ok, place), "{detail}");
+        }
+        let consumer = stage.consumer("payments", "order-events").await;
+        let mut taken = take(&consumer, 3).await;
+        taken.sort();
+        assert_eq!(taken, ["0@0 ", "0@1 ", "1@0 "]);
+        stage.settled().await;
+        drop((producer, consumer));
+        stage.broker.clear();
+        stage.seam.clear().await.unwrap();
+    }
+}
+
+/// What a fault takes from the connection of the harness, its client sends again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_survives_the_crash_that_it_causes() {
+    let crash = action("crash", "payments");
+    let mut stage = Stage::with(vec![fault(crash, None, Verb::Produced, 1, Edge::Before)]).await;
+    let producer = stage.operations().await;
+    let key = id("o1");
+    let sending =
+        tokio::spawn(async move { producer.send(record("order-events", Some(&key), &[]), 0).await.0 });
+    drop(stage.order().await);
+    assert_eq!(sending.await.unwrap(), Outcome::Ok);
+    stage.settled().await;
+    let produced = facts(&stage.history()).into_iter().filter(|fact| fact.contains("produced order-events"));
+    assert_eq!(produced.count(), 1);
+}

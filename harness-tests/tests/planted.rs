@@ -1,0 +1,105 @@
+//! For every fault a bug that it reveals: found, shrunk to that fault alone, gone without it. And a service without
+//! the bug, which the same fault leaves alone.
+
+mod project;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use project::{Project, repository};
+use serde_json::Value;
+
+/// The line of `faults`, the flaw of the till, and the invariant that it breaks.
+const PLANTED: &[(&str, &str, &str)] = &[
+    ("duplicate: orders", "charges-each-delivery", "no double charge"),
+    ("rewind: orders to desk", "remembers-in-memory", "no double charge"),
+    ("hold: orders to board", "expects-order-first", "the board agrees"),
+    ("reorder: orders", "trusts-arrival", "the board agrees"),
+    ("poison: orders", "drops-the-rest", "the board agrees"),
+    ("lose ack: desk produces to orders", "sends-again", "no double charge"),
+    ("refuse: desk produces to orders", "forgets-refused", "the board agrees"),
+    ("lose offset commit: desk", "redoes-uncommitted", "no double charge"),
+    ("rebalance: desk", "forgets-its-count", "every charge is counted"),
+    ("slow partition: orders to board", "expects-order-first", "the board agrees"),
+    ("lose reply: desk commits to shop", "repeats-the-transaction", "every charge is counted"),
+    ("lose reply: desk calls gateway", "charges-again", "no double charge"),
+    ("cut: desk commits to shop", "takes-cut-for-done", "nothing is left undone"),
+    ("cut: desk queries shop", "passes-over-errors", "nothing is left undone"),
+    ("cut: desk calls gateway", "gives-up-charging", "nothing is left undone"),
+    ("fail: desk commits to shop", "takes-cut-for-done", "nothing is left undone"),
+    ("fail: desk queries shop", "passes-over-errors", "nothing is left undone"),
+    ("fail: desk calls gateway", "charges-again", "no double charge"),
+    ("decline: desk calls gateway", "keeps-declined-to-itself", "the board agrees"),
+    ("slow: desk calls gateway", "loses-patience", "no double charge"),
+    ("slow: desk queries shop", "works-twice-when-late", "no double charge"),
+    ("slow: desk commits to shop", "works-twice-when-late", "no double charge"),
+    ("unavailable: desk queries shop", "passes-over-errors", "nothing is left undone"),
+    ("crash: desk", "commits-first", "nothing is left undone"),
+    ("pause: desk", "works-twice-when-late", "no double charge"),
+    ("restart: desk", "commits-first", "nothing is left undone"),
+    ("skew clock: desk", "expires-by-clock", "nothing is left undone"),
+    ("restart broker", "forgets-refused", "the board agrees"),
+    ("restart postgres", "passes-over-errors", "nothing is left undone"),
+];
+
+fn main() -> ExitCode {
+    let trials = PLANTED.iter().map(|&(fault, flaw, invariant)| {
+        Trial::test(fault.replace([':', ' '], "_"), move || check(fault, flaw, invariant))
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+}
+
+fn check(fault: &str, flaw: &str, invariant: &str) -> Result<(), Failed> {
+    let project = till(fault, flaw, invariant);
+    let flawed = summary(&project, "run till.yaml --variant flawed --seed 1 --cases 80 --reproduce 5");
+    let found = flawed["invariants"].as_array().into_iter().flatten();
+    let found = found.into_iter().find(|found| found["name"] == invariant).unwrap_or(&Value::Null);
+    let case = found["case_file"].as_str().unwrap_or_default();
+    let case = std::fs::read_to_string(project.path().join(case)).unwrap_or_default();
+    expect(found["verdict"] == "violated", "the flaw is found", &flawed)?;
+    expect(found["minimal"]["faults"] == 1, "one fault is left", &flawed)?;
+    expect(case.contains(&format!("- {{do: {{{}", in_case(fault))), "it is this fault", &case)?;
+    expect(
+        found["without"][0]["rate"] == serde_json::json!([0, 5]),
+        "it is gone without the fault",
+        &flawed,
+    )?;
+    let right = summary(&project, "run till.yaml --variant right --seed 1 --cases 30");
+    expect(right["outcome"] == "held", "without the flaw all holds", &right)?;
+    expect(right["faults_fired"].as_u64() > Some(0), "faults fired", &right)?;
+    expect(right["faults_never_fired"] == serde_json::json!([]), "each fault fired", &right)
+}
+
+/// As a case file begins it; a fault that stands alone hits `null`.
+fn in_case(fault: &str) -> String {
+    if fault.contains(':') { fault.to_owned() } else { format!("{fault}: null") }
+}
+
+fn expect(fits: bool, what: &str, seen: &impl std::fmt::Display) -> Result<(), Failed> {
+    if fits { Ok(()) } else { Err(format!("not so: {what}\n{seen:#}").into()) }
+}
+
+fn till(fault: &str, flaw: &str, invariant: &str) -> Project {
+    let read = |name: &str| {
+        let file = repository().join("harness-tests/tests/planted").join(name);
+        std::fs::read_to_string(file).expect("a file")
+    };
+    let spec = read("till.yaml")
+        .replace("PROGRAM", env!("CARGO_BIN_EXE_till"))
+        .replace("- FAULT", &format!("- {fault}"))
+        .replace("FLAWED", flaw)
+        .replace("BROKEN", invariant);
+    let project = Project::with(&spec);
+    project.write("till.yaml", &spec);
+    project.write("till.sql", &read("till.sql"));
+    project
+}
+
+/// The summary of a run.
+fn summary(project: &Project, arguments: &str) -> Value {
+    let output = project.command(&format!("{arguments} --format json")).output().expect("steadfast runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let last = text.lines().rfind(|line| line.contains(r#""type":"summary""#));
+    last.map(|line| serde_json::from_str(line).expect("JSON"))
+        .unwrap_or_else(|| Value::String(format!("{text}\n{}", String::from_utf8_lossy(&output.stderr))))
+}

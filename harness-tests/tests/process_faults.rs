@@ -1,0 +1,194 @@
+//! Faults that only the run can carry out, to unmodified services and to servers of the world: each strikes at exactly
+//! its fact, the history tells of it in order, and a service without a flaw survives it. In two worlds.
+
+mod docker;
+mod project;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use docker::trial;
+use libtest_mimic::{Arguments, Trial};
+use project::repository;
+use steadfast::campaign::Worlds;
+use steadfast::case::{
+    Argument, Case, Edge, FactKind, Fault, FaultAction, Operation, Trigger, Until, Verb, allowed, is_legal,
+};
+use steadfast::check::{Verdict, judge};
+use steadfast::fault::How;
+use steadfast::history::{Fact, History, What};
+use steadfast::run::{Between, System};
+use steadfast::spec::Spec;
+use steadfast::world::supervisor::Supervisor;
+use steadfast::world::{Kind, Wanted};
+use tokio_util::sync::CancellationToken;
+
+fn main() -> ExitCode {
+    let trials = vec![
+        Trial::test("embedded", || {
+            block_on(everything(Kind::Embedded));
+            Ok(())
+        }),
+        trial("containers", || block_on(everything(Kind::Containers))),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn block_on(test: impl Future<Output = ()>) {
+    tokio::runtime::Runtime::new().unwrap().block_on(test);
+}
+
+async fn everything(kind: Kind) {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = Arc::new(spec(folder.path()));
+    let supervisor = Supervisor::start().unwrap();
+    let mut worlds = Worlds::new(Wanted { kind, ..Wanted::default() }, [&*spec], &supervisor);
+    let world = worlds.of(&spec, &CancellationToken::new(), &mut |_| {}).await.unwrap();
+    let started = System::start(spec, Some("right"), world, supervisor.clone(), |_| ()).await;
+    let mut stage = Stage { system: started.unwrap() };
+    stage.processes().await;
+    stage.servers().await;
+    stage.system.stop().await;
+    worlds.close().await;
+}
+
+/// The till without a flaw, with every fault of a process or a server.
+fn spec(folder: &std::path::Path) -> Spec {
+    let planted = repository().join("harness-tests/tests/planted");
+    let faults = [
+        "crash: desk",
+        "restart: desk",
+        "pause: desk",
+        "skew clock: desk",
+        "restart broker",
+        "restart postgres",
+    ];
+    let text = std::fs::read_to_string(planted.join("till.yaml")).unwrap();
+    let text = text
+        .replace("PROGRAM", env!("CARGO_BIN_EXE_till"))
+        .replace("- FAULT", &faults.map(|fault| format!("- {fault}")).join("\n  "))
+        .replace("FLAWED", "none")
+        .replace("BROKEN", "no double charge");
+    std::fs::write(folder.join("till.yaml"), text).unwrap();
+    std::fs::copy(planted.join("till.sql"), folder.join("till.sql")).unwrap();
+    Spec::load(&folder.join("till.yaml")).unwrap_or_else(|problems| panic!("{}", problems.render(false, 120)))
+}
+
+struct Stage {
+    system: System,
+}
+
+impl Stage {
+    async fn processes(&mut self) {
+        let called = |edge| at(Verb::Called, "gateway", 1, edge);
+        self.check("crash", "desk", None, called(Edge::Before), &["fired", "exited", "started", "FACT"])
+            .await;
+        self.check(
+            "crash",
+            "desk",
+            None,
+            called(Edge::After),
+            &["FACT", "fired", "exited", "started", "FACT"],
+        )
+        .await;
+        let committed = at(Verb::Committed, "shop", 2, Edge::After);
+        self.check("crash", "desk", None, committed, &["FACT", "FACT", "fired", "exited", "started"]).await;
+        self.check(
+            "restart",
+            "desk",
+            None,
+            at(Verb::Delivered, "orders", 1, Edge::After),
+            &["FACT", "fired", "exited", "started", "FACT"],
+        )
+        .await;
+        // What the service had sent before it was stopped is on its way; it sends nothing while it stands still.
+        let pause = How::until(Until::Milliseconds(200));
+        self.check(
+            "pause",
+            "desk",
+            Some(pause),
+            called(Edge::Before),
+            &["fired", "paused", "FACT", "resumed"],
+        )
+        .await;
+        let history = self
+            .check(
+                "skew clock",
+                "desk",
+                None,
+                at(Verb::Queried, "shop", 1, Edge::Before),
+                &["fired", "clock 60", "FACT"],
+            )
+            .await;
+        let produced =
+            history.facts().find(|(_, fact)| fact.kind().is_some_and(|kind| kind.verb == Verb::Produced));
+        assert!(format!("{produced:?}").contains("placed"), "{produced:?}");
+    }
+
+    async fn servers(&mut self) {
+        let produced = at(Verb::Produced, "orders", 1, Edge::Before);
+        self.check("restart broker", "", None, produced, &["fired", "restarted Kafka", "FACT"]).await;
+        let delivered = at(Verb::Delivered, "orders", 1, Edge::After);
+        self.check("restart broker", "", None, delivered, &["FACT", "fired", "restarted Kafka"]).await;
+        let committed = at(Verb::Committed, "shop", 2, Edge::Before);
+        self.check("restart postgres", "", None, committed, &["FACT", "fired", "restarted Postgres", "FACT"])
+            .await;
+        let committed = at(Verb::Committed, "shop", 2, Edge::After);
+        self.check("restart postgres", "", None, committed, &["FACT", "FACT", "fired", "restarted Postgres"])
+            .await;
+    }
+
+    /// Plays one order and this fault; `expected` is how the history goes on, as far as it tells of the fault and of
+    /// the facts that it hangs on (FACT). More may follow.
+    async fn check(
+        &mut self,
+        fault: &str,
+        target: &str,
+        how: Option<How>,
+        at: Trigger,
+        expected: &[&str],
+    ) -> History {
+        let mut action = FaultAction::simplest(fault, target).unwrap();
+        action.how = how.unwrap_or(action.how);
+        let fault = Fault { action, at };
+        let order = [
+            ("order".to_owned(), Argument::New("o1".to_owned())),
+            ("amount".to_owned(), Argument::Plain(1.into())),
+        ];
+        let operation = Operation { client: 1, operation: "place_order".to_owned(), given: order.into() };
+        let case = Case { operations: vec![operation], faults: vec![fault.clone()] };
+        let spec = Arc::clone(self.system.spec());
+        assert_eq!(is_legal(&spec, &fault), Ok(()));
+        self.system.renew(Between::Restart).await.unwrap();
+        let history = self.system.play(&case, vec![allowed(&spec, &fault)], None).await.unwrap();
+        let told = told(&history, &fault.at);
+        assert_eq!(told[..expected.len().min(told.len())], *expected, "{fault}: {told:?}");
+        for (invariant, verdict) in judge(&spec, &history) {
+            assert_eq!(verdict, Verdict::Held, "{fault}: {invariant}");
+        }
+        history
+    }
+}
+
+fn at(verb: Verb, of: &str, nth: u32, edge: Edge) -> Trigger {
+    let fact = FactKind { verb, of: of.to_owned() };
+    Trigger { service: Some("desk".to_owned()), fact, about: "o1".to_owned(), nth, edge }
+}
+
+fn told(history: &History, at: &Trigger) -> Vec<String> {
+    let is_meant = |fact: &Fact| {
+        fact.service == at.service && fact.about.contains(&at.about) && fact.kind().as_ref() == Some(&at.fact)
+    };
+    let in_words = |what: &What| match what {
+        What::Fact(fact) if is_meant(fact) => Some("FACT".to_owned()),
+        What::Fired { .. } => Some("fired".to_owned()),
+        What::Exited { .. } => Some("exited".to_owned()),
+        What::Started { .. } => Some("started".to_owned()),
+        What::Paused { .. } => Some("paused".to_owned()),
+        What::Resumed { .. } => Some("resumed".to_owned()),
+        What::ClockSet { seconds, .. } => Some(format!("clock {seconds}")),
+        What::ServerRestarted { server } => Some(format!("restarted {server}")),
+        _ => None,
+    };
+    history.events.iter().filter_map(|event| in_words(&event.what)).collect()
+}
