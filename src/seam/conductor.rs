@@ -8,6 +8,8 @@
 //! A fault fires once. A fact counts when it has passed, so one that was withheld and came again is still
 //! the same nth.
 
+mod shown;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Order, Ruling, Swap};
 use crate::case::{Case, Edge, FactKind, Fault, FaultAction, Subjects, Until};
 use crate::fault::{Act, Ask};
-use crate::history::{Content, Fact, Recorder, Row, What, clock};
+use crate::history::{Fact, Recorder, What, clock};
 
 /// Shared by all seams of a world.
 #[derive(Debug, Clone)]
@@ -171,40 +173,6 @@ impl Conductor {
         }
     }
 
-    /// The ids of the case that stand in these bytes.
-    pub fn about(&self, pieces: &[&[u8]]) -> Vec<String> {
-        let Some(subjects) = self.subjects() else { return Vec::new() };
-        let mut about: Vec<String> = Vec::new();
-        for id in pieces.iter().flat_map(|bytes| subjects.found_in(bytes)) {
-            if !about.contains(&id) {
-                about.push(id);
-            }
-        }
-        about
-    }
-
-    /// Text as it stands in the history: ids in their short form, at most 2,000 characters.
-    pub fn shown(&self, bytes: &[u8]) -> String {
-        let text: String = String::from_utf8_lossy(bytes).chars().take(2_000).collect();
-        self.subjects().map_or(text.clone(), |subjects| subjects.shown(&text))
-    }
-
-    /// Key and value of a record as they stand in the history.
-    pub fn content(&self, key: Option<&[u8]>, value: Option<&[u8]>) -> Content {
-        Content { key: key.map(|bytes| self.shown(bytes)), value: value.map(|bytes| self.shown(bytes)) }
-    }
-
-    /// A row with its ids in their short form.
-    pub fn shown_row(&self, row: Row) -> Row {
-        let Some(subjects) = self.subjects() else { return row };
-        row.into_iter()
-            .map(|(column, value)| match value {
-                serde_json::Value::String(text) => (column, subjects.shown(&text).into()),
-                value => (column, value),
-            })
-            .collect()
-    }
-
     /// Whether a fault would fire before this fact if it arrived now.
     pub fn is_due(&self, fact: &Fact) -> bool {
         let live = lock(&self.live);
@@ -306,10 +274,6 @@ impl Conductor {
     /// How long nothing has changed.
     pub fn idle_for(&self) -> Duration {
         clock::since(lock(&self.live).last_change)
-    }
-
-    fn subjects(&self) -> Option<Arc<Subjects>> {
-        lock(&self.live).case.as_ref().map(|playing| Arc::clone(&playing.subjects))
     }
 }
 
