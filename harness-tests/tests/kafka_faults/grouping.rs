@@ -139,6 +139,7 @@ async fn rewind_of_no_member(rig: Rig) {
     let rewind = fault(rewind, Some("payments"), Verb::OffsetCommitted, 1, Edge::Before);
     let stage = rig.stage(vec![rewind]).await;
     send(&stage.producer("orders", &[]).await, "order-events", 0, "o1").await;
+    until("it is published", || stage.seam.unsettled().relay == 0).await;
     let config = consumer_config(stage.client("payments").await, "payments");
     let reader: Member = config.create_with_context(Watched::default()).unwrap();
     let mut chosen = TopicPartitionList::new();
