@@ -19,7 +19,7 @@ invariant: no double charge
 operations:
 - {client: 1, operation: place_order, given: {order: {new: o1}, sku: red, quantity: 1}}
 faults:
-- do: {duplicate: {topic: order-events}}
+- do: {duplicate: order-events}
   at: {fact: published order-events, about: o1, nth: 1, edge: before}
 ";
 
@@ -48,7 +48,7 @@ fn the_main_job() {
     assert_eq!(
         keys(summary).as_deref(),
         Some(
-            "type format spec variant world seed cases operations faults_fired faults_never_fired operations_never_ok \
+            "type format spec variant world seed cases operations faults_fired faults faults_never_fired operations_never_ok \
              seconds cases_per_second outcome invariants"
         )
     );
@@ -214,7 +214,7 @@ fn wrong_cases() {
     project.write("newer.yaml", &DOUBLE_CHARGE.replace("steadfast_case: 1", "steadfast_case: 2"));
     check("case_of_another_version", &project, "replay newer.yaml", 2);
     let other =
-        DOUBLE_CHARGE.replace("sku: red", "colour: red").replace("{topic: order-events}", "{topic: orders}");
+        DOUBLE_CHARGE.replace("sku: red", "colour: red").replace("duplicate: order-events", "duplicate: orders");
     project.write("misfit.yaml", &other);
     check("case_that_does_not_fit", &project, "replay misfit.yaml", 2);
     check("keep_what_does_not_fit", &project, "keep misfit.yaml", 2);

@@ -24,7 +24,7 @@ invariant: no double charge
 operations:
 - {client: 1, operation: place_order, given: {order: {new: o1}, sku: red, quantity: 1}}
 faults:
-- do: {duplicate: {topic: order-events}}
+- do: {duplicate: order-events}
   at: {fact: published order-events, about: o1, nth: 1, edge: before}
 ";
 
