@@ -10,6 +10,9 @@ use project::{Project, repository};
 use serde_json::Value;
 
 /// The line of `faults`, the flaw of the till, and the invariant that it breaks.
+///
+/// `lose offset commit` is not here: librdkafka repeats a commit until it arrives, so no service on it can tell. What a
+/// lost commit does together with the end of a process is in `kafka_faults`.
 const PLANTED: &[(&str, &str, &str)] = &[
     ("duplicate: orders", "charges-each-delivery", "no double charge"),
     ("rewind: orders to desk", "remembers-in-memory", "no double charge"),
@@ -18,8 +21,7 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("poison: orders", "drops-the-rest", "the board agrees"),
     ("lose ack: desk produces to orders", "sends-again", "no double charge"),
     ("refuse: desk produces to orders", "forgets-refused", "the board agrees"),
-    ("lose offset commit: desk", "redoes-uncommitted", "no double charge"),
-    ("rebalance: desk", "forgets-its-count", "every charge is counted"),
+    ("rebalance: desk", "remembers-in-memory", "no double charge"),
     ("slow partition: orders to board", "expects-order-first", "the board agrees"),
     ("lose reply: desk commits to shop", "repeats-the-transaction", "every charge is counted"),
     ("lose reply: desk calls gateway", "charges-again", "no double charge"),

@@ -376,6 +376,10 @@ async fn hostile_bytes_close_their_connection_and_no_other() {
         raw.say_no_more().await;
         raw.rest().await;
     }
+    let [_, mut raw] = stage.raw_pair().await;
+    raw.send(&query(&"commit; ".repeat(50_000))).await;
+    raw.send(&[parse("", "nonsense"), bind("", "", &[]).repeat(50_000), sync()].concat()).await;
+    raw.until(b'Z', 2).await;
     run(&mut session, "select 1").await.unwrap();
     until(async || stage.conductor.in_flight().is_empty()).await;
     stage.end().await;

@@ -84,7 +84,7 @@ fn section_of(section: &Section) -> String {
     for Key { name, form, default, required, doc } in section.keys {
         let default = match (required, default) {
             (true, _) => "; required".to_owned(),
-            (false, Some(default)) if default.is_empty() => String::new(),
+            (false, Some("")) => String::new(),
             (false, Some(default)) => format!("; `{default}`"),
             (false, None) => String::new(),
         };

@@ -29,7 +29,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("report", &["fault", "spec", "case", "history", "check", "shrink"]),
     (
         "campaign",
-        &["spec", "case", "history", "world", "seam", "adapter", "run", "check", "shrink", "report"],
+        &["fault", "spec", "case", "history", "world", "seam", "adapter", "run", "check", "shrink", "report"],
     ),
     ("trials", &["spec", "case", "shrink", "report", "campaign", "world"]),
     ("cli", &["spec", "case", "history", "world", "adapter", "run", "check", "shrink", "report", "campaign"]),

@@ -13,7 +13,7 @@ use super::RunError;
 use super::patience::Patience;
 use super::service::{RunningService, build_all, free_port};
 use crate::adapter::kafka::Producer;
-use crate::fault::{Moment, Verb};
+use crate::fault::{Act, Ask, Moment, Rule, Verb};
 use crate::history::clock;
 use crate::seam::http::Callee;
 use crate::seam::kafka::{KafkaSeam, MediatedTopic, Tenancy};
@@ -88,6 +88,7 @@ impl System {
         supervisor: Supervisor,
         mut progress: impl FnMut(&str),
     ) -> Result<System, RunError> {
+        may_restart(&spec, world.place())?;
         build_all(&spec.services, &supervisor, |command| progress(&format!("building: {command}"))).await?;
         world.look().await?;
         let (sender, orders) = mpsc::unbounded_channel();
@@ -340,6 +341,21 @@ impl System {
         self.runs += 1;
         let started = clock::unix_millis() & 0xff_ffff;
         format!("{:06x}{:x}x{:06x}", started, std::process::id(), self.runs)
+    }
+}
+
+/// Servers that others run are not ours to restart.
+fn may_restart(spec: &Spec, place: &Place) -> Result<(), RunError> {
+    let restarts = |rule: &&Rule| {
+        let acts = rule.choices().all().into_iter().map(|how| (rule.kind.act)(&rule.target, &how));
+        acts.into_iter().any(|act| matches!(act, Act::Ask(Ask::RestartBroker | Ask::RestartPostgres)))
+    };
+    match (place, spec.faults.iter().find(restarts)) {
+        (Place::External(_), Some(rule)) => Err(RunError::Spec(format!(
+            "the fault `{rule}` cannot happen in an external world, whose servers are not ours to restart; remove it, or \
+             choose --world embedded or --world containers"
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -8,6 +8,8 @@
 //! A fault fires once. A fact counts when it has passed, so one that was withheld and came again is still
 //! the same nth.
 
+mod shown;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -275,11 +277,6 @@ impl Conductor {
     /// How long nothing has changed.
     pub fn idle_for(&self) -> Duration {
         clock::since(lock(&self.live).last_change)
-    }
-
-    /// The ids of the case that is being played.
-    pub(super) fn subjects(&self) -> Option<Arc<Subjects>> {
-        lock(&self.live).case.as_ref().map(|playing| Arc::clone(&playing.subjects))
     }
 }
 

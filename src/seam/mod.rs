@@ -8,7 +8,6 @@ pub mod http;
 pub mod kafka;
 pub mod postgres;
 mod ruling;
-mod texts;
 
 pub use conductor::{Busy, Conductor};
 pub use ruling::{Order, Ruling, Swap};

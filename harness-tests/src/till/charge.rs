@@ -1,6 +1,6 @@
 //! Charges for every placed order once, and records that.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ pub struct Charge {
     till: Till,
     gateway: String,
     client: reqwest::Client,
-    /// What the flaws keep in memory: charged events, and totals by partition, each for one deal of the partitions.
-    memory: Mutex<(u64, HashSet<String>, HashMap<i32, i64>)>,
+    /// With the flaw: a deal of the partitions, and the events that were charged for in it.
+    memory: Mutex<(u64, HashSet<String>)>,
 }
 
 /// An order that is to be charged.
@@ -70,8 +70,8 @@ impl Charge {
     async fn was_charged(&self, due: &Due<'_>) -> anyhow::Result<bool> {
         let key = self.key(due);
         match self.till.flaw {
-            Flaw::ChargesEachDelivery | Flaw::RedoesUncommitted | Flaw::WorksTwiceWhenLate => Ok(false),
-            Flaw::RemembersInMemory => Ok(!self.of_this_deal(due.place, |events, _| events.insert(key))),
+            Flaw::ChargesEachDelivery | Flaw::WorksTwiceWhenLate => Ok(false),
+            Flaw::RemembersInMemory => Ok(!self.is_new_in_this_deal(due.place, key)),
             _ => {
                 let seen = sqlx::query("select from seen where event_id = $1").bind(key);
                 Ok(seen.fetch_optional(&self.till.database).await?.is_some())
@@ -88,17 +88,14 @@ impl Charge {
         due.event_id.to_owned()
     }
 
-    fn of_this_deal<T>(
-        &self,
-        place: Place,
-        work: impl FnOnce(&mut HashSet<String>, &mut HashMap<i32, i64>) -> T,
-    ) -> T {
+    /// What was charged is remembered until the partitions are dealt anew.
+    fn is_new_in_this_deal(&self, place: Place, key: String) -> bool {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        if memory.0 != place.deal {
-            *memory = (place.deal, HashSet::new(), HashMap::new());
+        let (deal, events) = &mut *memory;
+        if *deal != place.deal {
+            (*deal, *events) = (place.deal, HashSet::new());
         }
-        let (_, events, totals) = &mut *memory;
-        work(events, totals)
+        events.insert(key)
     }
 
     /// Whether the gateway charged; false: it declined.
@@ -114,7 +111,6 @@ impl Charge {
                 Flaw::ChargesEachDelivery
                 | Flaw::RemembersInMemory
                 | Flaw::SendsAgain
-                | Flaw::RedoesUncommitted
                 | Flaw::WorksTwiceWhenLate => true,
                 _ => false,
             };
@@ -162,7 +158,9 @@ impl Charge {
                 .bind(amount)
                 .execute(&mut *transaction)
                 .await?;
-            self.add_to_total(transaction, place, amount).await?;
+            let sql = "insert into totals (part, total) values ($1, $2) \
+                       on conflict (part) do update set total = totals.total + $2";
+            sqlx::query(sql).bind(place.partition).bind(amount).execute(&mut *transaction).await?;
         }
         let event_id = format!("{order_id}/{status}");
         let event = match paid {
@@ -171,29 +169,6 @@ impl Charge {
             false => Event::Declined { event_id, order_id: order_id.to_owned() },
         };
         add(transaction, PAYMENTS, order_id, &event).await
-    }
-
-    async fn add_to_total(
-        &self,
-        transaction: &mut PgConnection,
-        place: Place,
-        amount: i64,
-    ) -> anyhow::Result<()> {
-        let (total, sql) = if self.has(Flaw::ForgetsItsCount) {
-            let total = self.of_this_deal(place, |_, totals| {
-                let total = totals.entry(place.partition).or_insert(0);
-                *total += amount;
-                *total
-            });
-            let sql = "insert into totals (part, total) values ($1, $2) on conflict (part) do update set total = $2";
-            (total, sql)
-        } else {
-            let sql = "insert into totals (part, total) values ($1, $2) \
-                       on conflict (part) do update set total = totals.total + $2";
-            (amount, sql)
-        };
-        sqlx::query(sql).bind(place.partition).bind(total).execute(transaction).await?;
-        Ok(())
     }
 }
 

@@ -97,12 +97,8 @@ pub async fn consume(till: Till, group: &str, topics: &[&str], handler: impl Han
                 skip = till.has(Flaw::DropsTheRest);
             }
         }
-        let done = till.has(Flaw::CommitsFirst) || commit(&consumer, &record);
-        if !done
-            && till.has(Flaw::RedoesUncommitted)
-            && let Ok(event) = serde_json::from_slice(record.payload().unwrap_or_default())
-        {
-            until_handled(&till, &event, place, &handler).await;
+        if !till.has(Flaw::CommitsFirst) {
+            commit(&consumer, &record);
         }
     }
 }
@@ -120,10 +116,10 @@ async fn until_handled(till: &Till, event: &Event, place: Place, handler: &impl 
     }
 }
 
-fn commit(consumer: &StreamConsumer<Deals>, record: &BorrowedMessage<'_>) -> bool {
+fn commit(consumer: &StreamConsumer<Deals>, record: &BorrowedMessage<'_>) {
     let committed = tokio::task::block_in_place(|| consumer.commit_message(record, CommitMode::Sync));
-    if let Err(error) = &committed {
+    if let Err(error) = committed {
+        // The next commit covers this one.
         tracing::warn!("offset {} is not committed: {error}", record.offset());
     }
-    committed.is_ok()
 }

@@ -47,10 +47,6 @@ pub enum Flaw {
     SendsAgain,
     /// An event that could not be sent counts as sent.
     ForgetsRefused,
-    /// Does its work again if the offset could not be committed.
-    RedoesUncommitted,
-    /// Keeps the running total in memory and writes it whole.
-    ForgetsItsCount,
     /// Repeats a transaction whose commit failed, though it may have happened.
     RepeatsTheTransaction,
     /// Calls the gateway again after an error, without a key that says it is the same charge.

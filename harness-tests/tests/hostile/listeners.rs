@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::net::SocketAddr;
 
-use steadfast::fault::Order as Promise;
+use steadfast::fault::Order;
 use steadfast::seam::Conductor;
 use steadfast::seam::kafka::{KafkaSeam, MediatedTopic, Tenancy};
 use steadfast::world::broker::{Broker, BrokerOptions};
@@ -50,12 +50,8 @@ pub async fn kafka() -> Vec<Listener> {
         broker
     };
     let (alone, behind) = (broker().await, broker().await);
-    let topics = [MediatedTopic {
-        name: TOPIC.to_owned(),
-        partitions: 1,
-        mediated: false,
-        order: Promise::PerPartition,
-    }];
+    let order = Order::PerPartition;
+    let topics = [MediatedTopic { name: TOPIC.to_owned(), partitions: 1, mediated: false, order }];
     let conductor = Conductor::new(mpsc::unbounded_channel().0);
     let seam =
         KafkaSeam::start(&[behind.address()], Tenancy::Alone, &topics, conductor).await.expect("a seam");

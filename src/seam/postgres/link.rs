@@ -204,6 +204,8 @@ impl Link {
         if let Some(held) = &ruling.hold {
             held.cancelled().await;
         }
+        // Whoever loses a connection is going to do something about it.
+        self.listener.conductor.stir();
         if let Some(attempts) = ruling.refuse {
             self.listener.refuse(attempts);
             return Next::Ends;

@@ -68,52 +68,83 @@ impl Statement {
     /// The statements of a text.
     pub fn all(text: &[u8]) -> Vec<Statement> {
         let mut statements = Vec::new();
-        let (mut begin, mut depth, mut tokens) = (0, 0_usize, Vec::new());
-        for (at, token) in Tokens::of(text) {
-            match token {
-                Token::Sign(b';') if depth == 0 => {
-                    statements.extend(read(&text[begin..at], begin, &tokens));
-                    tokens.clear();
-                    begin = at + 1;
-                    continue;
-                }
-                Token::Sign(b'(') => depth += 1,
-                Token::Sign(b')') => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            if tokens.len() < LOOKED_AT {
-                tokens.push((at, token));
-            }
-        }
-        statements.extend(read(&text[begin..], begin, &tokens));
+        each(text, |part| {
+            statements.extend(part.statement());
+            true
+        });
         statements
     }
 
     /// The only statement of a text; several are refused by the server where this is asked.
     pub fn one(text: &[u8]) -> Statement {
-        let nothing = Statement { kind: String::new(), table: None, does: Does::Reads, text: Vec::new() };
-        Statement::all(text).into_iter().next().unwrap_or(nothing)
+        first(text, Part::statement)
     }
 }
 
-/// Reads a statement whose text begins at `begin`; none if there is only blank space.
-fn read(text: &[u8], begin: usize, tokens: &[(usize, Token<'_>)]) -> Option<Statement> {
-    let first = tokens.iter().position(|(_, token)| *token != Token::Sign(b'('))?;
-    let pieces: Vec<Token<'_>> = tokens[first..].iter().map(|(_, token)| *token).collect();
-    let (kind, does, verb) = match main_verb(&pieces) {
-        Some(verb) => (kind(&pieces[verb..]), does(&pieces[verb..]), verb),
-        None => (kind(&pieces), does(&pieces), 0),
-    };
-    let does = match does {
-        Does::Prepares(name, _) => {
-            let body = tokens.iter().position(|(_, token)| token.is("as")).map(|index| index + 1);
-            let body = body.and_then(|index| tokens.get(index)).map_or(text.len(), |(at, _)| at - begin);
-            Does::Prepares(name, Arc::new(Statement::one(&text[body..])))
+/// A part of a text that is one statement, or none.
+struct Part<'a> {
+    text: &'a [u8],
+    /// Its first pieces, with the places where they begin in it.
+    tokens: Vec<(usize, Token<'a>)>,
+}
+
+/// Gives the parts of a text to `take`, until that has had enough.
+fn each<'a>(text: &'a [u8], mut take: impl FnMut(Part<'a>) -> bool) {
+    let (mut begin, mut depth, mut tokens) = (0, 0_usize, Vec::new());
+    for (at, token) in Tokens::of(text) {
+        match token {
+            Token::Sign(b';') if depth == 0 => {
+                if !take(Part { text: &text[begin..at], tokens: std::mem::take(&mut tokens) }) {
+                    return;
+                }
+                begin = at + 1;
+                continue;
+            }
+            Token::Sign(b'(') => depth += 1,
+            Token::Sign(b')') => depth = depth.saturating_sub(1),
+            _ => {}
         }
-        other => other,
-    };
-    let table = table(&kind, &pieces[verb..]);
-    Some(Statement { kind, table, does, text: text.trim_ascii().to_vec() })
+        if tokens.len() < LOOKED_AT {
+            tokens.push((at - begin, token));
+        }
+    }
+    take(Part { text: &text[begin..], tokens });
+}
+
+/// The first statement of a text, as it is read.
+fn first<'a>(text: &'a [u8], read: impl Fn(&Part<'a>) -> Option<Statement>) -> Statement {
+    let mut first = None;
+    each(text, |part| {
+        first = read(&part);
+        first.is_none()
+    });
+    first.unwrap_or(Statement { kind: String::new(), table: None, does: Does::Reads, text: Vec::new() })
+}
+
+impl Part<'_> {
+    /// The statement, if there is more than blank space.
+    fn statement(&self) -> Option<Statement> {
+        let mut statement = self.plain()?;
+        if statement.kind == "prepare"
+            && let Some(name) = self.tokens.get(1).and_then(|(_, token)| token.name())
+        {
+            let body = self.tokens.iter().position(|(_, token)| token.is("as")).map(|index| index + 1);
+            let body = body.and_then(|index| self.tokens.get(index)).map_or(self.text.len(), |(at, _)| *at);
+            // What is prepared prepares nothing itself.
+            statement.does = Does::Prepares(name, Arc::new(first(&self.text[body..], Part::plain)));
+        }
+        Some(statement)
+    }
+
+    /// The statement, without what stands in it as another one.
+    fn plain(&self) -> Option<Statement> {
+        let begin = self.tokens.iter().position(|(_, token)| *token != Token::Sign(b'('))?;
+        let pieces: Vec<Token<'_>> = self.tokens[begin..].iter().map(|(_, token)| *token).collect();
+        let pieces = &pieces[main_verb(&pieces).unwrap_or(0)..];
+        let kind = kind(pieces);
+        let (does, table) = (does(&kind, pieces), table(&kind, pieces));
+        Some(Statement { kind, table, does, text: self.text.trim_ascii().to_vec() })
+    }
 }
 
 /// Where the verb of `with …` stands: one that writes if there is one, at whatever depth.
@@ -142,18 +173,16 @@ fn kind(pieces: &[Token<'_>]) -> String {
     }
 }
 
-fn does(pieces: &[Token<'_>]) -> Does {
+fn does(kind: &str, pieces: &[Token<'_>]) -> Does {
     let has = |word: &str| pieces.iter().any(|token| token.is(word));
-    let second = || pieces.get(1).and_then(Token::name);
     let chain = has("chain") && !has("no");
-    match &*kind(pieces) {
+    match kind {
         "begin" => Does::Begins,
         "commit" => Does::Commits { chain },
         "rollback" => Does::RollsBack { chain },
         "prepare transaction" => Does::PutsAside,
         "commit prepared" => Does::Writes,
-        "prepare" => second().map_or(Does::Reads, |name| Does::Prepares(name, Arc::new(Statement::one(b"")))),
-        "execute" => second().map_or(Does::Reads, Does::Executes),
+        "execute" => pieces.get(1).and_then(Token::name).map_or(Does::Reads, Does::Executes),
         "deallocate" => {
             let named = pieces[1..].iter().find(|token| !token.is("prepare"));
             Does::Forgets(named.filter(|token| !token.is("all")).and_then(Token::name))
@@ -276,6 +305,13 @@ mod tests {
         check_does("release s", Does::Reads);
         check_does("prepare transaction 'x'", Does::PutsAside);
         check_does("commit prepared 'x'", Does::Writes);
+    }
+
+    #[test]
+    fn what_is_nested_without_end_is_read_once() {
+        let text = "prepare a as ".repeat(80_000);
+        let Does::Prepares(_, inner) = Statement::one(text.as_bytes()).does else { panic!("it prepares") };
+        assert_eq!((&*inner.kind, &inner.does), ("prepare", &Does::Reads));
     }
 
     #[test]

@@ -11,6 +11,9 @@ use crate::seam::postgres::statement::{Does, Statement};
 use crate::wire::Malformed;
 use crate::wire::postgres::{bind, first_text, parse};
 
+/// So many statements of one Query are seen; those behind them pass unseen.
+const MOST_SEEN: usize = 1_000;
+
 /// What is ruled of a message before it is passed on.
 #[derive(Debug, Default)]
 pub struct Asked {
@@ -66,7 +69,8 @@ impl Book {
             let statement = self.prepared.execute(&outer);
             query.copies_in |= statement.does == Does::CopiesIn;
             let about = self.conductor.about(&[&outer.text, &statement.text]);
-            query.runs.push_back(self.run(&statement, about));
+            let run = self.run(&statement, about);
+            query.runs.push_back(if query.runs.len() < MOST_SEEN { run } else { Run::default() });
         }
         query.commit = self.end_of_implicit();
         let asked = {
@@ -225,6 +229,10 @@ impl Book {
 
     /// What is ruled before a fact that comes behind these of the same message, and behind all that is not answered yet.
     fn arrive(&self, others: &[&Fact], fact: &Fact) -> Ruling {
+        if fact.about.is_empty() {
+            // No trigger names it, so it does not matter which one it is.
+            return self.conductor.arrive(fact);
+        }
         let mut earlier: Vec<&Fact> = self.expected.iter().flat_map(Expected::facts).collect();
         earlier.extend(others);
         self.conductor.arrive_behind(&earlier, fact)

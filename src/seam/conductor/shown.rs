@@ -1,6 +1,8 @@
-//! What passes a seam, as it stands in the history: which ids it is about, and texts with their ids in the short form.
+//! What the ids of the case have to do with bytes: whom they are about, and how they stand in the history.
 
-use super::Conductor;
+use std::sync::Arc;
+
+use super::{Conductor, lock};
 use crate::case::Subjects;
 use crate::history::{Content, Row};
 
@@ -41,6 +43,10 @@ impl Conductor {
                 value => (column, value),
             })
             .collect()
+    }
+
+    fn subjects(&self) -> Option<Arc<Subjects>> {
+        lock(&self.live).case.as_ref().map(|playing| Arc::clone(&playing.subjects))
     }
 }
 
