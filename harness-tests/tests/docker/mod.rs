@@ -80,6 +80,11 @@ impl Container {
 
     /// Apache Kafka by hand, with few settings of ours; clients on this machine find it where it says it is.
     pub fn kafka() -> Container {
+        Container::kafka_with(&[])
+    }
+
+    /// The same, with these settings too.
+    pub fn kafka_with(more: &[&str]) -> Container {
         let port = free_port();
         let advertised =
             format!("KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://localhost:{port},INTERNAL://localhost:9094");
@@ -97,7 +102,8 @@ impl Container {
             "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS=0",
         ];
         let (image, published) = (kafka_image(), format!("127.0.0.1:{port}:9092"));
-        let mut arguments: Vec<&str> = settings.iter().flat_map(|setting| ["--env", setting]).collect();
+        let settings = settings.iter().chain(more);
+        let mut arguments: Vec<&str> = settings.flat_map(|setting| ["--env", setting]).collect();
         arguments.extend(["--publish", &published, &image]);
         let container = Container::start(&arguments);
         container.until_it_says("Kafka Server started");

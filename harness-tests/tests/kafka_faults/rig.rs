@@ -42,7 +42,7 @@ impl Rig {
 
     pub async fn apache_kafka() -> Rig {
         let mut turn = KAFKA.lock().await;
-        let address = turn.get_or_insert_with(Container::kafka).address(9092);
+        let address = turn.get_or_insert_with(kafka).address(9092);
         Rig { broker: address.parse().unwrap(), _embedded: None, turn: Some(turn) }
     }
 
@@ -56,6 +56,12 @@ impl Rig {
         let topic = MediatedTopic { name: "order-events".to_owned(), partitions: 2, mediated: true, order };
         Stage::with(&[self.broker], &[topic], faults).await
     }
+}
+
+/// One that makes no topic by itself: a client that outlives its scenario would have the topics of the next one made
+/// with another number of partitions.
+fn kafka() -> Container {
+    Container::kafka_with(&["KAFKA_AUTO_CREATE_TOPICS_ENABLE=false"])
 }
 
 /// Runs a scenario to its end.
