@@ -101,3 +101,36 @@ fn library_for(service: &str, program: &Path) -> Result<PathBuf, RunError> {
     }
     Ok(library)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_a_file_that_the_service_is_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = ServiceClock::new("desk", Clock::File, Path::new("desk"), folder.path()).unwrap();
+        let [(name, file)] = &clock.environment()[..] else { panic!("{:?}", clock.environment()) };
+        let check = |expected: &str| assert_eq!(fs::read_to_string(file).unwrap(), expected);
+        assert_eq!(name, "STEADFAST_CLOCK");
+        check("0\n");
+        clock.set(-60).unwrap();
+        check("-60\n");
+    }
+
+    #[test]
+    fn a_program_that_libfaketime_cannot_reach_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("program");
+        let check = |code: &[u8], expected: &str| {
+            fs::write(&program, code).unwrap();
+            let clock = ServiceClock::new("desk", Clock::Libfaketime, &program, folder.path());
+            let refusal = clock.map(|clock| clock.environment()).unwrap_err().to_string();
+            // Without the library that is what is said, whatever the program.
+            let fits = refusal.contains(expected) || refusal.contains("apt-get install libfaketime");
+            assert!(fits && refusal.contains("clock: file"), "{refusal}");
+        };
+        check(b"\x7fELF /lib64/ld-linux-x86-64.so.2 Go build ID: abc", "a Go program");
+        check(b"\x7fELF with no loader", "linked statically");
+    }
+}
