@@ -112,6 +112,18 @@ mod tests {
         }
 
         #[test]
+        fn no_fault_is_illegal(seed: u64, number in 0..1_000_u32) {
+            let spec = sample::spec_of_every_fault();
+            let case = Generator::new(&spec, Seed(seed)).case(number);
+            for fault in &case.faults {
+                prop_assert_eq!(super::super::is_legal(&spec, fault), Ok(()));
+            }
+            // What one file says, another build reads.
+            let text = serde_json::to_string(&case).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Case>(&text).unwrap(), case);
+        }
+
+        #[test]
         fn a_case_depends_on_spec_seed_and_number_alone(seed: u64, number in 0..300_u32) {
             let spec = sample::spec();
             let (once, again) = (Generator::new(&spec, Seed(seed)), Generator::new(&spec, Seed(seed)));
@@ -119,6 +131,18 @@ mod tests {
             prop_assert_eq!(once.case(number), again.case(number));
             prop_assert_eq!(once.case(number).operations, once.without_faults(number).operations);
         }
+    }
+
+    #[test]
+    fn every_fault_of_the_spec_is_drawn() {
+        let spec = sample::spec_of_every_fault();
+        let generator = Generator::new(&spec, Seed(1));
+        let cases = (0..400).map(|number| generator.case(number));
+        let drawn: HashSet<String> =
+            cases.flat_map(|case| case.faults).map(|fault| fault.action.rule.to_string()).collect();
+        let wanted: HashSet<String> = spec.faults.iter().map(ToString::to_string).collect();
+        assert_eq!(drawn, wanted);
+        assert_eq!(wanted.len(), 27);
     }
 
     #[test]

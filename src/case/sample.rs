@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use crate::fault::Rule;
+use crate::fault::{ALL, Rule};
 use crate::spec::{
     Action, BodyTemplate, Delivery, Dependency, Given, HttpCall, OperationKind, Order, Service, Settings,
     Spec, Template, Topic, WorldSettings,
@@ -51,6 +51,27 @@ pub(crate) fn spec() -> Spec {
         variants: IndexMap::new(),
         settings: Settings::default(),
     }
+}
+
+/// The same with a database, and with every fault that its contract allows.
+pub(crate) fn spec_of_every_fault() -> Spec {
+    let mut spec = spec();
+    spec.services
+        .insert("payments".to_owned(), service(&["${kafka}", "${postgres.shop}", "${dependencies.gateway}"]));
+    let targets = [
+        "order-events",
+        "order-events to payments",
+        "orders produces to order-events",
+        "payments commits to shop",
+        "payments queries shop",
+        "payments calls gateway",
+        "payments",
+        "",
+    ];
+    let rules = ALL.iter().flat_map(|kind| targets.map(|target| Rule::read(kind.name, target)));
+    let can_happen = |rule: &Rule| rule.allowed(&spec).is_ok() && !rule.moments(&spec).is_empty();
+    spec.faults = rules.flatten().filter(can_happen).collect();
+    spec
 }
 
 fn rule(fault: &str, target: &str) -> Rule {
