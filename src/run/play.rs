@@ -89,7 +89,7 @@ impl System {
                     self.release_if_stuck();
                 }
             }
-            if clock::now() >= deadline + self.away {
+            if clock::now() >= deadline + self.away + self.conductor.slowed() {
                 running.abort_all();
                 (0..ended.len())
                     .filter(|&index| !ended[index])
@@ -153,7 +153,7 @@ impl System {
                 return Ok(Vec::new());
             }
             tracing::trace!(?moving, "not quiet yet");
-            if clock::now() >= deadline + self.away {
+            if clock::now() >= deadline + self.away + self.conductor.slowed() {
                 return Ok(moving);
             }
             tokio::select! {

@@ -47,6 +47,8 @@ struct Playing {
     healed: CancellationToken,
     counts: HashMap<Scope, u32>,
     holds: Vec<Held>,
+    /// For how long anything was made to wait for a set time, all added up.
+    slowed: Duration,
 }
 
 /// Something waits.
@@ -111,6 +113,7 @@ impl Conductor {
             healed: CancellationToken::new(),
             counts: HashMap::new(),
             holds: Vec::new(),
+            slowed: Duration::ZERO,
         });
     }
 
@@ -140,6 +143,11 @@ impl Conductor {
             live.last_change = clock::now();
         }
         released
+    }
+
+    /// For how long faults of this case have made anything wait: that is not the services' time.
+    pub fn slowed(&self) -> Duration {
+        lock(&self.live).case.as_ref().map_or(Duration::ZERO, |playing| playing.slowed)
     }
 
     /// Whether any fault of this case has fired.
@@ -367,9 +375,10 @@ impl Playing {
     fn last_until(&mut self, until: Until) -> CancellationToken {
         let token = CancellationToken::new();
         if let Until::Milliseconds(count) = until {
-            let ended = token.clone();
+            let (time, ended) = (Duration::from_millis(count.into()), token.clone());
+            self.slowed += time;
             tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_millis(count.into())).await;
+                tokio::time::sleep(time).await;
                 ended.cancel();
             });
         }
