@@ -255,12 +255,12 @@ async fn known_bugs_shrink_to_their_known_minimum() {
     insta::assert_snapshot!(table, @r"
                                         with evidence                  without                        seen 4 times of 5
     bug                                  minimal  median   p90  most    minimal  median   p90  most    minimal  median   p90  most
-    one fault                              100 %       6     9    10      100 %      22    25    29      100 %      13    19    24
-    a fault at the second fact             100 %       9    14    22      100 %      32    39    48      100 %      26    41    68
-    no fault, a sum over a limit           100 %      12    17    19      100 %      17    21    28      100 %      35    50    60
-    two faults on one order                100 %      10    12    16      100 %      27    32    36      100 %      30    35    44
-    two operations in the other order      100 %      12    18    39      100 %      32    42    45      100 %      35    52   108
-    two clients                            100 %      13    18    23      100 %      23    31    34      100 %      39    52    62
-    three faults in order                  100 %      13    16    51      100 %      32    35    53      100 %      38    45   161
+    one fault                              100 %       6     8    11      100 %      21    24    29      100 %      13    17    23
+    a fault at the second fact             100 %      11    18    30      100 %      31    38    42      100 %      32    55    93
+    no fault, a sum over a limit           100 %      12    17    19      100 %      17    22    28      100 %      34    52    58
+    two faults on one order                100 %      10    12    15      100 %      28    31    35      100 %      29    35    45
+    two operations in the other order      100 %      13    19    38      100 %      31    43    70      100 %      36    56   101
+    two clients                            100 %      13    18    22      100 %      23    31    34      100 %      37    53    63
+    three faults in order                  100 %      13    17    57      100 %      30    35    57      100 %      39    53   173
     ");
 }

@@ -334,8 +334,12 @@ impl Fact {
     /// Whether something is different in the world after it; only such facts put off quiet.
     pub fn changes_state(&self) -> bool {
         // A delivery by itself changes nothing, but it starts the work that will: it counts as movement. A query does
-        // not: who polls a table would never let the world come to rest. What it writes is seen when it is committed.
-        !matches!(self.seen, Seen::Replied { .. } | Seen::Queried { .. })
+        // not: who polls a table would never let the world come to rest. What it writes is seen when it is committed. Nor
+        // does a session: a pool that lost one opens another, long after all work is done.
+        !matches!(
+            self.seen,
+            Seen::Replied { .. } | Seen::Queried { .. } | Seen::Connected { .. } | Seen::RolledBack { .. }
+        )
     }
 }
 
