@@ -6,6 +6,7 @@ use super::{RunError, System};
 use crate::fault::Ask;
 use crate::history::{What, clock};
 use crate::seam::Order;
+use crate::world::ServerKind;
 
 /// How long a service may take to end politely.
 const GRACE: Duration = Duration::from_secs(5);
@@ -33,22 +34,23 @@ impl System {
                 self.conductor.record(What::ClockSet { service, seconds });
                 Ok(())
             }
-            Ask::RestartBroker => self.restart_server("Kafka").await,
-            Ask::RestartPostgres => self.restart_server("Postgres").await,
+            Ask::RestartBroker => self.restart_server(ServerKind::Kafka).await,
+            Ask::RestartPostgres => self.restart_server(ServerKind::Postgres).await,
         }
     }
 
-    async fn restart_server(&mut self, server: &str) -> Result<(), RunError> {
+    async fn restart_server(&mut self, server: ServerKind) -> Result<(), RunError> {
         let began = clock::now();
-        self.conductor.record(What::ServerRestarted { server: server.to_owned() });
-        if server == "Kafka" {
-            self.world.restart_kafka().await?;
-        } else {
-            // What was committed until now is read while the old session still lives.
-            self.read_rows().await?;
-            self.world.restart_postgres().await?;
-            for database in self.databases.values_mut() {
-                database.reconnect().await?;
+        self.conductor.record(What::ServerRestarted { server: server.to_string() });
+        match server {
+            ServerKind::Kafka => self.world.restart_kafka().await?,
+            ServerKind::Postgres => {
+                // What was committed until now is read while the old session still lives.
+                self.read_rows().await?;
+                self.world.restart_postgres().await?;
+                for database in self.databases.values_mut() {
+                    database.reconnect().await?;
+                }
             }
         }
         self.away += clock::since(began);
@@ -57,10 +59,12 @@ impl System {
 
     async fn crash(&mut self, name: &str, order: Order) -> Result<(), RunError> {
         let Some(service) = self.services.get_mut(name) else { return Ok(()) };
+        // One that ended by itself a moment ago was not killed by us.
+        let wanted = service.ended().await.is_none();
         let status = service.kill().await?;
         // The seam that withholds a frame may go on only now: it closes that connection.
         drop(order.done);
-        self.start_again(name, status, true).await
+        self.start_again(name, status, wanted).await
     }
 
     async fn restart_politely(&mut self, name: &str, order: Order) -> Result<(), RunError> {

@@ -1,5 +1,7 @@
 //! SQL in pieces: words, names and signs, without what stands in quotes or comments.
 
+use crate::wire::postgres::comment_length;
+
 /// A piece of SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Token<'a> {
@@ -94,32 +96,6 @@ fn is_of_word(byte: u8) -> bool {
 
 fn word_length(text: &[u8]) -> usize {
     text.iter().take_while(|byte| is_of_word(**byte) || **byte == b'$').count()
-}
-
-/// How long the comment at the start is; 0 without one. Block comments nest in Postgres.
-fn comment_length(text: &[u8]) -> usize {
-    if text.starts_with(b"--") {
-        return text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
-    }
-    if !text.starts_with(b"/*") {
-        return 0;
-    }
-    let (mut depth, mut at) = (0_usize, 0);
-    while at < text.len() {
-        match text.get(at..at + 2) {
-            Some(b"/*") => depth += 1,
-            Some(b"*/") => depth -= 1,
-            _ => {
-                at += 1;
-                continue;
-            }
-        }
-        at += 2;
-        if depth == 0 {
-            return at;
-        }
-    }
-    text.len()
 }
 
 /// How long a quoted text is, with its quotes. A doubled quote stands for one.

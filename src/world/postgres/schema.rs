@@ -4,6 +4,8 @@ use futures::StreamExt;
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 use sqlx::{AssertSqlSafe, Either, PgConnection};
 
+use crate::wire::postgres::comment_length;
+
 /// Postgres refused a statement of the schema.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("the schema of database `{database}` fails at line {line}: {message}")]
@@ -70,7 +72,7 @@ fn statement_starts(sql: &str) -> Vec<usize> {
     while at < sql.len() {
         let rest = &sql[at..];
         let first = rest.chars().next().unwrap_or(' ');
-        let skipped = comment_length(rest);
+        let skipped = comment_length(rest.as_bytes());
         if skipped > 0 {
             at += skipped;
         } else if first == ';' || (between && first.is_whitespace()) {
@@ -85,33 +87,6 @@ fn statement_starts(sql: &str) -> Vec<usize> {
         }
     }
     starts
-}
-
-/// How long the comment at the start of `text` is; 0 without one. Block comments nest in Postgres.
-fn comment_length(text: &str) -> usize {
-    if text.starts_with("--") {
-        return text.find('\n').unwrap_or(text.len());
-    }
-    if !text.starts_with("/*") {
-        return 0;
-    }
-    let (mut depth, mut at) = (0usize, 0);
-    let bytes = text.as_bytes();
-    while at + 1 < bytes.len() {
-        match &bytes[at..at + 2] {
-            b"/*" => depth += 1,
-            b"*/" => depth -= 1,
-            _ => {
-                at += 1;
-                continue;
-            }
-        }
-        at += 2;
-        if depth == 0 {
-            return at;
-        }
-    }
-    text.len()
 }
 
 /// How long the quoted text at the start of `text` is: `'…'`, `"…"` or `$tag$…$tag$`; 0 without one.
