@@ -6,7 +6,7 @@ mod project;
 use std::fmt::Write;
 
 use project::repository;
-use steadfast::fault::{ALL, Choices, Form, Kind};
+use steadfast::fault::{ALL, Form, Kind};
 use steadfast::spec::keys::{Key, SECTIONS, Section};
 
 #[test]
@@ -52,18 +52,9 @@ fn line(kind: &Kind, form: Form) -> String {
 /// What steadfast decides besides the moment.
 fn choices(kind: &Kind, form: Form) -> String {
     let Some(target) = form.read(form.shown()) else { return String::new() };
-    let list = |items: Vec<String>| items.join(", ");
-    match (kind.choices)(&target) {
-        Choices::None => String::new(),
-        Choices::Until => ", until all is quiet or for a number of facts".to_owned(),
-        Choices::Milliseconds(some) => {
-            format!(", for {} ms", list(some.iter().map(u32::to_string).collect()))
-        }
-        Choices::With(errors) => {
-            format!(", with {}", list(errors.iter().map(|error| (*error).to_owned()).collect()))
-        }
-        Choices::Attempts(most) => format!(", for 1 to {most} attempts"),
-        Choices::Seconds(some) => format!(", by {} s", list(some.iter().map(i32::to_string).collect())),
+    match (kind.choices)(&target).to_string() {
+        none if none.is_empty() => none,
+        choices => format!(", {choices}"),
     }
 }
 

@@ -160,7 +160,11 @@ pub fn is_legal(spec: &Spec, fault: &Fault) -> Result<(), String> {
         return Err(format!("`{}`: {}", fault.action, forbidden.why));
     }
     if rule.choices().rank(how).is_none() {
-        return Err(format!("`{}`: `{}` does not happen like that", fault.action, rule.kind.name));
+        let choices = match rule.choices().to_string() {
+            none if none.is_empty() => "without anything more".to_owned(),
+            choices => choices,
+        };
+        return Err(format!("`{}`: `{rule}` happens {choices}", fault.action));
     }
     let Trigger { service, fact, edge, nth, .. } = &fault.at;
     let moment = Moment { service: service.clone(), fact: fact.clone(), edge: *edge };

@@ -322,7 +322,7 @@ faults:
         a.yaml:8: `posted` is not a kind of fact; known are produced, published, delivered, offset-committed, queried, committed, called
         a.yaml:6: an argument is a plain value, `{ new: ID }` or `{ existing: ID }`
         a.yaml:4: unknown field `notes`, expected one of steadfast_case, spec, variant, invariant, found, note, operations, faults
-        a.yaml:8: `do` does not name a fault that this build knows
+        a.yaml:8: there is no fault `explode`; known are duplicate, rewind, hold, reorder, poison, lose ack, refuse, lose offset commit, rebalance, slow partition, lose reply, cut, fail, decline, slow, unavailable, crash, pause, restart, skew clock, restart broker, restart postgres
         a.yaml:8: "-" is only valid inside a block
         "#);
     }

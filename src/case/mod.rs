@@ -192,12 +192,21 @@ impl<'de> Deserialize<'de> for FaultAction {
         use serde::de::Error;
         let mut members = serde_json::Map::deserialize(deserializer)?;
         let name = members.keys().find(|key| fault::kind(key).is_some()).cloned();
-        let name =
-            name.ok_or_else(|| D::Error::custom("`do` does not name a fault that this build knows"))?;
+        let unknown = || {
+            let known: Vec<&str> = fault::ALL.iter().map(|kind| kind.name).collect();
+            let typed = members.keys().next().map_or("", String::as_str);
+            D::Error::custom(format!("there is no fault `{typed}`; known are {}", known.join(", ")))
+        };
+        let name = name.ok_or_else(unknown)?;
         let target = match members.remove(&name) {
             Some(Value::String(text)) => text,
             Some(Value::Null) => String::new(),
-            _ => return Err(D::Error::custom(format!("`{name}` does not say what it hits"))),
+            _ => {
+                let forms = fault::kind(&name).map(fault::Kind::forms_in_words).unwrap_or_default();
+                return Err(D::Error::custom(format!(
+                    "`{name}` does not say what it hits: write `{name}: {forms}`"
+                )));
+            }
         };
         let rule = Rule::read(&name, &target).map_err(D::Error::custom)?;
         let how = How::deserialize(Value::Object(members)).map_err(D::Error::custom)?;

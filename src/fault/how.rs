@@ -1,5 +1,7 @@
 //! What is drawn of a fault besides its trigger: how long it lasts, which error it gives.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// How long a fault lasts.
@@ -90,4 +92,22 @@ impl Choices {
     pub fn rank(self, how: &How) -> Option<usize> {
         self.all().iter().position(|each| each == how)
     }
+}
+
+/// What there is to choose from: `for 50, 200, 1000 ms`; empty if there is nothing.
+impl fmt::Display for Choices {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Choices::None => Ok(()),
+            Choices::Until => write!(formatter, "until all is quiet or for 1 to {MOST_FACTS} facts"),
+            Choices::Milliseconds(some) => write!(formatter, "for {} ms", listed(some)),
+            Choices::With(errors) => write!(formatter, "with {}", errors.join(", ")),
+            Choices::Attempts(most) => write!(formatter, "for 1 to {most} attempts"),
+            Choices::Seconds(some) => write!(formatter, "by {} s", listed(some)),
+        }
+    }
+}
+
+fn listed(numbers: &[impl ToString]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
