@@ -5,6 +5,7 @@
 
 mod effects;
 mod finals;
+mod linearizable;
 mod rows;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
