@@ -67,6 +67,9 @@ pub enum What {
         outcome: Outcome,
         /// A few words: a status, an error.
         detail: String,
+        /// What came back; absent if nothing did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply: Option<Reply>,
     },
     /// Something passed a seam.
     Fact(Fact),
@@ -138,6 +141,23 @@ pub enum Outcome {
     Fail,
     /// Nobody can say.
     Info,
+}
+
+/// What came back to the client of an operation.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Reply {
+    /// Of a call: the HTTP status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Of a call: the body as JSON, or as a text if it is none; absent if it is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+    /// Of a produced record: the partition that it was appended to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<i32>,
+    /// Of a produced record: its offset there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<i64>,
 }
 
 /// One thing seen at a seam.

@@ -157,5 +157,6 @@ pub(super) fn disagree(observed: &[Observation]) -> bool {
 
 /// How an operation ended that was cut off by the end of its case.
 pub(super) fn cut_off(operation: usize) -> What {
-    What::Returned { operation, outcome: Outcome::Info, detail: "the case ended first".to_owned() }
+    let detail = "the case ended first".to_owned();
+    What::Returned { operation, outcome: Outcome::Info, detail, reply: None }
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::{Conductor, lock};
 use crate::case::Subjects;
-use crate::history::{Content, Row};
+use crate::history::{Content, Reply, Row};
 
 /// How much of a text stands in the history, in characters.
 const LONGEST_TEXT: usize = 2_000;
@@ -37,12 +39,17 @@ impl Conductor {
     /// A row with its ids in their short form.
     pub fn shown_row(&self, row: Row) -> Row {
         let Some(subjects) = self.subjects() else { return row };
-        row.into_iter()
-            .map(|(column, value)| match value {
-                serde_json::Value::String(text) => (column, subjects.shown(&text).into()),
-                value => (column, value),
-            })
-            .collect()
+        row.into_iter().map(|(column, value)| (column, shown_value(&subjects, value))).collect()
+    }
+
+    /// What came back to a client, with ids in their short form. A body too long to keep becomes a text, cut off.
+    pub fn shown_reply(&self, reply: Reply) -> Reply {
+        let Some(subjects) = self.subjects() else { return reply };
+        let body = reply.body.map(|body| shown_value(&subjects, body)).map(|body| {
+            let text = body.to_string();
+            if text.len() > LONGEST_TEXT { cut(&text).into() } else { body }
+        });
+        Reply { body, ..reply }
     }
 
     fn subjects(&self) -> Option<Arc<Subjects>> {
@@ -52,8 +59,25 @@ impl Conductor {
 
 fn shown(subjects: Option<&Subjects>, bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
+    let text = cut(&text);
+    subjects.map_or_else(|| text.to_owned(), |subjects| subjects.shown(text))
+}
+
+fn cut(text: &str) -> &str {
     let is_long = text.len() > LONGEST_TEXT;
     let end = is_long.then(|| text.char_indices().nth(LONGEST_TEXT)).flatten();
-    let text = end.map_or(&text[..], |(end, _)| &text[..end]);
-    subjects.map_or_else(|| text.to_owned(), |subjects| subjects.shown(text))
+    end.map_or(text, |(end, _)| &text[..end])
+}
+
+/// A value with its ids in their short form, however deep they stand.
+fn shown_value(subjects: &Subjects, value: Value) -> Value {
+    match value {
+        Value::String(text) => subjects.shown(&text).into(),
+        Value::Array(items) => items.into_iter().map(|item| shown_value(subjects, item)).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, member)| (subjects.shown(&name), shown_value(subjects, member)))
+            .collect(),
+        plain => plain,
+    }
 }
