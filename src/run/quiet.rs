@@ -131,7 +131,7 @@ impl System {
             database.ok_or_else(|| failed(format!("there is no database `{}`", source.database)))?;
         let read = database.query(&source.sql).await.map_err(|error| failed(error.to_string()))?;
         let shown = |value: serde_json::Value| match value {
-            serde_json::Value::String(text) => self.conductor.shown(text.as_bytes()).into(),
+            serde_json::Value::String(text) => self.conductor.shown_body(text.as_bytes()).into(),
             other => other,
         };
         Ok(Observation {
