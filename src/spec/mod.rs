@@ -6,6 +6,7 @@
 //! vocabulary, `fault`; of cases, worlds and checkers this module knows nothing.
 
 mod contract;
+mod expect;
 pub mod keys;
 mod load;
 mod names;
@@ -24,6 +25,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 pub use crate::fault::{Delivery, Order};
+pub use expect::{Expect, Meaning};
 pub use problem::{Problem, Problems};
 pub use template::{Part, Template};
 
@@ -237,6 +239,8 @@ pub enum Action {
         body: Option<BodyTemplate>,
         /// Extra headers.
         headers: IndexMap<String, Template>,
+        /// What the status of the reply says.
+        expect: Expect,
     },
     /// `produce`: a record to a topic.
     Produce {
