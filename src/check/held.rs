@@ -34,7 +34,9 @@ impl Held {
         let mut times = Vec::new();
         for event in &history.events {
             let at = event.at;
-            let mut begin = |what| drop(since.entry(what).or_insert(at));
+            let mut begin = |what| {
+                since.entry(what).or_insert(at);
+            };
             match &event.what {
                 What::Held { milliseconds: Some(count), .. } => times.push(at..at + u64::from(*count) * 1000),
                 What::Held { fault, milliseconds: None } => begin(Waiting::Fault(*fault)),
