@@ -8,7 +8,11 @@ use crate::spec::{Invariant, Source};
 
 fn history(events: Vec<What>) -> History {
     let numbered = events.into_iter().enumerate();
-    History { events: numbered.map(|(seq, what)| Event { seq: seq as u64, at: seq as u64, what }).collect() }
+    History {
+        events: numbered
+            .map(|(seq, what)| Event { seq: seq as u64, at: seq as u64, cause: None, what })
+            .collect(),
+    }
 }
 
 fn effect(name: &str, key: Option<&str>) -> What {
