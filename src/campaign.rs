@@ -20,7 +20,7 @@ use crate::check::{Verdict, judge};
 use crate::history::{History, clock};
 use crate::report::{Summary, Violation};
 use crate::run::{Between, RunError, System};
-use crate::shrink::Budget;
+use crate::shrink::{Budget, Trying};
 use crate::spec::{Expected, Spec};
 use crate::world::World;
 use crate::world::supervisor::Supervisor;
@@ -88,10 +88,8 @@ pub enum Progress<'a> {
     },
     /// The shrinker tries a simpler case.
     Trying {
-        /// The case.
-        case: &'a Case,
-        /// Runs so far, this one included.
-        runs: u32,
+        /// What, and how far it is.
+        trying: Trying<'a>,
     },
     /// The minimal case is being run again, or without one of its faults.
     Reproducing {

@@ -8,7 +8,7 @@ use crate::check::Evidence;
 use crate::history::{Event, History, clock};
 use crate::report::{Found, Rate, Size, Unconfirmed, Violation};
 use crate::run::Between;
-use crate::shrink::{Attempt, Ended, Hints, Predicate, shrink};
+use crate::shrink::{Attempt, Ended, Hints, Measured, Predicate, Trying, shrink};
 
 /// Runs on fresh services before a violation counts as one.
 const CONFIRMATIONS: u32 = 3;
@@ -40,7 +40,11 @@ impl Campaign<'_> {
             return Ok(Found::NotReproduced(Box::new(once)));
         };
         let attempt = attempt(Some(&evidence_again), &confirmed);
-        let hints = Hints { attempt, values: Values::of(&self.spec), rate: (rate.k, rate.n) };
+        let hints = Hints {
+            attempt,
+            values: Values::of(&self.spec),
+            measured: Measured { violated: rate.k, runs: rate.n },
+        };
         let (minimal, runs) = self.shrink(invariant, case.clone(), hints).await?;
         let shrink_seconds = clock::since(began).as_secs_f64();
         let measured = self.measure(invariant, &minimal).await?;
@@ -78,7 +82,7 @@ impl Campaign<'_> {
         let budget = self.options.shrink;
         let unsaved = self.file(invariant);
         let (spec, variant) = (self.spec.file.clone(), self.variant.map(str::to_owned));
-        let mut runner = Runner { campaign: self, invariant, runs: 0 };
+        let mut runner = Runner { campaign: self, invariant };
         let mut remember = |step: crate::shrink::Step<'_>| {
             let file = CaseFile {
                 spec: spec.clone(),
@@ -96,12 +100,12 @@ impl Campaign<'_> {
         let minimal = shrink(case, hints, budget, &mut runner, &mut remember).await;
         match minimal.ended {
             Ended::Failed(stopped) => Err(stopped),
-            Ended::Minimal | Ended::Budget => Ok((minimal.case, minimal.runs)),
+            Ended::Minimal | Ended::Budget | Ended::Rare => Ok((minimal.case, minimal.runs)),
         }
     }
 
     /// How often the minimal case violates: as it is, and without each of its faults.
-    async fn measure(&mut self, invariant: &str, minimal: &Case) -> Result<Measured, Stopped> {
+    async fn measure(&mut self, invariant: &str, minimal: &Case) -> Result<Explained, Stopped> {
         let (reproduced, seen) = self.rate(invariant, minimal).await?;
         let mut without = Vec::new();
         for (index, fault) in minimal.faults.iter().enumerate() {
@@ -109,7 +113,7 @@ impl Campaign<'_> {
             case.faults.remove(index);
             without.push((fault.to_string(), self.rate(invariant, &case).await?.0));
         }
-        Ok(Measured { reproduced, without, seen })
+        Ok(Explained { reproduced, without, seen })
     }
 
     async fn rate(
@@ -160,7 +164,7 @@ impl Campaign<'_> {
     }
 }
 
-struct Measured {
+struct Explained {
     reproduced: Rate,
     without: Vec<(String, Rate)>,
     seen: Option<(Evidence, History)>,
@@ -170,16 +174,14 @@ struct Measured {
 struct Runner<'a, 'b> {
     campaign: &'a mut Campaign<'b>,
     invariant: &'a str,
-    runs: u32,
 }
 
 impl Predicate for Runner<'_, '_> {
     type Error = Stopped;
 
-    async fn run(&mut self, case: &Case) -> Result<Attempt, Stopped> {
-        self.runs += 1;
-        (self.campaign.progress)(Progress::Trying { case, runs: self.runs });
-        let (history, verdicts) = self.campaign.play(case, Between::Restart).await?;
+    async fn run(&mut self, trying: Trying<'_>) -> Result<Attempt, Stopped> {
+        (self.campaign.progress)(Progress::Trying { trying });
+        let (history, verdicts) = self.campaign.play(trying.case, Between::Restart).await?;
         Ok(attempt(verdicts.get(self.invariant).and_then(crate::check::Verdict::evidence), &history))
     }
 }
