@@ -149,6 +149,11 @@ pub async fn shrink<P: Predicate>(
     search.into_minimal(ended)
 }
 
+/// The case without one of its operations, and without what depends on it.
+pub fn without_operation(case: &Case, operation: usize) -> Case {
+    delete::without_operations(case, |index| index == operation)
+}
+
 impl<P: Predicate> Search<'_, P> {
     async fn until_minimal(&mut self) -> Result<(), Ended<P::Error>> {
         self.measure().await?;
