@@ -3,8 +3,9 @@
 
 use anstyle::{AnsiColor, Style};
 
+use super::judged::in_words;
 use super::steps::{Step, steps};
-use super::{Ending, FaultCount, Found, InvariantSummary, NeverOk, Summary, Violation, counted};
+use super::{Ending, FaultCount, Summary, Violation, counted};
 use crate::case::Seed;
 use crate::spec::Expected;
 
@@ -23,6 +24,11 @@ pub fn heading(spec: &str, variant: Option<&str>, world: &str, seed: Seed, servi
     let variant = variant.map(|variant| format!(" · {variant}")).unwrap_or_default();
     let rest = format!("{world} world · seed {seed} · {}", counted(services as u64, "service"));
     format!("{}   {}", painted(BOLD, &format!("{spec}{variant}")), painted(DIM, &rest))
+}
+
+/// The same without colour, for files.
+pub fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
 }
 
 /// A violation as it is found, explained: the story, the evidence, the rates, the files. `replay` is the command
@@ -117,9 +123,7 @@ pub fn summary(summary: &Summary) -> String {
         text.push_str(&format!("  {verdict}{pad}   {}\n", in_words(invariant)));
     }
     for operation in &summary.never_ok {
-        let NeverOk { name, tried, last } = operation;
-        let never = format!("{name} was never ok, tried {}; the last: {last}", counted(*tried, "time"));
-        text.push_str(&format!("  {}\n", painted(YELLOW, &never)));
+        text.push_str(&format!("  {}\n", painted(YELLOW, &operation.to_string())));
     }
     text.push_str(&faults(summary));
     let (style, word) = match summary.ending() {
@@ -128,14 +132,7 @@ pub fn summary(summary: &Summary) -> String {
         Ending::Violated => (RED, "violated"),
         Ending::NotProven => (YELLOW, "not proven"),
     };
-    let counts = format!(
-        "{} · {} · {} fired · {:.1} s · {:.1} cases/s",
-        counted(u64::from(summary.cases), "case"),
-        counted(summary.operations, "operation"),
-        counted(summary.faults_fired, "fault"),
-        summary.seconds,
-        summary.cases_per_second()
-    );
+    let counts = counts(summary);
     text.push_str(&format!("  {}   {}\n", painted(style, word), painted(DIM, &counts)));
     if summary.cases > 0 {
         let per_case = |spent: std::time::Duration| (spent / summary.cases).as_millis();
@@ -148,6 +145,18 @@ pub fn summary(summary: &Summary) -> String {
         text.push_str(&format!("  {}\n", painted(DIM, &spent)));
     }
     text
+}
+
+/// How much was done: `200 cases · 2366 operations · 494 faults fired · 36.1 s · 5.7 cases/s`.
+pub fn counts(summary: &Summary) -> String {
+    format!(
+        "{} · {} · {} fired · {:.1} s · {:.1} cases/s",
+        counted(u64::from(summary.cases), "case"),
+        counted(summary.operations, "operation"),
+        counted(summary.faults_fired, "fault"),
+        summary.seconds,
+        summary.cases_per_second()
+    )
 }
 
 /// The faults of the spec, each with how often it fired of how often it was to.
@@ -166,31 +175,4 @@ fn faults(summary: &Summary) -> String {
         text.push_str(&format!("  {}\n", painted(if never { YELLOW } else { DIM }, &line)));
     }
     text
-}
-
-fn in_words(invariant: &InvariantSummary) -> String {
-    match (&invariant.found, invariant.expected) {
-        (Found::Held { exercised }, Expected::Held) => {
-            format!("held, exercised in {}", counted(u64::from(*exercised), "case"))
-        }
-        (Found::Held { exercised }, Expected::Violated) => {
-            let cases = counted(u64::from(*exercised), "case");
-            format!("held in {cases}, but the spec expects it to be violated")
-        }
-        (Found::NotExercised(reason), _) => format!("not exercised: {reason}"),
-        (Found::Unknown(reason), _) => format!("unknown: {reason}"),
-        (Found::NotReproduced(once), _) => format!(
-            "violated in case {}, then {} times on fresh services: it depends on earlier cases, or is rare ({}); \
-             {}",
-            once.case,
-            once.reproduced,
-            once.evidence.sentence,
-            match &once.history_file {
-                Ok(file) => format!("history in {}", file.display()),
-                Err(reason) => format!("its history could not be saved: {reason}"),
-            }
-        ),
-        (Found::Violated(violation), Expected::Held) => format!("violated: {}", violation.evidence.sentence),
-        (Found::Violated(_), Expected::Violated) => "violated, as expected".to_owned(),
-    }
 }

@@ -1,0 +1,4 @@
+//! The reports as those meet them who did not watch the run: CI servers, and people with a browser.
+
+mod ci;
+mod made;
