@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use crate::case::{Argument, Operation, Subjects};
-use crate::history::Outcome;
+use crate::history::{Outcome, Reply};
 use crate::spec::{Action, BodyTemplate, OperationKind, Template};
 
 /// An operation with everything filled in.
@@ -97,17 +97,32 @@ fn fill(body: &BodyTemplate, value: &impl Fn(&str) -> Option<Value>) -> Result<V
     })
 }
 
+/// How an operation ended for its client.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// Whether it happened.
+    pub outcome: Outcome,
+    /// A few words: a status, an error.
+    pub detail: String,
+    /// What came back, whole and with ids as they were sent; none if nothing did.
+    pub reply: Option<Reply>,
+}
+
+impl Ended {
+    /// It ended like this, and nothing came back.
+    pub fn without_reply(outcome: Outcome, detail: impl Into<String>) -> Ended {
+        Ended { outcome, detail: detail.into(), reply: None }
+    }
+}
+
 /// Sends an HTTP request and says what is known of it, with a few words about why.
 ///
 /// 2xx is `ok`, 4xx is `fail`; a server error, a time-out or a cut connection leaves it open (`info`). A
 /// connection that was refused never carried the request: `fail`.
-pub async fn send(
-    client: &reqwest::Client,
-    request: HttpRequest<'_>,
-    timeout: Duration,
-) -> (Outcome, String) {
+pub async fn send(client: &reqwest::Client, request: HttpRequest<'_>, timeout: Duration) -> Ended {
     let Ok(method) = request.method.parse::<reqwest::Method>() else {
-        return (Outcome::Fail, format!("`{}` is not an HTTP method", request.method));
+        let detail = format!("`{}` is not an HTTP method", request.method);
+        return Ended::without_reply(Outcome::Fail, detail);
     };
     let mut builder = client.request(method, request.url).timeout(timeout);
     for (name, value) in request.headers {
@@ -117,27 +132,29 @@ pub async fn send(
         builder = builder.json(body);
     }
     match builder.send().await {
-        Ok(response) => {
-            let status = response.status();
-            let outcome = match status.as_u16() {
-                200..=299 => Outcome::Ok,
-                400..=499 => Outcome::Fail,
-                _ => Outcome::Info,
-            };
-            // A body that breaks off does not change what the status said.
-            let body = response.text().await.unwrap_or_default();
-            let detail = if outcome == Outcome::Ok {
-                status.as_u16().to_string()
-            } else {
-                format!("{} {body}", status.as_u16())
-            };
-            (outcome, detail.trim().chars().take(200).collect())
+        // A body that breaks off does not change what the status said.
+        Ok(response) => answered(response.status().as_u16(), &response.text().await.unwrap_or_default()),
+        Err(error) if error.is_connect() => Ended::without_reply(Outcome::Fail, "connection refused"),
+        Err(error) if error.is_timeout() => {
+            Ended::without_reply(Outcome::Info, format!("no answer within {timeout:?}"))
         }
-        Err(error) if error.is_connect() => (Outcome::Fail, "connection refused".to_owned()),
-        Err(error) if error.is_timeout() => (Outcome::Info, format!("no answer within {timeout:?}")),
-        Err(error) if error.is_builder() => (Outcome::Fail, error.to_string()),
-        Err(_) => (Outcome::Info, "the connection was cut".to_owned()),
+        Err(error) if error.is_builder() => Ended::without_reply(Outcome::Fail, error.to_string()),
+        Err(_) => Ended::without_reply(Outcome::Info, "the connection was cut"),
     }
+}
+
+fn answered(status: u16, body: &str) -> Ended {
+    let outcome = match status {
+        200..=299 => Outcome::Ok,
+        400..=499 => Outcome::Fail,
+        _ => Outcome::Info,
+    };
+    let detail = match outcome {
+        Outcome::Ok => status.to_string(),
+        Outcome::Fail | Outcome::Info => format!("{status} {body}").trim().chars().take(200).collect(),
+    };
+    let body = (!body.is_empty()).then(|| serde_json::from_str(body).unwrap_or_else(|_| Value::from(body)));
+    Ended { outcome, detail, reply: Some(Reply { status: Some(status), body, ..Reply::default() }) }
 }
 
 /// The parts of a [`Request::Http`], borrowed.
@@ -210,6 +227,18 @@ mod tests {
                 json!({"id": "o1-tag", "quantity": 2, "note": "2 of o1-tag", "list": [null]}),
             )),
         );
+    }
+
+    #[test]
+    fn the_body_of_a_reply_is_json_where_it_is() {
+        let check = |status, body: &str, outcome, detail: &str, read: Option<Value>| {
+            let reply = Some(Reply { status: Some(status), body: read, ..Reply::default() });
+            assert_eq!(answered(status, body), Ended { outcome, detail: detail.to_owned(), reply });
+        };
+        check(200, r#"{"version":3}"#, Outcome::Ok, "200", Some(json!({"version": 3})));
+        check(204, "", Outcome::Ok, "204", None);
+        check(409, "sold out", Outcome::Fail, "409 sold out", Some(json!("sold out")));
+        check(500, "{\"broken\": ", Outcome::Info, "500 {\"broken\":", Some(json!("{\"broken\": ")));
     }
 
     #[test]

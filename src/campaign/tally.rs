@@ -115,7 +115,7 @@ impl Tally {
 
     fn add_outcomes(&mut self, case: &Case, history: &History) {
         for event in &history.events {
-            let What::Returned { operation, outcome, detail } = &event.what else { continue };
+            let What::Returned { operation, outcome, detail, .. } = &event.what else { continue };
             let Some(operation) = case.operations.get(*operation) else { continue };
             let outcomes = self.by_operation.entry(operation.operation.clone()).or_default();
             match outcome {

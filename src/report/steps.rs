@@ -83,11 +83,13 @@ impl<'a> Teller<'a> {
         given: &indexmap::IndexMap<String, Argument>,
     ) -> Step {
         let outcome = self.history.events.iter().find_map(|event| match &event.what {
-            What::Returned { operation: of, outcome, detail } if *of == operation => Some(match outcome {
-                Outcome::Ok => "ok".to_owned(),
-                Outcome::Fail => format!("fail: {detail}"),
-                Outcome::Info => format!("unknown: {detail}"),
-            }),
+            What::Returned { operation: of, outcome, detail, .. } if *of == operation => {
+                Some(match outcome {
+                    Outcome::Ok => "ok".to_owned(),
+                    Outcome::Fail => format!("fail: {detail}"),
+                    Outcome::Info => format!("unknown: {detail}"),
+                })
+            }
             _ => None,
         });
         let arguments: Vec<String> = given.values().map(ToString::to_string).collect();

@@ -131,7 +131,7 @@ impl System {
             database.ok_or_else(|| failed(format!("there is no database `{}`", source.database)))?;
         let read = database.query(&source.sql).await.map_err(|error| failed(error.to_string()))?;
         let shown = |value: serde_json::Value| match value {
-            serde_json::Value::String(text) => self.conductor.shown(text.as_bytes()).into(),
+            serde_json::Value::String(text) => self.conductor.shown_body(text.as_bytes()).into(),
             other => other,
         };
         Ok(Observation {
@@ -157,5 +157,6 @@ pub(super) fn disagree(observed: &[Observation]) -> bool {
 
 /// How an operation ended that was cut off by the end of its case.
 pub(super) fn cut_off(operation: usize) -> What {
-    What::Returned { operation, outcome: Outcome::Info, detail: "the case ended first".to_owned() }
+    let detail = "the case ended first".to_owned();
+    What::Returned { operation, outcome: Outcome::Info, detail, reply: None }
 }

@@ -280,7 +280,7 @@ impl System {
 
     async fn start_services(&mut self) -> Result<(), RunError> {
         for service in self.services.values_mut() {
-            service.start(&self.supervisor)?;
+            service.start(&self.supervisor, &self.conductor)?;
         }
         let (kafka, client) = (self.kafka.as_deref(), &self.client);
         try_join_all(self.services.values_mut().map(|service| service.until_ready(kafka, client))).await?;

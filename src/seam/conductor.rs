@@ -8,6 +8,7 @@
 //! A fault fires once. A fact counts when it has passed, so one that was withheld and came again is still
 //! the same nth.
 
+mod logged;
 mod shown;
 
 use std::collections::HashMap;
@@ -49,6 +50,8 @@ struct Playing {
     holds: Vec<Held>,
     /// For how long anything was made to wait for a set time, all added up.
     slowed: Duration,
+    /// How many lines each service has written.
+    logged: HashMap<String, u64>,
 }
 
 /// Something waits.
@@ -114,6 +117,7 @@ impl Conductor {
             counts: HashMap::new(),
             holds: Vec::new(),
             slowed: Duration::ZERO,
+            logged: HashMap::new(),
         });
     }
 

@@ -3,6 +3,7 @@
 use crate::kafka_stage::{DEADLINE, action, facts, fault, id, receive, take};
 use rdkafka::message::{Headers, Message};
 use steadfast::adapter::kafka::{Producer, Record};
+use steadfast::adapter::operation::Ended;
 use steadfast::case::{Edge, Verb};
 use steadfast::history::Outcome;
 
@@ -28,14 +29,14 @@ async fn the_harness_produces_the_same_way() {
     let producer = stage.operations().await;
     let (key, headers) = (id("o1"), [("trace".to_owned(), "t-2".to_owned())]);
     let sent = producer.send(record("order-events", Some(&key), &headers), 0).await;
-    assert_eq!(sent, (Outcome::Ok, "acknowledged".to_owned()));
+    assert_eq!((sent.outcome, sent.detail.as_str()), (Outcome::Ok, "acknowledged"));
     let consumer = stage.consumer("payments", "order-events").await;
     let (first, again) = (receive(&consumer).await, receive(&consumer).await);
     assert_eq!((first.payload(), first.key()), (Some(&b"{}"[..]), Some(key.as_bytes())));
     assert_eq!(again.headers().unwrap().get(0).value, Some(&b"t-2"[..]));
     assert!(facts(&stage.history())[0].starts_with("-: produced order-events/"));
-    let (outcome, _) = producer.send(record("orderevents", None, &[]), 0).await;
-    assert_eq!(outcome, Outcome::Fail);
+    let unknown = producer.send(record("orderevents", None, &[]), 0).await;
+    assert_eq!((unknown.outcome, unknown.reply), (Outcome::Fail, None));
 }
 
 /// librdkafka numbers its records; a new one goes on where the topics begin anew.
@@ -45,8 +46,10 @@ async fn the_harness_produces_into_a_cleared_world() {
     for _ in 0..3 {
         let producer = stage.operations().await;
         for (turn, place) in ["0@0 ", "1@0 ", "0@1 "].into_iter().enumerate() {
-            let (outcome, detail) = producer.send(record("order-events", None, &[]), turn).await;
-            assert_eq!((outcome, place), (Outcome::Ok, place), "{detail}");
+            let Ended { detail, reply, .. } = producer.send(record("order-events", None, &[]), turn).await;
+            let appended = reply.and_then(|reply| reply.partition.zip(reply.offset));
+            let appended = appended.map(|(partition, offset)| format!("{partition}@{offset} "));
+            assert_eq!(appended.as_deref(), Some(place), "{detail}");
         }
         let consumer = stage.consumer("payments", "order-events").await;
         let mut taken = take(&consumer, 3).await;
@@ -67,7 +70,7 @@ async fn an_operation_survives_the_crash_that_it_causes() {
     let producer = stage.operations().await;
     let key = id("o1");
     let sending =
-        tokio::spawn(async move { producer.send(record("order-events", Some(&key), &[]), 0).await.0 });
+        tokio::spawn(async move { producer.send(record("order-events", Some(&key), &[]), 0).await.outcome });
     drop(stage.order().await);
     assert_eq!(sending.await.unwrap(), Outcome::Ok);
     stage.settled().await;

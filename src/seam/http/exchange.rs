@@ -71,7 +71,7 @@ impl Exchange<'_> {
         let told = Told {
             about: conductor.about(&call.pieces()),
             request: conductor.shown(format!("{} {}", call.method(), call.target()).as_bytes()),
-            body: conductor.shown(&call.body),
+            body: conductor.shown_body(&call.body),
         };
         let called = self.called(&told);
         let can_decline = self.can_decline(&call);

@@ -183,7 +183,7 @@ impl Walk<'_> {
 
     fn record(&mut self, partition: &Partition, record: &Record) -> Passage {
         let (shared, service) = (&self.link.shared, self.link.name());
-        let content = shared.conductor.content(record.key.as_deref(), record.value.as_deref());
+        let content = shared.content(record);
         let (topic, part) = partition.clone();
         let malformed = self.unreadable && shared.ledger().is_malformed(partition, record);
         let seen =

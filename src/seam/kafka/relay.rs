@@ -159,7 +159,7 @@ impl Relay {
     }
 
     fn fact(&self, record: &Record, copy: u32, malformed: bool) -> Fact {
-        let content = self.shared.conductor.content(record.key.as_deref(), record.value.as_deref());
+        let content = self.shared.content(record);
         let (topic, partition) = self.partition.clone();
         let seen = Seen::Published { topic, partition, record: content, copy, malformed };
         self.shared.fact(None, record, seen)

@@ -7,7 +7,7 @@ use super::MediatedTopic;
 use super::batch::Record;
 use super::cluster::Cluster;
 use super::ledger::Ledger;
-use crate::history::{Fact, Seen};
+use crate::history::{Content, Fact, Seen};
 use crate::seam::{Conductor, Ruling};
 
 /// Begins the name of every held topic; no service is ever told of one.
@@ -44,9 +44,14 @@ impl Shared {
 
     /// A record on its way to the broker.
     pub fn produced(&self, service: Option<&str>, topic: &str, partition: i32, record: &Record) -> Fact {
-        let content = self.conductor.content(record.key.as_deref(), record.value.as_deref());
-        let seen = Seen::Produced { topic: topic.to_owned(), partition, record: content };
+        let seen = Seen::Produced { topic: topic.to_owned(), partition, record: self.content(record) };
         self.fact(service, record, seen)
+    }
+
+    /// The content of a record, as it stands in the history.
+    pub fn content(&self, record: &Record) -> Content {
+        let headers = record.headers.iter().map(|(name, value)| (&name[..], value.as_deref()));
+        self.conductor.content(record.key.as_deref(), record.value.as_deref(), headers)
     }
 
     /// A fact about whatever stands in the record.
