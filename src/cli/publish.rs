@@ -5,7 +5,9 @@ use std::io::Write;
 use std::path::Path;
 
 use super::{WRONG, screen};
-use crate::report::{Judged, github, junit};
+use crate::report::page::Page;
+use crate::report::{Judged, Summary, github, html, junit};
+use crate::spec::Spec;
 
 /// Writes the files that were asked for, by option or by the surroundings; an exit code for each that could not be.
 pub(super) fn publish(judged: &[Judged], junit: Option<&Path>) -> Vec<u8> {
@@ -30,6 +32,18 @@ pub(super) fn publish(judged: &[Judged], junit: Option<&Path>) -> Vec<u8> {
         }
     }
     codes
+}
+
+/// Writes the page of a run; `None` if it could not be, which is told.
+pub(super) fn report(spec: &Spec, summary: &Summary, folder: &Path) -> Option<String> {
+    let file = folder.join("report.html");
+    match write(&file, &html::document(&Page::new(spec, summary))) {
+        Ok(()) => Some(file.display().to_string()),
+        Err(error) => {
+            screen::problem(&format!("  the report could not be written: {}: {error}", file.display()));
+            None
+        }
+    }
 }
 
 fn write(file: &Path, text: &str) -> std::io::Result<()> {

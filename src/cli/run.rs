@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::{Format, RunArguments};
-use super::publish::publish;
+use super::publish::{self, publish};
 use super::screen::{self, Live};
 use super::{HELD, INTERRUPTED, NOT_PROVEN, VIOLATED, WORLD_FAILED, WRONG, worst};
 use crate::campaign::{self, Options, Progress, Stopped, Worlds};
@@ -95,7 +95,11 @@ async fn judge(
     drop(live);
     match judged {
         Ok(summary) => {
-            screen::result(&if is_human { text::summary(&summary) } else { json::summary(&summary) });
+            let report = publish::report(spec, &summary, &options.folder_of(spec, variant));
+            let report = report.as_deref();
+            let text =
+                if is_human { text::summary(&summary, report) } else { json::summary(&summary, report) };
+            screen::result(&text);
             (code(&summary), Ok(summary))
         }
         Err(stopped) => {

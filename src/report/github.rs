@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Ending, Found, Judged, Summary, in_words, text};
+use super::{Ending, Found, Judged, Summary, in_words, redact, text};
 
 /// Columns of a history in the summary.
 const WIDTH: usize = 110;
@@ -37,7 +37,7 @@ pub fn annotations(judged: &[Judged]) -> String {
             Err(message) => add("error", 1, "no verdict", message),
         }
     }
-    commands
+    redact::passwords(&commands)
 }
 
 fn told(summary: &Summary, invariant: &super::InvariantSummary) -> String {
@@ -71,7 +71,7 @@ pub fn job_summary(judged: &[Judged]) -> String {
         }
         page.push_str(&part);
     }
-    page
+    redact::passwords(&page)
 }
 
 fn of_summary(page: &mut String, one: &Judged, summary: &Summary) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Found, InvariantSummary, Judged, Summary, Violation, in_words, text};
+use super::{Found, InvariantSummary, Judged, Summary, Violation, in_words, redact, text};
 
 /// Columns of a history in the file.
 const WIDTH: usize = 120;
@@ -19,7 +19,7 @@ const WIDTH: usize = 120;
 pub fn document(judged: &[Judged]) -> Result<String, SerializeError> {
     let mut report = Report::new("steadfast");
     report.add_test_suites(judged.iter().map(suite));
-    report.to_string()
+    report.to_string().map(|document| redact::passwords(&document))
 }
 
 fn suite(judged: &Judged) -> TestSuite {

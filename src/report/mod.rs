@@ -2,10 +2,15 @@
 //!
 //! A report consumes data only, so a live run, a replay and a stored result print the same.
 
+pub mod chronicle;
+pub mod diagram;
 pub mod github;
+pub mod html;
 pub mod json;
 mod judged;
 pub mod junit;
+pub mod page;
+pub mod redact;
 pub mod steps;
 pub mod text;
 

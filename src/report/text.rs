@@ -108,8 +108,8 @@ pub fn story(steps: &[Step], width: usize) -> String {
     story
 }
 
-/// The last lines of a run: each invariant, then how it ended.
-pub fn summary(summary: &Summary) -> String {
+/// The last lines of a run: each invariant, then how it ended, and where its report is.
+pub fn summary(summary: &Summary, report: Option<&str>) -> String {
     let mut text = String::new();
     let wide = summary.invariants.iter().map(|invariant| invariant.name.chars().count()).max().unwrap_or(0);
     for invariant in &summary.invariants {
@@ -143,6 +143,9 @@ pub fn summary(summary: &Summary) -> String {
             per_case(summary.spent.settling)
         );
         text.push_str(&format!("  {}\n", painted(DIM, &spent)));
+    }
+    if let Some(report) = report {
+        text.push_str(&format!("  {}   {report}\n", painted(DIM, "report")));
     }
     text
 }

@@ -43,7 +43,7 @@ fn fact(service: Option<&str>, seen: Seen) -> What {
 }
 
 fn record(value: &str) -> Content {
-    Content { key: Some("o1".to_owned()), value: Some(value.to_owned()) }
+    Content { key: Some("o1".to_owned()), value: Some(value.to_owned()), ..Content::default() }
 }
 
 fn delivered(offset: i64, value: &str) -> What {
@@ -81,7 +81,7 @@ pub fn double_charge(words: &str, deliveries: usize) -> (History, Evidence) {
         ),
         fact(Some("orders"), Seen::Committed { database: shop() }),
         fact(Some("orders"), Seen::Produced { topic: topic(), partition: 2, record: record(&value) }),
-        What::Returned { operation: 0, outcome: Outcome::Ok, detail: "201".into() },
+        What::Returned { operation: 0, outcome: Outcome::Ok, detail: "201".into(), reply: None },
         What::Fired {
             fault: 0,
             action: "duplicate order-events".into(),
