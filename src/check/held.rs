@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(held.within(12..16), 4);
         assert_eq!(held.within(30..50), 0);
         assert_eq!(held.within(25..55), 10);
-        assert_eq!(Held::merged(vec![70..u64::MAX]).within(0..100), 30);
+        assert_eq!(Held::merged(vec![60..65, 70..u64::MAX]).within(0..100), 35);
         assert_eq!(Held::default().within(0..100), 0);
     }
 }

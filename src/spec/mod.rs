@@ -62,6 +62,8 @@ pub struct Spec {
     pub faults: Vec<Rule>,
     /// What must hold all the same, by name.
     pub invariants: IndexMap<String, Invariant>,
+    /// The line of the file that each invariant begins in, from 1; for whoever points at it.
+    pub lines: IndexMap<String, usize>,
     /// Settings of the same spec with what to expect of each. Empty: the spec is run once, as it is.
     pub variants: IndexMap<String, Variant>,
     /// Bounds and pauses.
