@@ -34,6 +34,12 @@ impl Conductor {
         Content { key: key.map(shown), value: value.map(shown) }
     }
 
+    /// The same of a record in which no id stands.
+    pub fn unnamed_content(key: Option<&[u8]>, value: Option<&[u8]>) -> Content {
+        let shown = |bytes: &[u8]| shown(None, bytes);
+        Content { key: key.map(shown), value: value.map(shown) }
+    }
+
     /// A row with its ids in their short form.
     pub fn shown_row(&self, row: Row) -> Row {
         let Some(subjects) = self.subjects() else { return row };
@@ -45,7 +51,7 @@ impl Conductor {
             .collect()
     }
 
-    fn subjects(&self) -> Option<Arc<Subjects>> {
+    pub(super) fn subjects(&self) -> Option<Arc<Subjects>> {
         lock(&self.live).case.as_ref().map(|playing| Arc::clone(&playing.subjects))
     }
 }
