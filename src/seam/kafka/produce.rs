@@ -8,12 +8,12 @@ use kafka_protocol::messages::{ProduceRequest, ProduceResponse, ResponseHeader};
 use tokio_util::sync::CancellationToken;
 
 use super::addresses::host_and_port;
-use super::batch::{Batch, Sequence};
+use super::batch::{Batch, Record, Sequence};
 use super::ledger::Partition;
 use super::link::{Exchange, Link, Reply, Step};
 use super::refusal;
 use super::shared::{held_name, real_name, waits};
-use crate::history::Fact;
+use crate::history::{Fact, Seen};
 use crate::seam::{Busy, Ruling};
 use crate::wire::{Head, Malformed, decode_request, decode_response, encode, name};
 
@@ -39,8 +39,27 @@ type Refused = Vec<(Partition, ResponseError)>;
 /// The records for one partition.
 struct Part {
     partition: Partition,
-    facts: Vec<Fact>,
+    batches: Vec<Told>,
+    count: i64,
     first: Option<Sequence>,
+}
+
+/// What there is to say of a batch.
+enum Told {
+    /// A fact for each of its records.
+    Facts(Vec<Fact>),
+    /// No id of the case stands in it.
+    Unnamed(Batch),
+}
+
+impl Part {
+    /// The facts that may matter to a fault.
+    fn facts(&self) -> impl Iterator<Item = &Fact> {
+        self.batches.iter().flat_map(|told| match told {
+            Told::Facts(facts) => &facts[..],
+            Told::Unnamed(_) => &[],
+        })
+    }
 }
 
 /// A request before it is passed on.
@@ -62,12 +81,8 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
         topic.partition_data.retain(|part| !is_refused(&topic.name, part.index));
     }
     body.topic_data.retain(|topic| !topic.partition_data.is_empty());
-    let count = |part: &Part| (part.partition.clone(), i64::try_from(part.facts.len()).unwrap_or(i64::MAX));
-    let counts = parts.iter().map(count).collect();
-    let mut after = Ruling::default();
-    for fact in parts.into_iter().flat_map(|part| part.facts) {
-        after.and(conductor.passed(fact));
-    }
+    let counts = parts.iter().map(|part| (part.partition.clone(), part.count)).collect();
+    let after = passed(link, parts);
     let mut changed = !refused.is_empty();
     for topic in body.topic_data.iter_mut().filter(|topic| link.shared.is_mediated(&topic.name)) {
         topic.name = name(&held_name(&topic.name));
@@ -90,20 +105,53 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
 
 /// The records in a request by partition.
 fn parts(link: &Link, body: &ProduceRequest) -> Result<Vec<Part>, Malformed> {
+    let spotter = link.shared.conductor.spotter();
     let mut parts = Vec::new();
     for topic in &body.topic_data {
         for part in &topic.partition_data {
             let batches = part.records.as_ref().map_or(Ok(Vec::new()), Batch::all)?;
-            let fact =
-                |record| link.shared.produced(link.service.as_deref(), &topic.name, part.index, record);
+            let fact = |record: &Record| {
+                link.shared.produced(link.service.as_deref(), &topic.name, part.index, record)
+            };
+            let count = batches.iter().map(|batch| batch.count).sum::<usize>();
+            let first = batches.first().map(|batch| batch.sequence);
+            let told = |batch: Batch| match batch.may_be_named(&spotter) {
+                true => Told::Facts(batch.records().iter().map(&fact).collect()),
+                false => Told::Unnamed(batch),
+            };
             parts.push(Part {
                 partition: (topic.name.to_string(), part.index),
-                facts: batches.iter().flat_map(|batch| &batch.records).map(fact).collect(),
-                first: batches.first().map(|batch| batch.sequence),
+                batches: batches.into_iter().map(told).collect(),
+                count: i64::try_from(count).unwrap_or(i64::MAX),
+                first,
             });
         }
     }
     Ok(parts)
+}
+
+/// The records pass. Tells what is ruled after them.
+fn passed(link: &Link, parts: Vec<Part>) -> Ruling {
+    let _together = link.shared.conductor.together();
+    let mut after = Ruling::default();
+    for Part { partition: (topic, partition), batches, .. } in parts {
+        for told in batches {
+            match told {
+                Told::Facts(facts) => {
+                    for fact in facts {
+                        after.and(link.shared.conductor.passed(fact));
+                    }
+                }
+                Told::Unnamed(batch) => {
+                    let topic = topic.clone();
+                    let seen =
+                        move |_: &Record, record| Seen::Produced { topic: topic.clone(), partition, record };
+                    link.shared.passed_unnamed(link.service.as_deref(), &batch, seen);
+                }
+            }
+        }
+    }
+    after
 }
 
 /// The records arrive, one behind the other, and wait as is ruled. Tells which partitions are refused; none: the request
@@ -111,14 +159,15 @@ fn parts(link: &Link, body: &ProduceRequest) -> Result<Vec<Part>, Malformed> {
 async fn arrive(link: &Link, parts: &[Part]) -> Option<Refused> {
     let mut refused = Vec::new();
     let mut before: Vec<&Fact> = Vec::new();
-    for Part { partition, facts, first } in parts {
+    for part in parts {
+        let Part { partition, first, .. } = part;
         let still = first.as_ref().and_then(|first| link.shared.ledger().refusals.still(partition, *first));
         if let Some(error) = still {
             refused.push((partition.clone(), error));
             continue;
         }
         let others = before.len();
-        for fact in facts {
+        for fact in part.facts() {
             let mut ruling = link.shared.conductor.arrive_behind(&before, fact);
             let fail = ruling.fail.take();
             if waits(ruling).await {

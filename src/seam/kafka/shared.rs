@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::MediatedTopic;
-use super::batch::Record;
+use super::batch::{Batch, Record};
 use super::cluster::Cluster;
 use super::ledger::Ledger;
-use crate::history::{Fact, Seen};
+use crate::history::{Content, Fact, Seen};
 use crate::seam::{Conductor, Ruling};
 
 /// Begins the name of every held topic; no service is ever told of one.
@@ -47,6 +47,23 @@ impl Shared {
         let content = self.conductor.content(record.key.as_deref(), record.value.as_deref());
         let seen = Seen::Produced { topic: topic.to_owned(), partition, record: content };
         self.fact(service, record, seen)
+    }
+
+    /// All records of a batch in which no id of the case stands have passed.
+    pub fn passed_unnamed(
+        &self,
+        service: Option<&str>,
+        batch: &Batch,
+        seen: impl Fn(&Record, Content) -> Seen + Send + 'static,
+    ) {
+        let (service, batch) = (service.map(str::to_owned), batch.clone());
+        self.conductor.passed_unnamed(batch.count, move || {
+            let fact = |record: &Record| {
+                let content = Conductor::unnamed_content(record.key.as_deref(), record.value.as_deref());
+                Fact { service: service.clone(), about: Vec::new(), seen: seen(record, content) }
+            };
+            batch.records().iter().map(fact).collect()
+        });
     }
 
     /// A fact about whatever stands in the record.
