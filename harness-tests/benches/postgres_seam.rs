@@ -4,7 +4,7 @@
 //! is busy for a while slows all of them; what counts are the ratios. One of the ways is a relay that looks at nothing: what is
 //! lost there is lost to anything that stands in between, to two more sockets and two more wake-ups a round trip.
 
-#[path = "../tests/postgres_stage/mod.rs"]
+#[path = "../tests/postgres/stage/mod.rs"]
 mod postgres_stage;
 
 use std::time::Instant;

@@ -9,7 +9,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _, PurgeConfig};
 
-use crate::history::Outcome;
+use super::operation::Ended;
+use crate::history::{Outcome, Reply};
 
 /// A record to be produced.
 #[derive(Debug, Clone, Copy)]
@@ -64,9 +65,10 @@ impl Producer {
     ///
     /// Acknowledged is `ok`; surely not appended is `fail`; anything else leaves it open (`info`). A record
     /// without key goes to the partition that `turn` says, so that a case always puts it at the same place.
-    pub async fn send(&self, record: Record<'_>, turn: usize) -> (Outcome, String) {
+    pub async fn send(&self, record: Record<'_>, turn: usize) -> Ended {
         let (Some(client), Some(partitions)) = (&self.client, self.partitions.get(record.topic)) else {
-            return (Outcome::Fail, format!("`{}` is not a topic of this world", record.topic));
+            let detail = format!("`{}` is not a topic of this world", record.topic);
+            return Ended::without_reply(Outcome::Fail, detail);
         };
         let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
         for (key, value) in record.headers {
@@ -79,13 +81,20 @@ impl Producer {
         }
         let delivery = match client.send_result(sent) {
             Ok(delivery) => delivery,
-            Err((error, _)) => return (Outcome::Fail, error.to_string()),
+            Err((error, _)) => return Ended::without_reply(Outcome::Fail, error.to_string()),
         };
         match tokio::time::timeout(self.timeout, delivery).await {
-            Ok(Ok(Ok(_))) => (Outcome::Ok, "acknowledged".to_owned()),
-            Ok(Ok(Err((error, _)))) => (outcome(&error), error.to_string()),
-            Ok(Err(_)) => (Outcome::Info, "the producer was closed".to_owned()),
-            Err(_) => (Outcome::Info, format!("not acknowledged within {:?}", self.timeout)),
+            Ok(Ok(Ok(at))) => {
+                let (partition, offset) = (Some(at.partition), Some(at.offset));
+                let reply = Some(Reply { partition, offset, ..Reply::default() });
+                Ended { outcome: Outcome::Ok, detail: "acknowledged".to_owned(), reply }
+            }
+            Ok(Ok(Err((error, _)))) => Ended::without_reply(outcome(&error), error.to_string()),
+            Ok(Err(_)) => Ended::without_reply(Outcome::Info, "the producer was closed"),
+            Err(_) => {
+                let detail = format!("not acknowledged within {:?}", self.timeout);
+                Ended::without_reply(Outcome::Info, detail)
+            }
         }
     }
 }

@@ -115,7 +115,7 @@ impl Tally {
 
     fn add_outcomes(&mut self, case: &Case, history: &History) {
         for event in &history.events {
-            let What::Returned { operation, outcome, detail } = &event.what else { continue };
+            let What::Returned { operation, outcome, detail, .. } = &event.what else { continue };
             let Some(operation) = case.operations.get(*operation) else { continue };
             let outcomes = self.by_operation.entry(operation.operation.clone()).or_default();
             match outcome {
@@ -140,6 +140,15 @@ impl Tally {
             Some(Found::NotReproduced(_)) => seen.investigated >= MOST_INVESTIGATED,
             ref found => found.is_some(),
         })
+    }
+
+    /// The minimal cases of what was found, each with its invariant.
+    pub(super) fn minimal_cases(&self) -> Vec<(String, Case)> {
+        let minimal = |(name, seen): (&String, &Seen)| match &seen.found {
+            Some(Found::Violated(violation)) => Some((name.clone(), violation.minimal.clone())),
+            _ => None,
+        };
+        self.invariants.iter().filter_map(minimal).collect()
     }
 
     pub(super) fn expected(&self, invariant: &str) -> Expected {

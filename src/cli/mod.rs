@@ -5,9 +5,11 @@
 
 mod arguments;
 mod doctor;
+mod publish;
 mod replay;
 mod run;
 mod screen;
+mod shrink;
 
 use std::process::ExitCode;
 
@@ -64,6 +66,7 @@ async fn obey(arguments: Arguments) -> u8 {
     let code = match arguments.command {
         Command::Run(arguments) => run::run(arguments, &supervisor, &cancel).await,
         Command::Replay(arguments) => replay::replay(arguments, &supervisor, &cancel).await,
+        Command::Shrink(arguments) => shrink::shrink(arguments, &supervisor, &cancel).await,
         Command::Keep(arguments) => replay::keep(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments, &supervisor).await,
     };

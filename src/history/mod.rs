@@ -31,6 +31,10 @@ pub struct Event {
     pub seq: u64,
     /// Microseconds since the case began.
     pub at: u64,
+    /// The place of the event that this one came of, where the seam that saw it knows: a record that is delivered of
+    /// its publication, that of its production, an effect and a reply of their call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<u64>,
     /// What was seen.
     pub what: What,
 }
@@ -67,6 +71,9 @@ pub enum What {
         outcome: Outcome,
         /// A few words: a status, an error.
         detail: String,
+        /// What came back; absent if nothing did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply: Option<Reply>,
     },
     /// Something passed a seam.
     Fact(Fact),
@@ -79,7 +86,7 @@ pub enum What {
         /// Why the contract of the spec allows it.
         allowed: String,
     },
-    /// A service was started and is ready.
+    /// A service is started again.
     Started {
         /// The service.
         service: String,
@@ -124,6 +131,20 @@ pub enum What {
         /// What was still moving.
         moving: Vec<String>,
     },
+    /// A service wrote a line to its output.
+    Logged {
+        /// The service.
+        service: String,
+        /// The line, shortened.
+        line: String,
+    },
+    /// A service wrote more in this case than is kept; no further line of it follows.
+    LogCut {
+        /// The service.
+        service: String,
+        /// So many lines of it are kept.
+        kept: u64,
+    },
     /// A final state was read.
     Observed(Observation),
 }
@@ -138,6 +159,24 @@ pub enum Outcome {
     Fail,
     /// Nobody can say.
     Info,
+}
+
+/// What came back to the client of an operation.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Reply {
+    /// Of a call: the HTTP status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Of a call: the body as JSON, or as a text if it is none, or is longer than 16 KiB: then it is cut and ends with
+    /// `…`. Absent if it is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+    /// Of a produced record: the partition that it was appended to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<i32>,
+    /// Of a produced record: its offset there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<i64>,
 }
 
 /// One thing seen at a seam.
@@ -239,7 +278,7 @@ pub enum Seen {
         dependency: String,
         /// Method and path.
         request: String,
-        /// Body, shortened.
+        /// Its body as text; what is longer than 16 KiB is cut and ends with `…`.
         body: String,
     },
     /// A dependency did what it was called for.
@@ -250,7 +289,7 @@ pub enum Seen {
         dependency: String,
         /// What it is about: the value at the route's key.
         key: Option<String>,
-        /// Body of the call, shortened.
+        /// Body of the call as text; what is longer than 16 KiB is cut and ends with `…`.
         body: String,
     },
     /// A dependency answered.
@@ -286,13 +325,16 @@ pub enum Seen {
 /// A row by column.
 pub type Row = IndexMap<String, Value>;
 
-/// What a record holds, as text and shortened.
+/// What a record holds, as text; what is longer than 16 KiB is cut and ends with `…`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Content {
     /// Its key.
     pub key: Option<String>,
     /// Its value; absent for a tombstone.
     pub value: Option<String>,
+    /// Its headers; of a name that comes twice, the last.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub headers: IndexMap<String, Option<String>>,
 }
 
 /// A final state, as it was read.

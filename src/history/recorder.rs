@@ -54,8 +54,13 @@ impl Recorder {
 
     /// Adds what was seen just now; returns its place.
     pub fn record(&mut self, what: What) -> u64 {
+        self.record_caused(what, None)
+    }
+
+    /// Adds what was seen just now and came of another event; returns its place.
+    pub fn record_caused(&mut self, what: What, cause: Option<u64>) -> u64 {
         let seq = self.next;
-        let event = Event { seq, at: self.now(), what };
+        let event = Event { seq, at: self.now(), cause, what };
         if let Err(error) = self.write(&event) {
             self.failed.get_or_insert(error);
         }
@@ -64,7 +69,7 @@ impl Recorder {
         seq
     }
 
-    /// Adds so many facts that were seen just now, to be written out when the history ends.
+    /// Adds so many facts, of no known cause, that were seen just now, to be written out when the history ends.
     pub fn record_later(&mut self, count: usize, facts: impl FnOnce() -> Vec<Fact> + Send + 'static) {
         let (at, facts) = (self.now(), Unwritten(Box::new(facts)));
         self.entries.push(Entry::Unwritten { at, facts });
@@ -97,7 +102,7 @@ impl Recorder {
                 Entry::Written(event) => events.push(event),
                 Entry::Unwritten { at, facts } => {
                     let whats = (facts.0)().into_iter().map(What::Fact);
-                    events.extend(whats.map(|what| Event { seq: 0, at, what }));
+                    events.extend(whats.map(|what| Event { seq: 0, at, cause: None, what }));
                 }
             }
         }

@@ -83,11 +83,13 @@ impl<'a> Teller<'a> {
         given: &indexmap::IndexMap<String, Argument>,
     ) -> Step {
         let outcome = self.history.events.iter().find_map(|event| match &event.what {
-            What::Returned { operation: of, outcome, detail } if *of == operation => Some(match outcome {
-                Outcome::Ok => "ok".to_owned(),
-                Outcome::Fail => format!("fail: {detail}"),
-                Outcome::Info => format!("unknown: {detail}"),
-            }),
+            What::Returned { operation: of, outcome, detail, .. } if *of == operation => {
+                Some(match outcome {
+                    Outcome::Ok => "ok".to_owned(),
+                    Outcome::Fail => format!("fail: {detail}"),
+                    Outcome::Info => format!("unknown: {detail}"),
+                })
+            }
             _ => None,
         });
         let arguments: Vec<String> = given.values().map(ToString::to_string).collect();
@@ -220,7 +222,7 @@ fn moment(at: &Trigger) -> String {
 }
 
 /// A record as people call it: the `type` in its JSON value, else its topic; and what it is about.
-fn named(topic: &str, record: &Content, fact: &Fact) -> String {
+pub(super) fn named(topic: &str, record: &Content, fact: &Fact) -> String {
     let value = record.value.as_deref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
     let kind = value.as_ref().and_then(|value| value.get("type")).and_then(|kind| kind.as_str());
     format!("{} {}", kind.unwrap_or(topic), fact.about.join(" ")).trim_end().to_owned()

@@ -89,8 +89,9 @@ impl System {
             postgres.disconnect(name).await;
         }
         if let Some(service) = self.services.get_mut(name) {
-            service.start(&self.supervisor)?;
+            // Before its first line of output.
             self.conductor.record(What::Started { service: name.to_owned() });
+            service.start(&self.supervisor, &self.conductor)?;
         }
         Ok(())
     }
@@ -128,7 +129,9 @@ impl System {
         for name in names {
             let Some(service) = self.services.get_mut(&name) else { continue };
             let Some(error) = service.ended().await else { continue };
-            if !self.conductor.has_fired() {
+            let has_fired = self.conductor.has_fired();
+            if let (false, RunError::Exited { status, .. }) = (has_fired, &error) {
+                self.conductor.record(What::Exited { service: name, status: status.clone(), wanted: false });
                 return Err(error);
             }
             let status = service.kill().await?;

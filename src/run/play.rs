@@ -13,7 +13,7 @@ use super::schedule::Schedule;
 use super::system::while_there;
 use super::{RunError, System};
 use crate::adapter::kafka::{Producer, Record};
-use crate::adapter::operation::{HttpRequest, Request, request, send};
+use crate::adapter::operation::{Ended, HttpRequest, Request, request, send};
 use crate::case::{Case, Subjects};
 use crate::history::{FORMAT, History, Outcome, Recorder, What, clock};
 
@@ -91,6 +91,10 @@ impl System {
             }
             if clock::now() >= deadline + self.away + self.conductor.slowed() {
                 running.abort_all();
+                // One may just have ended all the same; it is told once.
+                while let Some(last) = running.join_next().await {
+                    last.into_iter().for_each(|index| ended[index] = true);
+                }
                 (0..ended.len())
                     .filter(|&index| !ended[index])
                     .for_each(|index| self.conductor.record(cut_off(index)));
@@ -210,9 +214,9 @@ impl System {
             (self.conductor.clone(), self.client.clone(), self.spec.settings.operation_timeout);
         let producer = self.producer.clone();
         running.spawn(async move {
-            let (outcome, detail) = match &request {
-                Request::Http { method, url, headers, body } => {
-                    let request = HttpRequest { method, url, headers, body: body.as_ref() };
+            let Ended { outcome, detail, reply } = match &request {
+                Request::Http { method, url, headers, body, expect } => {
+                    let request = HttpRequest { method, url, headers, body: body.as_ref(), expect };
                     send(&client, request, timeout).await
                 }
                 Request::Record { topic, key, value, headers } => {
@@ -222,7 +226,8 @@ impl System {
                 }
             };
             let detail = conductor.shown(detail.as_bytes());
-            conductor.record(What::Returned { operation: index, outcome, detail });
+            let reply = reply.map(|reply| conductor.shown_reply(reply));
+            conductor.record(What::Returned { operation: index, outcome, detail, reply });
             conductor.stir();
             index
         });
@@ -230,9 +235,9 @@ impl System {
     }
 }
 
-async fn produce(producer: Option<&Producer>, record: Record<'_>, index: usize) -> (Outcome, String) {
+async fn produce(producer: Option<&Producer>, record: Record<'_>, index: usize) -> Ended {
     match producer {
         Some(producer) => producer.send(record, index).await,
-        None => (Outcome::Fail, "this world has no Kafka".to_owned()),
+        None => Ended::without_reply(Outcome::Fail, "this world has no Kafka"),
     }
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::history::{Fact, Observation, Outcome, Seen, What, clock};
-use crate::spec::{Invariant, Source};
+use crate::spec::Source;
 
 use super::{RunError, System};
 
@@ -110,8 +110,7 @@ impl System {
         let spec = std::sync::Arc::clone(&self.spec);
         let mut observed = Vec::new();
         for (invariant, stated) in &spec.invariants {
-            let Invariant::Agree { sources } = stated else { continue };
-            for (name, source) in sources {
+            for (name, source) in stated.sources() {
                 let seen = self.query(invariant, name, source).await?;
                 self.conductor.record(What::Observed(seen.clone()));
                 observed.push(seen);
@@ -131,7 +130,7 @@ impl System {
             database.ok_or_else(|| failed(format!("there is no database `{}`", source.database)))?;
         let read = database.query(&source.sql).await.map_err(|error| failed(error.to_string()))?;
         let shown = |value: serde_json::Value| match value {
-            serde_json::Value::String(text) => self.conductor.shown(text.as_bytes()).into(),
+            serde_json::Value::String(text) => self.conductor.shown_body(text.as_bytes()).into(),
             other => other,
         };
         Ok(Observation {
@@ -157,5 +156,6 @@ pub(super) fn disagree(observed: &[Observation]) -> bool {
 
 /// How an operation ended that was cut off by the end of its case.
 pub(super) fn cut_off(operation: usize) -> What {
-    What::Returned { operation, outcome: Outcome::Info, detail: "the case ended first".to_owned() }
+    let detail = "the case ended first".to_owned();
+    What::Returned { operation, outcome: Outcome::Info, detail, reply: None }
 }

@@ -11,6 +11,7 @@ use super::RunError;
 use super::service_clock::ServiceClock;
 use crate::adapter::process::{Process, ProcessError, ServiceCommand, build};
 use crate::history::clock;
+use crate::seam::Conductor;
 use crate::seam::kafka::KafkaSeam;
 use crate::spec::{Service, Template};
 use crate::world::supervisor::Supervisor;
@@ -109,10 +110,13 @@ impl RunningService {
         self.process.is_none() && self.revivals > 0
     }
 
-    /// Starts its process; it is not ready yet.
-    pub(super) fn start(&mut self, supervisor: &Supervisor) -> Result<(), RunError> {
-        let name = self.name.clone();
-        let log = Arc::new(move |line: &str| tracing::debug!(service = %name, "{line}"));
+    /// Starts its process; it is not ready yet. What it writes goes into the history of the case that is played then.
+    pub(super) fn start(&mut self, supervisor: &Supervisor, conductor: &Conductor) -> Result<(), RunError> {
+        let (name, conductor) = (self.name.clone(), conductor.clone());
+        let log = Arc::new(move |line: &str| {
+            tracing::debug!(service = %name, "{line}");
+            conductor.logged(&name, line);
+        });
         self.process = Some(Process::spawn(supervisor, &self.command, log)?);
         Ok(())
     }

@@ -19,7 +19,7 @@ use crate::seam::http::Callee;
 use crate::seam::kafka::{KafkaSeam, MediatedTopic, Tenancy};
 use crate::seam::postgres::PostgresSeam;
 use crate::seam::{Conductor, Order};
-use crate::spec::{Action, Invariant, Spec, Variant};
+use crate::spec::{Action, Spec, Table, Variant};
 use crate::world::postgres::{Access, Database, PostgresError, SchemaError};
 use crate::world::supervisor::Supervisor;
 use crate::world::{Place, World};
@@ -161,15 +161,16 @@ impl System {
     /// An invariant over a table that nobody made would never be exercised, and nobody would know why.
     async fn tables_exist(&self) -> Result<(), RunError> {
         for (invariant, stated) in &self.spec.invariants {
-            let Invariant::Always { database: name, table, .. } = stated else { continue };
-            let Some(database) = self.databases.get(name) else { continue };
-            let tables = database.tables().await?;
-            if !tables.contains(table) {
-                let tables = if tables.is_empty() { "no table".to_owned() } else { tables.join(", ") };
-                return Err(RunError::Spec(format!(
-                    "invariant `{invariant}`: there is no table `{table}` in {name}, once its schema has run and \
-                     all services are ready; it has {tables}"
-                )));
+            for Table { database: name, table } in stated.tables() {
+                let Some(database) = self.databases.get(name) else { continue };
+                let tables = database.tables().await?;
+                if !tables.contains(table) {
+                    let tables = if tables.is_empty() { "no table".to_owned() } else { tables.join(", ") };
+                    return Err(RunError::Spec(format!(
+                        "invariant `{invariant}`: there is no table `{table}` in {name}, once its schema has run \
+                         and all services are ready; it has {tables}"
+                    )));
+                }
             }
         }
         Ok(())
@@ -280,7 +281,7 @@ impl System {
 
     async fn start_services(&mut self) -> Result<(), RunError> {
         for service in self.services.values_mut() {
-            service.start(&self.supervisor)?;
+            service.start(&self.supervisor, &self.conductor)?;
         }
         let (kafka, client) = (self.kafka.as_deref(), &self.client);
         try_join_all(self.services.values_mut().map(|service| service.until_ready(kafka, client))).await?;

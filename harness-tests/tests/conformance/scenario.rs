@@ -31,6 +31,8 @@ pub struct Difference {
     pub text: String,
     /// The name under which the embedded broker may refuse the request, and then must.
     pub may_be_refused: Option<String>,
+    /// Whether a bounded wait ran out on one of the brokers, and not on the other.
+    pub ran_out: bool,
 }
 
 /// Reads all of them.
@@ -101,7 +103,8 @@ impl Scenario {
             pairs.find(|(_, (ours, theirs))| without_detail(ours) != without_detail(theirs))?;
         let may_be_refused = request[MAY_BE_REFUSED].as_str().map(str::to_owned);
         let text = format!("{request}\n  embedded      {ours}\n  Apache Kafka  {theirs}");
-        Some(Difference { text, may_be_refused })
+        let ran_out = [ours, theirs].iter().any(|answer| answer["error"] == "TIMED_OUT_WAITING");
+        Some(Difference { text, may_be_refused, ran_out })
     }
 }
 

@@ -13,6 +13,9 @@ use crate::table::{Outcome, Seen};
 /// Begun by the first trial that needs it, dropped with its container when all are over.
 static SUITE: Mutex<State> = Mutex::new(State::NotBegun);
 
+/// So often a scenario is played before a wait that ran out counts as a difference.
+const ATTEMPTS: usize = 3;
+
 enum State {
     NotBegun,
     Begun(Arc<Suite>),
@@ -78,8 +81,24 @@ impl Suite {
         }
     }
 
-    /// The same scenario on both, at the same time.
+    /// The same scenario on both, at the same time. A wait that ran out on one of them is a difference if it does so
+    /// each time: a client may lose a race in its own rebalance, and a machine may be slow.
     pub fn play(&self, scenario: &Scenario, library: &Library) {
+        let mut run = slug(&format!("{}-{}", library.name, scenario.name));
+        for _ in 1..ATTEMPTS {
+            match self.play_once(&run, scenario, library) {
+                Err(difference) if difference.ran_out => eprintln!("once more: {}", difference.text),
+                Err(difference) => panic!("{}", difference.text),
+                Ok(()) => return,
+            }
+            run.push_str("-again");
+        }
+        if let Err(difference) = self.play_once(&run, scenario, library) {
+            panic!("{ATTEMPTS} times: {}", difference.text);
+        }
+    }
+
+    fn play_once(&self, run: &str, scenario: &Scenario, library: &Library) -> Result<(), Difference> {
         let seats = [&self.embedded[library.name], &self.kafka.seats[library.name]];
         let mut clients = lock(&self.clients[library.name]);
         let pair = clients.get_or_insert_with(|| {
@@ -87,7 +106,6 @@ impl Suite {
             let [embedded, kafka] = seats.map(|seat| library.start(seat.address()));
             Pair { embedded, kafka }
         });
-        let run = slug(&format!("{}-{}", library.name, scenario.name));
         seats.iter().for_each(|seat| drop(seat.relay.take_called()));
         let [embedded, kafka] = std::thread::scope(|scope| {
             let stages =
@@ -96,7 +114,6 @@ impl Suite {
             [(); 2]
                 .map(|()| {
                     let ((client, broker), seat) = stages.next().expect("two stages");
-                    let run = &run;
                     scope.spawn(move || {
                         let lose = || seat.relay.lose_acknowledgement();
                         let mut stage =
@@ -112,9 +129,13 @@ impl Suite {
             panic!("a client broke");
         };
         let outcome = match scenario.difference(&embedded, &kafka) {
-            Some(Difference { text, may_be_refused }) => match may_be_refused {
-                Some(name) if seats[0].refusals().contains(&name) => Outcome::Refused(name),
-                _ => panic!("{text}"),
+            Some(difference) => match &difference.may_be_refused {
+                Some(name) if seats[0].refusals().contains(name) => Outcome::Refused(name.clone()),
+                _ => {
+                    // Its members may still be in the group.
+                    *clients = None;
+                    return Err(difference);
+                }
             },
             None => match kafka.last().and_then(|answer| answer["error"].as_str()) {
                 Some("UNSUPPORTED_BY_CLIENT") => Outcome::Lacking,
@@ -123,6 +144,7 @@ impl Suite {
         };
         let called = seats.map(|seat| seat.relay.take_called());
         lock(&self.seen).played(&scenario.name, library.name, outcome, &called);
+        Ok(())
     }
 
     /// A broker without the relay of the client, so that what the suite asks is not counted.

@@ -3,8 +3,9 @@
 use crate::kafka_stage::{DEADLINE, action, facts, fault, id, receive, take};
 use rdkafka::message::{Headers, Message};
 use steadfast::adapter::kafka::{Producer, Record};
+use steadfast::adapter::operation::Ended;
 use steadfast::case::{Edge, Verb};
-use steadfast::history::Outcome;
+use steadfast::history::{Event, Fact, History, Outcome, Seen, What};
 
 use crate::stage::Stage;
 
@@ -21,6 +22,27 @@ fn record<'a>(topic: &'a str, key: Option<&'a str>, headers: &'a [(String, Strin
     Record { topic, key, value: "{}", headers }
 }
 
+/// What each delivery came of, and that of.
+fn traced(history: &History) -> Vec<[String; 3]> {
+    let in_words = |seq: u64| match &history.events[usize::try_from(seq).unwrap()] {
+        Event { what: What::Fact(fact), cause, .. } => match &fact.seen {
+            Seen::Produced { .. } => ("produced".to_owned(), *cause),
+            Seen::Published { copy, .. } => (format!("published copy {copy}"), *cause),
+            Seen::Delivered { .. } => ("delivered".to_owned(), *cause),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    let is_delivered = |fact: &Fact| matches!(fact.seen, Seen::Delivered { .. });
+    let delivered = history.facts().filter(|(_, fact)| is_delivered(fact)).map(|(event, _)| event.seq);
+    let chain = |seq| {
+        let (delivered, cause) = in_words(seq);
+        let (published, cause) = in_words(cause.unwrap());
+        [delivered, published, in_words(cause.unwrap()).0]
+    };
+    delivered.map(chain).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_harness_produces_the_same_way() {
     let duplicate = action("duplicate", "order-events");
@@ -28,14 +50,18 @@ async fn the_harness_produces_the_same_way() {
     let producer = stage.operations().await;
     let (key, headers) = (id("o1"), [("trace".to_owned(), "t-2".to_owned())]);
     let sent = producer.send(record("order-events", Some(&key), &headers), 0).await;
-    assert_eq!(sent, (Outcome::Ok, "acknowledged".to_owned()));
+    assert_eq!((sent.outcome, sent.detail.as_str()), (Outcome::Ok, "acknowledged"));
     let consumer = stage.consumer("payments", "order-events").await;
     let (first, again) = (receive(&consumer).await, receive(&consumer).await);
     assert_eq!((first.payload(), first.key()), (Some(&b"{}"[..]), Some(key.as_bytes())));
     assert_eq!(again.headers().unwrap().get(0).value, Some(&b"t-2"[..]));
-    assert!(facts(&stage.history())[0].starts_with("-: produced order-events/"));
-    let (outcome, _) = producer.send(record("orderevents", None, &[]), 0).await;
-    assert_eq!(outcome, Outcome::Fail);
+    let history = stage.history();
+    assert!(facts(&history)[0].starts_with("-: produced order-events/"));
+    let origins =
+        |copy: u32| ["delivered".to_owned(), format!("published copy {copy}"), "produced".to_owned()];
+    assert_eq!(traced(&history), [origins(0), origins(1)]);
+    let unknown = producer.send(record("orderevents", None, &[]), 0).await;
+    assert_eq!((unknown.outcome, unknown.reply), (Outcome::Fail, None));
 }
 
 /// librdkafka numbers its records; a new one goes on where the topics begin anew.
@@ -45,8 +71,10 @@ async fn the_harness_produces_into_a_cleared_world() {
     for _ in 0..3 {
         let producer = stage.operations().await;
         for (turn, place) in ["0@0 ", "1@0 ", "0@1 "].into_iter().enumerate() {
-            let (outcome, detail) = producer.send(record("order-events", None, &[]), turn).await;
-            assert_eq!((outcome, place), (Outcome::Ok, place), "{detail}");
+            let Ended { detail, reply, .. } = producer.send(record("order-events", None, &[]), turn).await;
+            let appended = reply.and_then(|reply| reply.partition.zip(reply.offset));
+            let appended = appended.map(|(partition, offset)| format!("{partition}@{offset} "));
+            assert_eq!(appended.as_deref(), Some(place), "{detail}");
         }
         let consumer = stage.consumer("payments", "order-events").await;
         let mut taken = take(&consumer, 3).await;
@@ -67,7 +95,7 @@ async fn an_operation_survives_the_crash_that_it_causes() {
     let producer = stage.operations().await;
     let key = id("o1");
     let sending =
-        tokio::spawn(async move { producer.send(record("order-events", Some(&key), &[]), 0).await.0 });
+        tokio::spawn(async move { producer.send(record("order-events", Some(&key), &[]), 0).await.outcome });
     drop(stage.order().await);
     assert_eq!(sending.await.unwrap(), Outcome::Ok);
     stage.settled().await;

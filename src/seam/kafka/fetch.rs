@@ -205,7 +205,7 @@ impl Walk<'_> {
 
     fn record(&mut self, partition: &Partition, record: &Record) -> Passage {
         let (shared, service) = (&self.link.shared, self.link.name());
-        let content = shared.conductor.content(record.key.as_deref(), record.value.as_deref());
+        let content = shared.content(record);
         let (topic, part) = partition.clone();
         let malformed = self.unreadable && shared.ledger().is_malformed(partition, record);
         let seen =
@@ -230,7 +230,8 @@ impl Walk<'_> {
             shared.ledger().delivered(service, partition, record.offset, about);
         }
         self.reached = Some(record.offset);
-        let after = shared.conductor.passed(fact);
+        let cause = shared.origin(partition, record);
+        let after = shared.conductor.passed_because(fact, cause);
         self.passed = true;
         if after.rejoin {
             groups::rejoin(self.link, partition);

@@ -11,6 +11,7 @@ use super::addresses::host_and_port;
 use super::batch::{Batch, Record, Sequence};
 use super::ledger::Partition;
 use super::link::{Exchange, Link, Reply, Step};
+use super::origins::Origin;
 use super::refusal;
 use super::shared::{held_name, real_name, waits};
 use crate::history::{Fact, Seen};
@@ -20,8 +21,8 @@ use crate::wire::{Head, Malformed, decode_request, decode_response, encode, name
 /// What is remembered of a Produce request until its response.
 #[derive(Debug)]
 pub struct Pending {
-    /// Number of records by partition, under the topic's own name.
-    counts: HashMap<Partition, i64>,
+    /// The records by partition, under the topic's own name.
+    sent: HashMap<Partition, Vec<Sent>>,
     /// Partitions that were left out.
     refused: Refused,
     /// Id of the transaction that they belong to.
@@ -36,18 +37,20 @@ pub struct Pending {
 /// Partitions whose records are not appended, and why.
 type Refused = Vec<(Partition, ResponseError)>;
 
+/// Where a record that was passed on stands in the history; nowhere, if no case is played.
+type Sent = Option<Origin>;
+
 /// The records for one partition.
 struct Part {
     partition: Partition,
     batches: Vec<Told>,
-    count: i64,
     first: Option<Sequence>,
 }
 
 /// What there is to say of a batch.
 enum Told {
     /// A fact for each of its records.
-    Facts(Vec<Fact>),
+    Facts(Vec<(Fact, Record)>),
     /// No id of the case stands in it.
     Unnamed(Batch),
 }
@@ -55,10 +58,38 @@ enum Told {
 impl Part {
     /// The facts that may matter to a fault.
     fn facts(&self) -> impl Iterator<Item = &Fact> {
-        self.batches.iter().flat_map(|told| match told {
+        let told = self.batches.iter().flat_map(|told| match told {
             Told::Facts(facts) => &facts[..],
             Told::Unnamed(_) => &[],
-        })
+        });
+        told.map(|(fact, _)| fact)
+    }
+
+    /// The records are passed on.
+    fn passed(self, link: &Link, after: &mut Ruling) -> Vec<Sent> {
+        let (at, mut sent) = (as_sent(link, &self.partition), Vec::new());
+        let (topic, partition) = self.partition;
+        for told in self.batches {
+            match told {
+                Told::Facts(facts) => {
+                    for (fact, record) in facts {
+                        let ruling = link.shared.conductor.passed(fact);
+                        let origin = ruling.event.map(|event| Origin::new(event, &record));
+                        origin.iter().for_each(|origin| link.shared.ledger().origins.sent(&at, *origin));
+                        sent.push(origin);
+                        after.and(ruling);
+                    }
+                }
+                Told::Unnamed(batch) => {
+                    let topic = topic.clone();
+                    let seen =
+                        move |_: &Record, record| Seen::Produced { topic: topic.clone(), partition, record };
+                    link.shared.passed_unnamed(link.service.as_deref(), &batch, seen);
+                    sent.extend(std::iter::repeat_n(None, batch.count));
+                }
+            }
+        }
+        sent
     }
 }
 
@@ -81,8 +112,12 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
         topic.partition_data.retain(|part| !is_refused(&topic.name, part.index));
     }
     body.topic_data.retain(|topic| !topic.partition_data.is_empty());
-    let counts = parts.iter().map(|part| (part.partition.clone(), part.count)).collect();
-    let after = passed(link, parts);
+    let (mut after, mut sent) = (Ruling::default(), HashMap::new());
+    let together = conductor.together();
+    for part in parts {
+        sent.insert(part.partition.clone(), part.passed(link, &mut after));
+    }
+    drop(together);
     let mut changed = !refused.is_empty();
     for topic in body.topic_data.iter_mut().filter(|topic| link.shared.is_mediated(&topic.name)) {
         topic.name = name(&held_name(&topic.name));
@@ -99,8 +134,16 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
         changed = true;
     }
     let frame = if changed { encode(&header, &body, head.version)? } else { frame };
-    let pending = Pending { counts, refused, transaction, after, silent, _busy: busy };
+    let pending = Pending { sent, refused, transaction, after, silent, _busy: busy };
     Ok(Step::Forward(frame, Exchange::Produce(pending)))
+}
+
+/// The partition that records for this one are sent to.
+fn as_sent(link: &Link, (topic, part): &Partition) -> Partition {
+    match link.shared.is_mediated(topic) {
+        true => (held_name(topic), *part),
+        false => (topic.clone(), *part),
+    }
 }
 
 /// The records in a request by partition.
@@ -110,48 +153,20 @@ fn parts(link: &Link, body: &ProduceRequest) -> Result<Vec<Part>, Malformed> {
     for topic in &body.topic_data {
         for part in &topic.partition_data {
             let batches = part.records.as_ref().map_or(Ok(Vec::new()), Batch::all)?;
-            let fact = |record: &Record| {
-                link.shared.produced(link.service.as_deref(), &topic.name, part.index, record)
+            let fact = |record: Record| {
+                let service = link.service.as_deref();
+                (link.shared.produced(service, &topic.name, part.index, &record), record)
             };
-            let count = batches.iter().map(|batch| batch.count).sum::<usize>();
             let first = batches.first().map(|batch| batch.sequence);
             let told = |batch: Batch| match batch.may_be_named(&spotter) {
-                true => Told::Facts(batch.records().iter().map(&fact).collect()),
+                true => Told::Facts(batch.records().into_iter().map(&fact).collect()),
                 false => Told::Unnamed(batch),
             };
-            parts.push(Part {
-                partition: (topic.name.to_string(), part.index),
-                batches: batches.into_iter().map(told).collect(),
-                count: i64::try_from(count).unwrap_or(i64::MAX),
-                first,
-            });
+            let batches = batches.into_iter().map(told).collect();
+            parts.push(Part { partition: (topic.name.to_string(), part.index), batches, first });
         }
     }
     Ok(parts)
-}
-
-/// The records pass. Tells what is ruled after them.
-fn passed(link: &Link, parts: Vec<Part>) -> Ruling {
-    let _together = link.shared.conductor.together();
-    let mut after = Ruling::default();
-    for Part { partition: (topic, partition), batches, .. } in parts {
-        for told in batches {
-            match told {
-                Told::Facts(facts) => {
-                    for fact in facts {
-                        after.and(link.shared.conductor.passed(fact));
-                    }
-                }
-                Told::Unnamed(batch) => {
-                    let topic = topic.clone();
-                    let seen =
-                        move |_: &Record, record| Seen::Produced { topic: topic.clone(), partition, record };
-                    link.shared.passed_unnamed(link.service.as_deref(), &batch, seen);
-                }
-            }
-        }
-    }
-    after
 }
 
 /// The records arrive, one behind the other, and wait as is ruled. Tells which partitions are refused; none: the request
@@ -220,10 +235,22 @@ pub fn response(link: &Link, frame: Bytes, head: Head, pending: Pending) -> Resu
             // The held topic's leader epochs are not those of the topic.
             topic.partition_responses.iter_mut().for_each(|part| part.current_leader = Default::default());
         }
-        for part in topic.partition_responses.iter().filter(|part| part.error_code == 0) {
+        for part in &topic.partition_responses {
             let partition = (topic.name.to_string(), part.index);
-            let end = part.base_offset + pending.counts.get(&partition).copied().unwrap_or(0);
-            let mut ledger = link.shared.ledger();
+            let sent = pending.sent.get(&partition).map_or(&[][..], Vec::as_slice);
+            let (mut ledger, at) = (link.shared.ledger(), as_sent(link, &partition));
+            let appended = part.error_code == 0;
+            for (origin, offset) in sent.iter().zip(part.base_offset..) {
+                match origin {
+                    Some(origin) if appended => ledger.origins.placed(&at, *origin, offset),
+                    Some(origin) => ledger.origins.refused(&at, *origin),
+                    None => {}
+                }
+            }
+            if !appended {
+                continue;
+            }
+            let end = part.base_offset + i64::try_from(sent.len()).unwrap_or(0);
             if renamed {
                 ledger.appended(&partition, end, || link.shared.conductor.busy("record in the relay"));
             } else if let Some(transaction) = &pending.transaction {

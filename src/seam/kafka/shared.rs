@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::MediatedTopic;
 use super::batch::{Batch, Record};
 use super::cluster::Cluster;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Partition};
 use crate::history::{Content, Fact, Seen};
 use crate::seam::{Conductor, Ruling};
 
@@ -44,8 +44,7 @@ impl Shared {
 
     /// A record on its way to the broker.
     pub fn produced(&self, service: Option<&str>, topic: &str, partition: i32, record: &Record) -> Fact {
-        let content = self.conductor.content(record.key.as_deref(), record.value.as_deref());
-        let seen = Seen::Produced { topic: topic.to_owned(), partition, record: content };
+        let seen = Seen::Produced { topic: topic.to_owned(), partition, record: self.content(record) };
         self.fact(service, record, seen)
     }
 
@@ -59,11 +58,26 @@ impl Shared {
         let (service, batch) = (service.map(str::to_owned), batch.clone());
         self.conductor.passed_unnamed(batch.count, move || {
             let fact = |record: &Record| {
-                let content = Conductor::unnamed_content(record.key.as_deref(), record.value.as_deref());
+                let content = Conductor::unnamed_content(
+                    record.key.as_deref(),
+                    record.value.as_deref(),
+                    headers(record),
+                );
                 Fact { service: service.clone(), about: Vec::new(), seen: seen(record, content) }
             };
             batch.records().iter().map(fact).collect()
         });
+    }
+
+    /// A record is passed on to this partition of the broker, or was given to a service from there: the event that it
+    /// came of, if that is known.
+    pub fn origin(&self, partition: &Partition, record: &Record) -> Option<u64> {
+        self.ledger().origins.of(partition, record)
+    }
+
+    /// The content of a record, as it stands in the history.
+    pub fn content(&self, record: &Record) -> Content {
+        self.conductor.content(record.key.as_deref(), record.value.as_deref(), headers(record))
     }
 
     /// A fact about whatever stands in the record.
@@ -71,6 +85,10 @@ impl Shared {
         let about = self.conductor.about(&record.pieces());
         Fact { service: service.map(str::to_owned), about, seen }
     }
+}
+
+fn headers(record: &Record) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    record.headers.iter().map(|(name, value)| (&name[..], value.as_deref()))
 }
 
 /// What becomes of a frame whose facts have arrived.
