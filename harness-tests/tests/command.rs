@@ -49,7 +49,7 @@ fn the_main_job() {
         keys(summary).as_deref(),
         Some(
             "type format spec variant world seed cases operations faults_fired faults faults_never_fired operations_never_ok \
-             seconds cases_per_second outcome invariants"
+             seconds cases_per_second outcome invariants report"
         )
     );
     assert_eq!(
