@@ -57,9 +57,8 @@ pub fn in_words(invariant: &InvariantSummary) -> String {
         (Found::NotExercised(reason), _) => format!("not exercised: {reason}"),
         (Found::Unknown(reason), _) => format!("unknown: {reason}"),
         (Found::NotReproduced(once), _) => format!(
-            "violated in case {}, then {} times on fresh services: it depends on earlier cases, or is rare ({}); \
-             {}",
-            once.case,
+            "violated {}, then {} times on fresh services: it depends on earlier cases, or is rare ({}); {}",
+            if once.case == 0 { "once".to_owned() } else { format!("in case {}", once.case) },
             once.reproduced,
             once.evidence.sentence,
             match &once.history_file {

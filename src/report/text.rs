@@ -5,7 +5,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::judged::in_words;
 use super::steps::{Step, steps};
-use super::{Ending, FaultCount, Summary, Violation, counted};
+use super::{Ending, FaultCount, InvariantSummary, Summary, Violation, counted};
 use crate::case::Seed;
 use crate::spec::Expected;
 
@@ -46,22 +46,17 @@ pub fn violation(name: &str, expected: Expected, violation: &Violation, width: u
         number => format!("in case {number}"),
     };
     text.push_str(&format!("{} {how} {case}\n", painted(style, &format!("{mark} {name}"))));
-    text.push_str(&painted(
-        DIM,
-        &format!(
-            "  shrunk   {} → {}   ({} runs, {:.1} s)",
-            violation.found_as,
-            super::Size::of(&violation.minimal),
-            violation.shrink_runs,
-            violation.shrink_seconds
-        ),
-    ));
+    text.push_str(&painted(DIM, &format!("  {}", shrinking(violation))));
     text.push_str("\n\n");
     text.push_str(&story(&steps(&violation.minimal, &violation.history, &violation.evidence), width));
     text.push_str(&format!("\n  {}\n", painted(BOLD, &violation.evidence.sentence)));
     text.push_str(&format!("  {}\n", rates(violation)));
     match &violation.case_file {
         Ok(file) => {
+            if !violation.is_minimal {
+                let more = format!("   steadfast shrink {}", file.display());
+                text.push_str(&format!("  {}{more}\n", painted(DIM, "go on")));
+            }
             text.push_str(&format!("  {}   steadfast replay {}\n", painted(DIM, "replay"), file.display()))
         }
         Err(reason) => {
@@ -69,6 +64,17 @@ pub fn violation(name: &str, expected: Expected, violation: &Violation, width: u
         }
     }
     text
+}
+
+/// How it was shrunk: `shrunk   31 operations, 7 faults → 1 operation, 1 fault   (19 runs, 2.1 s)`.
+pub(super) fn shrinking(violation: &Violation) -> String {
+    let Violation { found_as, shrink_runs, shrink_seconds, .. } = violation;
+    if let Some(other) = &violation.same_as {
+        return format!("the same case as `{other}`, which it breaks as well");
+    }
+    let minimal = super::Size::of(&violation.minimal);
+    let rest = if violation.is_minimal { "" } else { "; the budget ended it, so it may not be minimal" };
+    format!("shrunk   {found_as} → {minimal}   ({shrink_runs} runs, {shrink_seconds:.1} s{rest})")
 }
 
 fn rates(violation: &Violation) -> String {
@@ -82,6 +88,9 @@ fn rates(violation: &Violation) -> String {
             1 => rates.push_str(&format!(", {rate} without it")),
             _ => rates.push_str(&format!("\n  fails {rate} without: {fault}")),
         }
+    }
+    for (operation, rate) in &violation.without_operations {
+        rates.push_str(&format!("\n  fails {rate} without: {operation}"));
     }
     rates
 }
@@ -178,4 +187,9 @@ fn faults(summary: &Summary) -> String {
         text.push_str(&format!("  {}\n", painted(if never { YELLOW } else { DIM }, &line)));
     }
     text
+}
+
+/// A line for an invariant that was not violated, or hardly ever.
+pub fn not_violated(invariant: &InvariantSummary) -> String {
+    format!("{} {}\n", painted(YELLOW, &format!("? {}", invariant.name)), in_words(invariant))
 }

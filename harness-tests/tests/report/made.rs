@@ -117,6 +117,8 @@ pub fn violation(words: &str, deliveries: usize) -> Found {
         without_any_fault: false,
         found_as: Size { operations: 31, faults: 7 },
         minimal: minimal(),
+        is_minimal: true,
+        same_as: None,
         history,
         evidence,
         shrink_runs: 19,
@@ -126,6 +128,7 @@ pub fn violation(words: &str, deliveries: usize) -> Found {
             "duplicate order-events, before published order-events #1 of o1".into(),
             Rate { k: 0, n: 20 },
         )],
+        without_operations: Vec::new(),
         case_file: Ok(PathBuf::from(".steadfast/checkout/naive/no-double-charge.yaml")),
     }))
 }
