@@ -97,7 +97,7 @@ pub fn double_charge(words: &str, deliveries: usize) -> (History, Evidence) {
     let history = History {
         events: (0_u64..)
             .zip(events)
-            .map(|(seq, what)| Event { seq, at: seq * 730, what })
+            .map(|(seq, what)| Event { seq, at: seq * 730, cause: None, what })
             .collect::<Vec<_>>(),
     };
     let effects = history.facts().filter(|(_, fact)| matches!(fact.seen, Seen::Effect { .. }));
@@ -159,6 +159,7 @@ pub fn summary(expected: Expected, found: Vec<Found>) -> Summary {
         world: "embedded".to_owned(),
         seed: Seed(0x7f3a),
         cases: 38,
+        digests: Vec::new(),
         is_shortened: false,
         operations: 412,
         never_ok: Vec::<NeverOk>::new(),
