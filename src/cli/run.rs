@@ -46,9 +46,12 @@ pub(super) async fn run(arguments: RunArguments, supervisor: &Supervisor, cancel
     let mut worlds = Worlds::new(arguments.world.wanted(), jobs.iter().map(|(spec, _)| &**spec), supervisor);
     let mut codes = Vec::new();
     for (spec, variant) in jobs {
-        let code =
-            judge(&spec, variant.as_deref(), &options, arguments.format, &mut worlds, supervisor, cancel)
-                .await;
+        let (variant, format) = (variant.as_deref(), arguments.format);
+        let code = if arguments.self_check {
+            self_check(&spec, variant, &options, format, &mut worlds, supervisor, cancel).await
+        } else {
+            judge(&spec, variant, &options, format, &mut worlds, supervisor, cancel).await
+        };
         codes.push(code);
         if code == INTERRUPTED {
             break;
@@ -99,6 +102,36 @@ async fn judge(
             }
             report(&stopped)
         }
+    }
+}
+
+async fn self_check(
+    spec: &Arc<Spec>,
+    variant: Option<&str>,
+    options: &Options,
+    format: Format,
+    worlds: &mut Worlds,
+    supervisor: &Supervisor,
+    cancel: &CancellationToken,
+) -> u8 {
+    let live = Live::new(format == Format::Json);
+    let mut told = |progress: Progress<'_>| live.show(&progress);
+    let checking = async {
+        let world = worlds.of(spec, cancel, &mut told).await?;
+        let (spec, supervisor) = (Arc::clone(spec), supervisor.clone());
+        campaign::self_check(spec, variant, options, &world, supervisor, cancel, &mut told).await
+    };
+    let checked = checking.await;
+    drop(live);
+    match checked {
+        Ok(checked) => {
+            screen::result(&match format {
+                Format::Human => text::self_checked(&spec.name, variant, &checked),
+                Format::Json => json::self_checked(&spec.name, variant, &checked),
+            });
+            if checked.is_same() { HELD } else { NOT_PROVEN }
+        }
+        Err(stopped) => report(&stopped),
     }
 }
 

@@ -3,8 +3,11 @@
 
 use anstyle::{AnsiColor, Style};
 
+use super::cause::chain;
 use super::steps::{Step, steps};
-use super::{Ending, FaultCount, Found, InvariantSummary, NeverOk, Summary, Violation, counted};
+use super::{
+    Ending, FaultCount, Found, InvariantSummary, NeverOk, NotQuiet, SelfChecked, Summary, Violation, counted,
+};
 use crate::case::Seed;
 use crate::spec::Expected;
 
@@ -44,6 +47,10 @@ pub fn violation(name: &str, expected: Expected, violation: &Violation, width: u
     text.push_str("\n\n");
     text.push_str(&story(&steps(&violation.minimal, &violation.history, &violation.evidence), width));
     text.push_str(&format!("\n  {}\n", painted(BOLD, &violation.evidence.sentence)));
+    let chain = chain(&violation.minimal, &violation.history, &violation.evidence);
+    if !chain.is_empty() {
+        text.push_str(&format!("  {}   {}\n", painted(DIM, "because"), chain.join(" → ")));
+    }
     text.push_str(&format!("  {}\n", rates(violation)));
     match &violation.case_file {
         Ok(file) => {
@@ -125,6 +132,14 @@ pub fn summary(summary: &Summary) -> String {
         let verdict = painted(style, &format!("{mark} {}", invariant.name));
         text.push_str(&format!("  {verdict}{pad}   {}\n", in_words(invariant)));
     }
+    if let Some(not_quiet) = &summary.not_quiet {
+        let NotQuiet { cases, first, moving, history_file } = not_quiet;
+        let cases = counted(u64::from(*cases), "case");
+        let first = if *first == 0 { "before the search".to_owned() } else { format!("in case {first}") };
+        let file = history_file.as_ref().map_or_else(String::clone, |file| file.display().to_string());
+        let line = format!("{cases} did not become quiet, the first {first}: {}", moving.join(", "));
+        text.push_str(&format!("  {}   history in {file}\n", painted(YELLOW, &line)));
+    }
     for operation in &summary.never_ok {
         let NeverOk { name, tried, last } = operation;
         let never = format!("{name} was never ok, tried {}; the last: {last}", counted(*tried, "time"));
@@ -173,6 +188,26 @@ fn faults(summary: &Summary) -> String {
         let line = format!("fired {fired:>fired_wide$} of {drawn:>drawn_wide$}   {}", count.rule);
         let line = if never { format!("{line}   ◀ never fired") } else { line };
         text.push_str(&format!("  {}\n", painted(if never { YELLOW } else { DIM }, &line)));
+    }
+    text
+}
+
+/// What a self-check showed.
+pub fn self_checked(spec: &str, variant: Option<&str>, checked: &SelfChecked) -> String {
+    let SelfChecked { case, size, compared, fired_once } = checked;
+    let variant = variant.map(|variant| format!(" · {variant}")).unwrap_or_default();
+    let mut text =
+        format!("{}   case {case}, run twice: {size}\n", painted(BOLD, &format!("{spec}{variant}")));
+    let facts = counted(compared.facts as u64, "mediated fact");
+    match &compared.difference {
+        None => text.push_str(&format!("  {}\n", painted(GREEN, &format!("✓ {facts}, the same both times")))),
+        Some(first) => {
+            let line = format!("? of {facts} the first that differs: {first}");
+            text.push_str(&format!("  {}\n", painted(YELLOW, &line)));
+        }
+    }
+    for fault in fired_once {
+        text.push_str(&format!("  {}\n", painted(YELLOW, &format!("? fired in one run only: {fault}"))));
     }
     text
 }
