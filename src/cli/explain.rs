@@ -8,7 +8,7 @@ use super::run::report;
 use super::{HELD, WRONG, screen};
 use crate::adapter::operation::{Request, request};
 use crate::campaign;
-use crate::case::{CaseFile, Subjects};
+use crate::case::{Case, CaseFile, Subjects};
 use crate::report::by_hand::{Sent, steps};
 use crate::spec::Spec;
 
@@ -38,7 +38,8 @@ pub(super) fn explain(arguments: &ExplainArguments) -> u8 {
 
 /// What the operations send, with `$SERVICE` for addresses and the ids of the case file.
 fn sent(spec: &Spec, file: &CaseFile) -> Result<Vec<Sent>, String> {
-    let subjects = Subjects::new(&file.case, "");
+    // Of no case: every id is sent as it stands in the file.
+    let subjects = Subjects::new(&Case::default(), "");
     let address = |name: &String| (name.clone(), format!("${}", name.to_uppercase().replace('-', "_")));
     let services: IndexMap<String, String> = spec.services.keys().map(address).collect();
     let of = |operation: &crate::case::Operation| {
