@@ -35,6 +35,8 @@ pub(super) enum Command {
     Replay(ReplayArguments),
     /// Shrink a stored case, or go on where that was ended
     Shrink(ShrinkArguments),
+    /// Say how to do a case by hand: the calls, the records, the kill
+    Explain(ExplainArguments),
     /// Keep a case beside its spec (in regressions/), where every run begins with it
     Keep(KeepArguments),
     /// Say which worlds work here, what is missing, and what was left behind
@@ -67,6 +69,9 @@ pub(super) struct RunArguments {
     /// Runs of a minimal case, with its faults and without each
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) reproduce: u32,
+    /// Search for nothing: run one case twice, and show the first mediated fact that differs
+    #[arg(long)]
+    pub(super) self_check: bool,
     #[command(flatten)]
     pub(super) budget: BudgetArguments,
     #[command(flatten)]
@@ -168,6 +173,16 @@ pub(super) struct KeepArguments {
     #[arg(value_name = "CASE")]
     pub(super) case: PathBuf,
     /// Beside this spec [default: the one it was found with]
+    #[arg(long, value_name = "FILE")]
+    pub(super) spec: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// The case file
+    #[arg(value_name = "CASE")]
+    pub(super) case: PathBuf,
+    /// With this spec [default: the one it was found with]
     #[arg(long, value_name = "FILE")]
     pub(super) spec: Option<PathBuf>,
 }

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod doctor;
+mod explain;
 mod publish;
 mod replay;
 mod run;
@@ -67,6 +68,7 @@ async fn obey(arguments: Arguments) -> u8 {
         Command::Run(arguments) => run::run(arguments, &supervisor, &cancel).await,
         Command::Replay(arguments) => replay::replay(arguments, &supervisor, &cancel).await,
         Command::Shrink(arguments) => shrink::shrink(arguments, &supervisor, &cancel).await,
+        Command::Explain(arguments) => explain::explain(&arguments),
         Command::Keep(arguments) => replay::keep(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments, &supervisor).await,
     };

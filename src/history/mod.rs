@@ -415,6 +415,14 @@ impl History {
         })
     }
 
+    /// What was still moving, if the world did not become quiet.
+    pub fn not_quiet(&self) -> Option<&[String]> {
+        self.events.iter().find_map(|event| match &event.what {
+            What::NotQuiet { moving } => Some(moving.as_slice()),
+            _ => None,
+        })
+    }
+
     /// Indexes of the faults that fired, each once, in order of firing.
     pub fn fired(&self) -> Vec<usize> {
         let mut fired = Vec::new();

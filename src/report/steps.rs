@@ -199,7 +199,7 @@ impl<'a> Teller<'a> {
 }
 
 /// When, in words: `after its call to gateway about o1`.
-fn moment(at: &Trigger) -> String {
+pub(super) fn moment(at: &Trigger) -> String {
     let Trigger { fact, about, nth, edge, .. } = at;
     let edge = match edge {
         Edge::Before => "before",
