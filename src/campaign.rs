@@ -59,8 +59,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// Where the cases and histories of this spec in this variant are kept.
-    fn folder_of(&self, spec: &Spec, variant: Option<&str>) -> PathBuf {
+    /// Where the cases, histories and the report of this spec in this variant are kept.
+    pub fn folder_of(&self, spec: &Spec, variant: Option<&str>) -> PathBuf {
         self.folder.join(&spec.name).join(variant.unwrap_or_default())
     }
 }

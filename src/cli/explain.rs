@@ -45,7 +45,7 @@ fn sent(spec: &Spec, file: &CaseFile) -> Result<Vec<Sent>, String> {
     let of = |operation: &crate::case::Operation| {
         let kind = spec.operations.get(&operation.operation).ok_or_else(|| operation.operation.clone())?;
         Ok(match request(kind, operation, &subjects, &services)? {
-            Request::Http { method, url, headers, body } => {
+            Request::Http { method, url, headers, body, .. } => {
                 Sent::Call { method, url, headers, body: body.map(|body| body.to_string()) }
             }
             Request::Record { topic, key, value, .. } => {

@@ -6,6 +6,7 @@
 mod arguments;
 mod doctor;
 mod explain;
+mod publish;
 mod replay;
 mod run;
 mod screen;

@@ -26,6 +26,7 @@ struct SummaryLine<'a> {
     cases_per_second: f64,
     outcome: &'static str,
     invariants: Vec<InvariantLine<'a>>,
+    report: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -71,8 +72,8 @@ struct WithoutOperationLine<'a> {
     rate: [u32; 2],
 }
 
-/// The line for a spec and variant that ran.
-pub fn summary(summary: &Summary) -> String {
+/// The line for a spec and variant that ran, and where its report is.
+pub fn summary(summary: &Summary, report: Option<&str>) -> String {
     line(&SummaryLine {
         r#type: "summary",
         format: 1,
@@ -96,6 +97,7 @@ pub fn summary(summary: &Summary) -> String {
         cases_per_second: rounded(summary.cases_per_second()),
         outcome: summary.ending().word(),
         invariants: summary.invariants.iter().map(invariant).collect(),
+        report,
     })
 }
 

@@ -4,8 +4,16 @@
 
 pub mod by_hand;
 pub mod cause;
+pub mod chronicle;
+pub mod diagram;
 pub mod difference;
+pub mod github;
+pub mod html;
 pub mod json;
+mod judged;
+pub mod junit;
+pub mod page;
+pub mod redact;
 pub mod steps;
 pub mod text;
 
@@ -16,6 +24,8 @@ use crate::case::{Case, Seed};
 use crate::check::Evidence;
 use crate::history::History;
 use crate::spec::Expected;
+
+pub use judged::{Judged, in_words};
 
 /// What became of one spec in one variant.
 #[derive(Debug, Clone)]
@@ -98,6 +108,13 @@ pub struct NeverOk {
     pub tried: u64,
     /// What was known of the last try.
     pub last: String,
+}
+
+impl std::fmt::Display for NeverOk {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let NeverOk { name, tried, last } = self;
+        write!(formatter, "{name} was never ok, tried {}; the last: {last}", counted(*tried, "time"))
+    }
 }
 
 /// What was found of one invariant.
