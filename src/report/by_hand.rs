@@ -1,6 +1,6 @@
 //! A case as steps that a person can do without steadfast: the calls, the records, the kill.
 
-use crate::case::{Case, Edge, Fault};
+use crate::case::{Case, Fault};
 use crate::fault::{Act, Ask};
 
 use super::steps::moment;
@@ -86,10 +86,8 @@ fn by_hand(fault: &Fault) -> String {
         Act::Rejoin => format!("start and stop a second member of the group of {target}"),
         _ => fault.action.to_string(),
     };
-    let at = moment(&fault.at);
-    let edge =
-        if fault.at.edge == Edge::Before { "it must not have happened yet" } else { "it must have happened" };
-    format!("{does} {at} ({edge})")
+    let service = fault.at.service.iter().map(|service| format!("at {service}, ")).collect::<String>();
+    format!("{service}{}: {does}", moment(&fault.at))
 }
 
 /// As one word of a shell.
@@ -121,6 +119,11 @@ faults:
         };
         let record =
             Sent::Record { topic: "notes".to_owned(), key: Some("o1".to_owned()), value: "{}".to_owned() };
-        insta::assert_snapshot!(steps(&case, &[call, record]).join("\n"), @"");
+        insta::assert_snapshot!(steps(&case, &[call, record]).join("\n"), @r#"
+        be ready: at payments, after its call to gateway about o1, time 2: kill -9 payments, and start it again
+        client 1: curl -X POST "$ORDERS/orders" -H 'x-user: it'\''s me' -H 'content-type: application/json' -d '{"order_id":"o1"}'
+        client 2: echo 'o1|{}' | kafka-console-producer.sh --bootstrap-server $KAFKA --topic notes --property parse.key=true --property key.separator='|'
+        wait until nothing moves any more, and look
+        "#);
     }
 }
