@@ -151,6 +151,7 @@ pub fn summary(expected: Expected, found: Vec<Found>) -> Summary {
         name: name.clone(),
         expected,
         found,
+        lag: None,
     });
     let count = |rule: &str, drawn, fired| FaultCount { rule: rule.to_owned(), drawn, fired };
     Summary {
