@@ -4,6 +4,7 @@
 //! error, colour only to a terminal.
 
 mod arguments;
+mod check;
 mod doctor;
 mod replay;
 mod run;
@@ -65,6 +66,8 @@ async fn obey(arguments: Arguments) -> u8 {
         Command::Run(arguments) => run::run(arguments, &supervisor, &cancel).await,
         Command::Replay(arguments) => replay::replay(arguments, &supervisor, &cancel).await,
         Command::Keep(arguments) => replay::keep(&arguments),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Schema(arguments) => check::schema(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments, &supervisor).await,
     };
     if let Err(error) = supervisor.end().await {

@@ -2,6 +2,7 @@
 //!
 //! A report consumes data only, so a live run, a replay and a stored result print the same.
 
+pub mod checked;
 pub mod json;
 pub mod steps;
 pub mod text;
