@@ -139,12 +139,14 @@ pub(super) struct CheckArguments {
 #[derive(Debug, Args)]
 pub(super) struct SchemaArguments {
     /// Of what
-    #[arg(value_enum, value_name = "FORMAT")]
+    #[arg(value_enum, value_name = "FORMAT", default_value_t = Schemas::Spec)]
     pub(super) of: Schemas,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Schemas {
+    /// A spec, for editors
+    Spec,
     /// A line of a stored history
     History,
 }

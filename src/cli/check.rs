@@ -59,6 +59,7 @@ fn recorded_variant(stored: &reader::Stored, spec: &Spec) -> Option<String> {
 /// Prints a JSON Schema.
 pub(super) fn schema(arguments: &SchemaArguments) -> u8 {
     let schema = match arguments.of {
+        Schemas::Spec => crate::spec::schema::schema(),
         Schemas::History => crate::history::schema(),
     };
     screen::result(&format!("{schema:#}"));

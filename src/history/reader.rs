@@ -160,6 +160,9 @@ impl Story {
             let wrong = Wrong { column, message: format!("this is not UTF-8; {WAY_OUT}") };
             if error.error_len().is_none() { Refused::Half(wrong) } else { Refused::Wrong(wrong) }
         })?;
+        if text.trim().is_empty() {
+            return Err("the line is empty".to_owned())?;
+        }
         if self.events.is_empty() {
             check_format(text)?;
         }
@@ -213,7 +216,7 @@ impl Story {
 
 /// Another format may have other lines, so its number is read before anything else.
 fn check_format(line: &str) -> Result<(), Refused> {
-    let first: Value = serde_json::from_str(line).map_err(|error| refused(&error))?;
+    let first: Value = serde_json::from_str(line).unwrap_or_default();
     match first.pointer("/what/began/format").map(Value::as_u64) {
         Some(Some(format)) if format == u64::from(FORMAT) => Ok(()),
         Some(Some(format)) => Err(Refused::Format(format)),

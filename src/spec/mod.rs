@@ -14,6 +14,7 @@ mod problem;
 mod raw;
 mod reader;
 mod resolve;
+pub mod schema;
 mod template;
 
 use std::path::{Path, PathBuf};
