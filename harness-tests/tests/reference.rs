@@ -9,6 +9,7 @@ use std::fmt::Write;
 
 use project::repository;
 use steadfast::fault::{ALL, Form, Kind};
+use steadfast::spec::keys::invariants::{FAMILIES, Family, Group, SELECTOR, SOURCE};
 use steadfast::spec::keys::{Key, SECTIONS, Section};
 
 #[test]
@@ -25,6 +26,11 @@ fn the_page_of_the_spec_tells_what_there_is() {
 fn the_page_of_the_history_tells_what_there_is() {
     let trace = include_str!("history/least.jsonl");
     check("docs/history.md", &history::page(&steadfast::history::schema(), trace));
+}
+
+#[test]
+fn the_page_of_invariants_tells_what_there_is() {
+    check("docs/invariants.md", &invariants());
 }
 
 fn check(page: &str, expected: &str) {
@@ -68,7 +74,7 @@ fn choices(kind: &Kind, form: Form) -> String {
 
 fn spec() -> String {
     let mut page = "# The spec\n\nEvery key of a spec file. Words in capitals are names that you choose. What may go wrong \
-                    stands in [faults.md](faults.md).\n"
+                    stands in [faults.md](faults.md), what must hold in [invariants.md](invariants.md).\n"
         .to_owned();
     for section in SECTIONS {
         page.push_str(&section_of(section));
@@ -76,10 +82,43 @@ fn spec() -> String {
     page
 }
 
+fn invariants() -> String {
+    let mut page = steadfast::spec::keys::invariants::ABOUT.to_owned();
+    page.push_str(&keys_of(&SELECTOR));
+    for (group, title) in
+        [(Group::Effects, "Effects"), (Group::Rows, "Rows"), (Group::FinalState, "Final state")]
+    {
+        write!(page, "\n## {title}\n").unwrap();
+        for family in FAMILIES.iter().filter(|family| family.group == group) {
+            page.push_str(&family_of(family));
+        }
+    }
+    write!(page, "\n## Sources\n\nWhat is read once the world is quiet.\n").unwrap();
+    page.push_str(&keys_of(&SOURCE));
+    page
+}
+
+fn family_of(family: &Family) -> String {
+    let Family { name, section, inner, example, meaning, not_exercised, .. } = family;
+    let example = example.lines().map(|line| format!("    {line}\n")).collect::<String>();
+    let mut text =
+        format!("\n### `{name}`\n\n```yaml\ninvariants:\n  NAME:\n{example}```\n\n{}\n\n", one_line(meaning));
+    writeln!(text, "*Not exercised:* {}", one_line(not_exercised)).unwrap();
+    text.push_str(&keys_of(section));
+    for section in *inner {
+        write!(text, "\n`{}`:\n{}", section.path, keys_of(section)).unwrap();
+    }
+    text
+}
+
 fn section_of(section: &Section) -> String {
     let title =
         if section.path.is_empty() { "The top level".to_owned() } else { format!("`{}`", section.path) };
-    let mut text = format!("\n## {title}\n\n| key | | what it is for |\n|---|---|---|\n");
+    format!("\n## {title}\n{}", keys_of(section))
+}
+
+fn keys_of(section: &Section) -> String {
+    let mut text = "\n| key | | what it is for |\n|---|---|---|\n".to_owned();
     for Key { name, form, default, required, doc } in section.keys {
         let default = match (required, default) {
             (true, _) => "; required".to_owned(),

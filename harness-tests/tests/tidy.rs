@@ -24,7 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("seam", &["fault", "spec", "case", "history", "wire"]),
     ("adapter", &["spec", "case", "history", "world::supervisor"]),
     ("run", &["fault", "spec", "case", "history", "world", "seam", "adapter"]),
-    ("check", &["spec", "history"]),
+    ("check", &["spec", "case", "history"]),
     ("shrink", &["fault", "case", "check", "history::clock"]),
     ("report", &["fault", "spec", "case", "history", "check", "shrink"]),
     (

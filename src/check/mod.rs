@@ -1,11 +1,18 @@
 //! What it meant: pure judgements over a history.
 //!
-//! One file per family of invariants. A checker sees the spec and the history and nothing else, so it judges
+//! One file per family of invariants. A checker sees its invariant and the history and nothing else, so it judges
 //! a stored history as well as a live one. A checker that panics yields *unknown*, never a pass.
+//!
+//! `inquiry` finds the events that a selector means, with their keys; `versions` those of rows that were visible;
+//! `evaluate` is CEL over one of them.
 
-mod effects;
-mod finals;
-mod rows;
+mod agree;
+mod always;
+mod count;
+mod evaluate;
+mod inquiry;
+mod linearizable;
+mod versions;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,6 +20,7 @@ use indexmap::IndexMap;
 
 use crate::history::{History, What};
 use crate::spec::{Invariant, Spec};
+use inquiry::Inquiry;
 
 /// What is known of an invariant after one run.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,22 +78,37 @@ pub fn judge(spec: &Spec, history: &History) -> IndexMap<String, Verdict> {
 
 /// Judges one invariant.
 pub fn judge_one(name: &str, invariant: &Invariant, history: &History) -> Verdict {
-    let judged = catch_unwind(AssertUnwindSafe(|| match invariant {
-        Invariant::AtMostOne { effect, per } => effects::at_most_one(effect, per, history),
-        Invariant::Always { database, table, holds } => rows::always(database, table, holds, history),
-        Invariant::Agree { sources } => finals::agree(name, sources, history),
-    }));
-    let verdict = judged
-        .unwrap_or_else(|_| Verdict::Unknown("the checker failed; this is a defect of steadfast".to_owned()));
-    match (verdict, not_quiet(history)) {
-        // An effect or a committed row was seen, whatever came after it; a final state was not final.
-        (Verdict::Violated(evidence), _) if !matches!(invariant, Invariant::Agree { .. }) => {
-            Verdict::Violated(evidence)
+    let judged = catch_unwind(AssertUnwindSafe(|| {
+        let inquiry = Inquiry::new(name, history);
+        match invariant {
+            Invariant::Count(count) => count::judge(count, &inquiry),
+            Invariant::Always(always) => always::judge(always, &inquiry),
+            Invariant::Agree(agree) => agree::judge(agree, &inquiry),
         }
-        // What would have broken it may have come a moment later.
-        (_, Some(reason)) => Verdict::Unknown(reason),
-        (verdict, None) => verdict,
+    }));
+    let finding = judged
+        .unwrap_or_else(|_| Finding::Unknown("the checker failed; this is a defect of steadfast".to_owned()));
+    match (finding, not_quiet(history)) {
+        (Finding::Seen(evidence), _) | (Finding::Missing(evidence), None) => Verdict::Violated(evidence),
+        // What would have broken it, or repaired it, may have come a moment later.
+        (_, Some(reason)) | (Finding::Unknown(reason), None) => Verdict::Unknown(reason),
+        (Finding::NotExercised(reason), None) => Verdict::NotExercised(reason),
+        (Finding::Held, None) => Verdict::Held,
     }
+}
+
+/// What a checker found, before it is asked whether the history goes on until the world was quiet.
+enum Finding {
+    /// It held as far as the history goes.
+    Held,
+    /// It is broken by what was seen, and stays so whatever comes after it.
+    Seen(Evidence),
+    /// It is broken by what is absent, or by a final state: only if the world was quiet.
+    Missing(Evidence),
+    /// Its subject never appeared; the reason in words.
+    NotExercised(String),
+    /// It could not be decided; the reason in words.
+    Unknown(String),
 }
 
 /// Why what did not happen in this history means nothing, if so: the world never came to rest, or it moved again
@@ -102,10 +125,14 @@ fn not_quiet(history: &History) -> Option<String> {
             _ => {}
         }
     }
-    moved.filter(|moved| *moved).map(|_| {
-        "something moved after the world had become quiet; raise `quiet_for`, or give `settled_when`"
-            .to_owned()
-    })
+    let reason = match moved {
+        Some(false) => return None,
+        Some(true) => {
+            "something moved after the world had become quiet; raise `quiet_for`, or give `settled_when`"
+        }
+        None => "the history ends before the world was quiet",
+    };
+    Some(reason.to_owned())
 }
 
 #[cfg(test)]

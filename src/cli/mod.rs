@@ -6,9 +6,11 @@
 mod arguments;
 mod check;
 mod doctor;
+mod publish;
 mod replay;
 mod run;
 mod screen;
+mod shrink;
 
 use std::process::ExitCode;
 
@@ -65,6 +67,7 @@ async fn obey(arguments: Arguments) -> u8 {
     let code = match arguments.command {
         Command::Run(arguments) => run::run(arguments, &supervisor, &cancel).await,
         Command::Replay(arguments) => replay::replay(arguments, &supervisor, &cancel).await,
+        Command::Shrink(arguments) => shrink::shrink(arguments, &supervisor, &cancel).await,
         Command::Keep(arguments) => replay::keep(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Schema(arguments) => check::schema(&arguments),

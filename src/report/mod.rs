@@ -3,7 +3,15 @@
 //! A report consumes data only, so a live run, a replay and a stored result print the same.
 
 pub mod checked;
+pub mod chronicle;
+pub mod diagram;
+pub mod github;
+pub mod html;
 pub mod json;
+mod judged;
+pub mod junit;
+pub mod page;
+pub mod redact;
 pub mod steps;
 pub mod text;
 
@@ -14,6 +22,8 @@ use crate::case::{Case, Seed};
 use crate::check::Evidence;
 use crate::history::History;
 use crate::spec::Expected;
+
+pub use judged::{Judged, in_words};
 
 /// What became of one spec in one variant.
 #[derive(Debug, Clone)]
@@ -83,6 +93,13 @@ pub struct NeverOk {
     pub last: String,
 }
 
+impl std::fmt::Display for NeverOk {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let NeverOk { name, tried, last } = self;
+        write!(formatter, "{name} was never ok, tried {}; the last: {last}", counted(*tried, "time"))
+    }
+}
+
 /// What was found of one invariant.
 #[derive(Debug, Clone)]
 pub struct InvariantSummary {
@@ -136,6 +153,10 @@ pub struct Violation {
     pub found_as: Size,
     /// The simplest case that still breaks it.
     pub minimal: Case,
+    /// Whether nothing can be taken away from it; not if the budget was spent before that was known.
+    pub is_minimal: bool,
+    /// Another invariant whose minimal case breaks this one as well: the same bug, which was not shrunk again.
+    pub same_as: Option<String>,
     /// What was seen in one run of it.
     pub history: History,
     /// What shows the violation in that history.
@@ -148,6 +169,8 @@ pub struct Violation {
     pub reproduced: Rate,
     /// How often it did without each of its faults.
     pub without: Vec<(String, Rate)>,
+    /// How often it did without each of its operations, where others are left then.
+    pub without_operations: Vec<(String, Rate)>,
     /// The file that replays it, or why it could not be written: what was found is worth telling all the same.
     pub case_file: Result<PathBuf, String>,
 }
@@ -181,7 +204,7 @@ fn counted(count: u64, noun: &str) -> String {
 }
 
 /// k of n.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rate {
     /// How often.
     pub k: u32,

@@ -225,7 +225,7 @@ fn moment(at: &Trigger) -> String {
 }
 
 /// A record as people call it: the `type` in its JSON value, else its topic; and what it is about.
-fn named(topic: &str, record: &Content, fact: &Fact) -> String {
+pub(super) fn named(topic: &str, record: &Content, fact: &Fact) -> String {
     let value = record.value.as_deref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
     let kind = value.as_ref().and_then(|value| value.get("type")).and_then(|kind| kind.as_str());
     format!("{} {}", kind.unwrap_or(topic), fact.about.join(" ")).trim_end().to_owned()

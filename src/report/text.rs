@@ -3,8 +3,9 @@
 
 use anstyle::{AnsiColor, Style};
 
+use super::judged::in_words;
 use super::steps::{Step, steps};
-use super::{Ending, FaultCount, Found, InvariantSummary, NeverOk, Summary, Violation, counted};
+use super::{Ending, FaultCount, InvariantSummary, Summary, Violation, counted};
 use crate::case::Seed;
 use crate::spec::Expected;
 
@@ -25,6 +26,11 @@ pub fn heading(spec: &str, variant: Option<&str>, world: &str, seed: Seed, servi
     format!("{}   {}", painted(BOLD, &format!("{spec}{variant}")), painted(DIM, &rest))
 }
 
+/// The same without colour, for files.
+pub fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
 /// A violation as it is found, explained: the story, the evidence, the rates, the files. `replay` is the command
 /// that runs it again.
 pub fn violation(name: &str, expected: Expected, violation: &Violation, width: usize) -> String {
@@ -40,22 +46,17 @@ pub fn violation(name: &str, expected: Expected, violation: &Violation, width: u
         number => format!("in case {number}"),
     };
     text.push_str(&format!("{} {how} {case}\n", painted(style, &format!("{mark} {name}"))));
-    text.push_str(&painted(
-        DIM,
-        &format!(
-            "  shrunk   {} → {}   ({} runs, {:.1} s)",
-            violation.found_as,
-            super::Size::of(&violation.minimal),
-            violation.shrink_runs,
-            violation.shrink_seconds
-        ),
-    ));
+    text.push_str(&painted(DIM, &format!("  {}", shrinking(violation))));
     text.push_str("\n\n");
     text.push_str(&story(&steps(&violation.minimal, &violation.history, &violation.evidence), width));
     text.push_str(&format!("\n  {}\n", painted(BOLD, &violation.evidence.sentence)));
     text.push_str(&format!("  {}\n", rates(violation)));
     match &violation.case_file {
         Ok(file) => {
+            if !violation.is_minimal {
+                let more = format!("   steadfast shrink {}", file.display());
+                text.push_str(&format!("  {}{more}\n", painted(DIM, "go on")));
+            }
             text.push_str(&format!("  {}   steadfast replay {}\n", painted(DIM, "replay"), file.display()))
         }
         Err(reason) => {
@@ -63,6 +64,17 @@ pub fn violation(name: &str, expected: Expected, violation: &Violation, width: u
         }
     }
     text
+}
+
+/// How it was shrunk: `shrunk   31 operations, 7 faults → 1 operation, 1 fault   (19 runs, 2.1 s)`.
+fn shrinking(violation: &Violation) -> String {
+    let Violation { found_as, shrink_runs, shrink_seconds, .. } = violation;
+    if let Some(other) = &violation.same_as {
+        return format!("the same case as `{other}`, which it breaks as well");
+    }
+    let minimal = super::Size::of(&violation.minimal);
+    let rest = if violation.is_minimal { "" } else { "; the budget ended it, so it may not be minimal" };
+    format!("shrunk   {found_as} → {minimal}   ({shrink_runs} runs, {shrink_seconds:.1} s{rest})")
 }
 
 fn rates(violation: &Violation) -> String {
@@ -76,6 +88,9 @@ fn rates(violation: &Violation) -> String {
             1 => rates.push_str(&format!(", {rate} without it")),
             _ => rates.push_str(&format!("\n  fails {rate} without: {fault}")),
         }
+    }
+    for (operation, rate) in &violation.without_operations {
+        rates.push_str(&format!("\n  fails {rate} without: {operation}"));
     }
     rates
 }
@@ -102,8 +117,8 @@ pub fn story(steps: &[Step], width: usize) -> String {
     story
 }
 
-/// The last lines of a run: each invariant, then how it ended.
-pub fn summary(summary: &Summary) -> String {
+/// The last lines of a run: each invariant, then how it ended, and where its report is.
+pub fn summary(summary: &Summary, report: Option<&str>) -> String {
     let mut text = String::new();
     let wide = summary.invariants.iter().map(|invariant| invariant.name.chars().count()).max().unwrap_or(0);
     for invariant in &summary.invariants {
@@ -117,9 +132,7 @@ pub fn summary(summary: &Summary) -> String {
         text.push_str(&format!("  {verdict}{pad}   {}\n", in_words(invariant)));
     }
     for operation in &summary.never_ok {
-        let NeverOk { name, tried, last } = operation;
-        let never = format!("{name} was never ok, tried {}; the last: {last}", counted(*tried, "time"));
-        text.push_str(&format!("  {}\n", painted(YELLOW, &never)));
+        text.push_str(&format!("  {}\n", painted(YELLOW, &operation.to_string())));
     }
     text.push_str(&faults(summary));
     let (style, word) = match summary.ending() {
@@ -128,14 +141,7 @@ pub fn summary(summary: &Summary) -> String {
         Ending::Violated => (RED, "violated"),
         Ending::NotProven => (YELLOW, "not proven"),
     };
-    let counts = format!(
-        "{} · {} · {} fired · {:.1} s · {:.1} cases/s",
-        counted(u64::from(summary.cases), "case"),
-        counted(summary.operations, "operation"),
-        counted(summary.faults_fired, "fault"),
-        summary.seconds,
-        summary.cases_per_second()
-    );
+    let counts = counts(summary);
     text.push_str(&format!("  {}   {}\n", painted(style, word), painted(DIM, &counts)));
     if summary.cases > 0 {
         let per_case = |spent: std::time::Duration| (spent / summary.cases).as_millis();
@@ -147,7 +153,22 @@ pub fn summary(summary: &Summary) -> String {
         );
         text.push_str(&format!("  {}\n", painted(DIM, &spent)));
     }
+    if let Some(report) = report {
+        text.push_str(&format!("  {}   {report}\n", painted(DIM, "report")));
+    }
     text
+}
+
+/// How much was done: `200 cases · 2366 operations · 494 faults fired · 36.1 s · 5.7 cases/s`.
+pub fn counts(summary: &Summary) -> String {
+    format!(
+        "{} · {} · {} fired · {:.1} s · {:.1} cases/s",
+        counted(u64::from(summary.cases), "case"),
+        counted(summary.operations, "operation"),
+        counted(summary.faults_fired, "fault"),
+        summary.seconds,
+        summary.cases_per_second()
+    )
 }
 
 /// The faults of the spec, each with how often it fired of how often it was to.
@@ -168,29 +189,7 @@ fn faults(summary: &Summary) -> String {
     text
 }
 
-fn in_words(invariant: &InvariantSummary) -> String {
-    match (&invariant.found, invariant.expected) {
-        (Found::Held { exercised }, Expected::Held) => {
-            format!("held, exercised in {}", counted(u64::from(*exercised), "case"))
-        }
-        (Found::Held { exercised }, Expected::Violated) => {
-            let cases = counted(u64::from(*exercised), "case");
-            format!("held in {cases}, but the spec expects it to be violated")
-        }
-        (Found::NotExercised(reason), _) => format!("not exercised: {reason}"),
-        (Found::Unknown(reason), _) => format!("unknown: {reason}"),
-        (Found::NotReproduced(once), _) => format!(
-            "violated in case {}, then {} times on fresh services: it depends on earlier cases, or is rare ({}); \
-             {}",
-            once.case,
-            once.reproduced,
-            once.evidence.sentence,
-            match &once.history_file {
-                Ok(file) => format!("history in {}", file.display()),
-                Err(reason) => format!("its history could not be saved: {reason}"),
-            }
-        ),
-        (Found::Violated(violation), Expected::Held) => format!("violated: {}", violation.evidence.sentence),
-        (Found::Violated(_), Expected::Violated) => "violated, as expected".to_owned(),
-    }
+/// A line for an invariant that was not violated, or hardly ever.
+pub fn not_violated(invariant: &InvariantSummary) -> String {
+    format!("{} {}\n", painted(YELLOW, &format!("? {}", invariant.name)), in_words(invariant))
 }

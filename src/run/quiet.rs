@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::history::{Fact, Observation, Outcome, Seen, What, clock};
-use crate::spec::{Invariant, Source};
+use crate::spec::Source;
 
 use super::{RunError, System};
 
@@ -110,8 +110,7 @@ impl System {
         let spec = std::sync::Arc::clone(&self.spec);
         let mut observed = Vec::new();
         for (invariant, stated) in &spec.invariants {
-            let Invariant::Agree { sources } = stated else { continue };
-            for (name, source) in sources {
+            for (name, source) in stated.sources() {
                 let seen = self.query(invariant, name, source).await?;
                 self.conductor.record(What::Observed(seen.clone()));
                 observed.push(seen);

@@ -19,7 +19,7 @@ use crate::seam::http::Callee;
 use crate::seam::kafka::{KafkaSeam, MediatedTopic, Tenancy};
 use crate::seam::postgres::PostgresSeam;
 use crate::seam::{Conductor, Order};
-use crate::spec::{Action, Invariant, Spec, Variant};
+use crate::spec::{Action, Spec, Table, Variant};
 use crate::world::postgres::{Access, Database, PostgresError, SchemaError};
 use crate::world::supervisor::Supervisor;
 use crate::world::{Place, World};
@@ -161,15 +161,16 @@ impl System {
     /// An invariant over a table that nobody made would never be exercised, and nobody would know why.
     async fn tables_exist(&self) -> Result<(), RunError> {
         for (invariant, stated) in &self.spec.invariants {
-            let Invariant::Always { database: name, table, .. } = stated else { continue };
-            let Some(database) = self.databases.get(name) else { continue };
-            let tables = database.tables().await?;
-            if !tables.contains(table) {
-                let tables = if tables.is_empty() { "no table".to_owned() } else { tables.join(", ") };
-                return Err(RunError::Spec(format!(
-                    "invariant `{invariant}`: there is no table `{table}` in {name}, once its schema has run and \
-                     all services are ready; it has {tables}"
-                )));
+            for Table { database: name, table } in stated.tables() {
+                let Some(database) = self.databases.get(name) else { continue };
+                let tables = database.tables().await?;
+                if !tables.contains(table) {
+                    let tables = if tables.is_empty() { "no table".to_owned() } else { tables.join(", ") };
+                    return Err(RunError::Spec(format!(
+                        "invariant `{invariant}`: there is no table `{table}` in {name}, once its schema has run \
+                         and all services are ready; it has {tables}"
+                    )));
+                }
             }
         }
         Ok(())

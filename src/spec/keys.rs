@@ -1,5 +1,7 @@
 //! The keys of a spec file: one table for reading, suggestions and documentation.
 
+pub mod invariants;
+
 /// A key of a section.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
@@ -38,7 +40,7 @@ const fn defaulted(name: &'static str, form: &'static str, default: &'static str
     Key { name, form, default: Some(default), required: false, doc }
 }
 
-/// All sections, in the order of the reference page.
+/// All sections but those of [`invariants`], in the order of the reference page.
 pub static SECTIONS: &[&Section] = &[
     &ROOT,
     &WORLD,
@@ -53,12 +55,8 @@ pub static SECTIONS: &[&Section] = &[
     &DECLINE,
     &SERVICE,
     &OPERATION,
+    &EXPECT,
     &PRODUCE,
-    &AT_MOST_ONE,
-    &ALWAYS,
-    &ROW,
-    &AGREE,
-    &SOURCE,
     &VARIANT,
 ];
 
@@ -270,9 +268,24 @@ pub static OPERATION: Section = Section {
         optional("produce", "map", "The Kafka record that it writes."),
         optional("body", "JSON with ${argument}", "The body of the request."),
         optional("headers", "map of texts", "Headers of the request."),
+        optional("expect", "map", "What a status says, where it says something else than usual."),
     ],
-    later: &["sql", "when", "expect", "read", "adapter"],
+    later: &["sql", "when", "read", "adapter"],
 };
+
+/// What the statuses of replies say.
+pub static EXPECT: Section = Section {
+    path: "operations.OPERATION.expect",
+    keys: &[
+        defaulted("ok", STATUSES, "2xx", "It happened; of a read: it was answered, whatever the answer."),
+        defaulted("fail", STATUSES, "4xx", "It did not happen."),
+        defaulted("info", STATUSES, "all others", "It may have happened, or not."),
+    ],
+    later: &[],
+};
+
+/// The form of the statuses in `expect`.
+const STATUSES: &str = "`404`, `5xx`, or a list";
 
 /// A record that an operation writes.
 pub static PRODUCE: Section = Section {
@@ -284,54 +297,6 @@ pub static PRODUCE: Section = Section {
         optional("headers", "map of texts", "The record headers."),
     ],
     later: &["partition"],
-};
-
-/// An invariant over effects.
-pub static AT_MOST_ONE: Section = Section {
-    path: "invariants.INVARIANT",
-    keys: &[
-        required("at_most_one", "effect", "The effect that may happen once only."),
-        required("per", "argument", "The argument whose ids the effect is about."),
-    ],
-    later: &[],
-};
-
-/// An invariant over every version of every row.
-pub static ALWAYS: Section = Section {
-    path: "invariants.INVARIANT",
-    keys: &[required("always", "map", "A condition on every committed version of every row.")],
-    later: &[],
-};
-
-/// The rows that `always` is about.
-pub static ROW: Section = Section {
-    path: "invariants.INVARIANT.always",
-    keys: &[
-        required("row", "database.table", "The table."),
-        required("holds", "CEL over its columns", "What is true of every row."),
-    ],
-    later: &["where"],
-};
-
-/// An invariant over several sources.
-pub static AGREE: Section = Section {
-    path: "invariants.INVARIANT",
-    keys: &[required(
-        "agree",
-        "map of two or more sources",
-        "Sources that show the same rows once all is quiet.",
-    )],
-    later: &[],
-};
-
-/// A query, where several databases make the short form ambiguous.
-pub static SOURCE: Section = Section {
-    path: "invariants.INVARIANT.agree.SOURCE",
-    keys: &[
-        required("database", "database", "The database of the spec that is asked."),
-        required("sql", "SQL", "The query."),
-    ],
-    later: &["http", "topic", "effects"],
 };
 
 /// A variant.
@@ -347,26 +312,3 @@ pub static VARIANT: Section = Section {
     ],
     later: &["run", "settings"],
 };
-
-/// Families of invariants that are planned.
-pub static LATER_INVARIANTS: &[&str] = &[
-    "exactly_one",
-    "at_least_one",
-    "never_both",
-    "never_after",
-    "compensated",
-    "conserved",
-    "monotonic",
-    "transitions",
-    "never",
-    "every",
-    "eventually",
-    "no_lost",
-    "no_phantom",
-    "same_transaction",
-    "in_order",
-    "read_your_writes",
-    "monotonic_reads",
-    "lag",
-    "linearizable",
-];

@@ -6,6 +6,9 @@
 //! vocabulary, `fault`; of cases, worlds and checkers this module knows nothing.
 
 mod contract;
+mod expect;
+mod expression;
+mod invariant;
 pub mod keys;
 mod load;
 mod names;
@@ -15,6 +18,7 @@ mod raw;
 mod reader;
 mod resolve;
 pub mod schema;
+mod selector;
 mod template;
 
 use std::path::{Path, PathBuf};
@@ -25,7 +29,11 @@ use serde_json::Value;
 use std::time::Duration;
 
 pub use crate::fault::{Delivery, Order};
+pub use expect::{Expect, Meaning};
+pub use expression::Expression;
+pub use invariant::{Agree, Always, Count, Invariant, Number};
 pub use problem::{Problem, Problems};
+pub use selector::{Ended, Selector, Subject, Table};
 pub use template::{Part, Template};
 
 /// One spec file, resolved: nothing in it is left to look up.
@@ -53,6 +61,8 @@ pub struct Spec {
     pub faults: Vec<Rule>,
     /// What must hold all the same, by name.
     pub invariants: IndexMap<String, Invariant>,
+    /// The line of the file that each invariant begins in, from 1; for whoever points at it.
+    pub lines: IndexMap<String, usize>,
     /// Settings of the same spec with what to expect of each. Empty: the spec is run once, as it is.
     pub variants: IndexMap<String, Variant>,
     /// Bounds and pauses.
@@ -238,6 +248,8 @@ pub enum Action {
         body: Option<BodyTemplate>,
         /// Extra headers.
         headers: IndexMap<String, Template>,
+        /// What the status of the reply says.
+        expect: Expect,
     },
     /// `produce`: a record to a topic.
     Produce {
@@ -263,32 +275,6 @@ pub enum BodyTemplate {
     List(Vec<BodyTemplate>),
     /// An object.
     Object(IndexMap<String, BodyTemplate>),
-}
-
-/// What must hold.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Invariant {
-    /// At most one effect of this name per key.
-    AtMostOne {
-        /// Name of an effect.
-        effect: String,
-        /// The argument whose ids the effect is about; for messages.
-        per: String,
-    },
-    /// A predicate on every committed version of every row of a table.
-    Always {
-        /// Database of the spec.
-        database: String,
-        /// Table in it.
-        table: String,
-        /// CEL over the columns of the row.
-        holds: String,
-    },
-    /// All sources show the same rows once the world is quiet.
-    Agree {
-        /// Two or more sources by name.
-        sources: IndexMap<String, Source>,
-    },
 }
 
 /// Where a final state is read.

@@ -17,6 +17,8 @@ pub(super) struct Names {
     /// Effects, and whether every route that has it says what it is about.
     pub effects: IndexMap<String, bool>,
     pub invariants: IndexSet<String>,
+    /// Operations, and the arguments of each.
+    pub operations: IndexMap<String, IndexSet<String>>,
     /// Arguments that some operation makes.
     pub new_arguments: IndexSet<String>,
 }
@@ -58,7 +60,8 @@ impl Names {
                 .insert(key.name.clone(), Uses { port: mentions("${port"), kafka: mentions("${kafka") });
         }
         names.invariants = keys(root.get("invariants"));
-        for (_, operation) in root.get("operations").into_iter().flat_map(Node::entries) {
+        for (name, operation) in root.get("operations").into_iter().flat_map(Node::entries) {
+            names.operations.insert(name.name.clone(), keys(operation.get("given")));
             for (key, value) in operation.get("given").into_iter().flat_map(Node::entries) {
                 if value.text() == Some("new") {
                     names.new_arguments.insert(key.name.clone());

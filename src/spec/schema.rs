@@ -5,11 +5,39 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{AGREE, ALWAYS, AT_MOST_ONE, Key, SECTIONS, Section};
+use super::keys::invariants::{FAMILIES, SELECTOR};
+use super::keys::{Key, POINTER, SECTIONS, Section};
 use crate::fault::{self, Form};
 
-/// The families of invariants: each has the same path.
-const FAMILIES: &[&Section] = &[&AT_MOST_ONE, &ALWAYS, &AGREE];
+/// Where the families of invariants stand, each in a way of its own.
+const INVARIANT: &str = "invariants.INVARIANT";
+
+/// Forms that are texts; what form a text has, the parser says.
+const TEXTS: &[&str] = &[
+    "text",
+    "text with ${argument}",
+    "command",
+    "folder",
+    "image",
+    "name",
+    "argument",
+    "effect",
+    "topic",
+    "database",
+    "database.table",
+    "service",
+    "operation",
+    "URL",
+    "HOST:PORT, …",
+    "http://HOST:PORT",
+    "GET /path",
+    "METHOD ${service}/path",
+    "SQL",
+    "SQL file beside the spec",
+    "CEL",
+    "CEL over its columns",
+    POINTER,
+];
 
 /// The JSON Schema of a spec file.
 pub fn schema() -> Value {
@@ -29,15 +57,12 @@ pub fn schema() -> Value {
 
 /// The map at this path, if it is one whose keys are fixed.
 fn at(path: &str) -> Option<Value> {
-    let sections: Vec<&Section> = match path {
-        "invariants.INVARIANT" => FAMILIES.to_vec(),
-        path => SECTIONS.iter().copied().filter(|section| section.path == path).collect(),
-    };
-    match &sections[..] {
-        [] => None,
-        [one] => Some(of_section(one)),
-        several => Some(json!({ "anyOf": several.iter().map(|one| of_section(one)).collect::<Vec<_>>() })),
+    if path == INVARIANT {
+        return Some(
+            json!({ "anyOf": FAMILIES.iter().map(|family| of_section(family.section)).collect::<Vec<_>>() }),
+        );
     }
+    SECTIONS.iter().find(|section| section.path == path).map(|section| of_section(section))
 }
 
 fn of_section(section: &Section) -> Value {
@@ -56,11 +81,7 @@ fn of_section(section: &Section) -> Value {
 }
 
 fn of_key(key: &Key, path: &str) -> Value {
-    let named = || {
-        let below = named_below(path).and_then(|path| at(&path))?;
-        // A source is most often only its query.
-        Some(map_of(if path.ends_with(".agree") { json!({ "anyOf": [text(), below] }) } else { below }))
-    };
+    let named = || named_below(path).and_then(|path| at(&path)).map(map_of);
     let mut schema = at(path).or_else(named).unwrap_or_else(|| of_form(key.form));
     if let Value::Object(members) = &mut schema {
         let default =
@@ -77,6 +98,9 @@ fn map_of(value: Value) -> Value {
 
 /// The path below this one whose last part is a name that the user chooses, if there is one.
 fn named_below(path: &str) -> Option<String> {
+    if path == "invariants" {
+        return Some(INVARIANT.to_owned());
+    }
     SECTIONS.iter().find_map(|section| {
         let last = section.path.strip_prefix(path)?.strip_prefix('.')?;
         let is_name = !last.contains('.') && last.starts_with(|c: char| c.is_ascii_uppercase());
@@ -96,10 +120,11 @@ fn of_form(form: &str) -> Value {
         "JSON" => json!({}),
         form if form.starts_with("JSON ") || form == "map of arguments" => json!({}),
         "map of texts" => map_of(text()),
+        "selector" => json!({ "anyOf": [text(), of_section(&SELECTOR)] }),
         form if form.starts_with("map of ") || form == "map" => json!({ "type": "object" }),
-        form => range(form).or_else(|| words(form)).unwrap_or_else(|| match form.contains(", or ") {
-            true => json!({}),
-            false => text(),
+        form => range(form).or_else(|| words(form)).unwrap_or_else(|| match TEXTS.contains(&form) {
+            true => text(),
+            false => json!({}),
         }),
     }
 }

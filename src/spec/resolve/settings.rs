@@ -49,7 +49,7 @@ pub(super) fn read(reader: &Reader, root: &Fields) -> Settings {
         deadline: pause("deadline", millis(100), minutes(60), default.deadline),
         settled_when: root
             .get("settled_when")
-            .and_then(|field| invariants::source(reader, field, &keys::SOURCE)),
+            .and_then(|field| invariants::source(reader, field, &keys::invariants::SOURCE)),
         operation_timeout: pause("operation_timeout", millis(10), minutes(10), default.operation_timeout),
     };
     if settings.quiet_for >= settings.deadline

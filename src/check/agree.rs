@@ -1,31 +1,31 @@
-//! Invariants over the final state: what all sources say once the world is quiet.
+//! `agree`: what all sources say once the world is quiet.
 
-use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::{Evidence, Verdict};
-use crate::history::{Event, History, Observation};
-use crate::spec::Source;
+use super::inquiry::{self, Inquiry};
+use super::{Evidence, Finding};
+use crate::history::{Event, Observation};
+use crate::spec::Agree;
 
 /// All sources show the same rows, each as often, in any order. Columns are compared by position.
 ///
 /// The last observation of each source counts: a difference is looked at twice before it is judged.
-pub(super) fn agree(invariant: &str, sources: &IndexMap<String, Source>, history: &History) -> Verdict {
+pub(super) fn judge(agree: &Agree, inquiry: &Inquiry) -> Finding {
     let mut observed: Vec<(&Event, &Observation)> = Vec::new();
-    for source in sources.keys() {
-        let mut found = history.observations().filter(|(_, seen)| seen.is_of(invariant, source));
+    for source in agree.sources.keys() {
+        let mut found = inquiry.history.observations().filter(|(_, seen)| seen.is_of(inquiry.name, source));
         match found.next_back() {
             Some(last) => observed.push(last),
-            None => return Verdict::Unknown(format!("`{source}` was not read")),
+            None => return Finding::Unknown(format!("`{source}` was not read")),
         }
     }
     if observed.iter().all(|(_, observation)| observation.rows.is_empty()) {
-        return Verdict::NotExercised("all sources are empty".to_owned());
+        return Finding::NotExercised("all sources are empty".to_owned());
     }
     let first = observed[0].1;
     let differs = observed[1..].iter().find_map(|(_, other)| Difference::between(first, other));
-    let Some(difference) = differs else { return Verdict::Held };
-    Verdict::Violated(Evidence {
+    let Some(difference) = differs else { return Finding::Held };
+    Finding::Missing(Evidence {
         sentence: difference.sentence(),
         events: observed.iter().map(|(event, _)| event.seq).collect(),
         notes: observed.iter().map(|(_, seen)| difference.note(seen)).collect(),
@@ -107,7 +107,5 @@ impl<'a> Difference<'a> {
 }
 
 fn shown(row: &[Value]) -> String {
-    let cells: Vec<String> =
-        row.iter().map(|cell| cell.as_str().map_or_else(|| cell.to_string(), str::to_owned)).collect();
-    cells.join(", ")
+    row.iter().map(inquiry::shown).collect::<Vec<_>>().join(", ")
 }

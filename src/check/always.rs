@@ -1,0 +1,41 @@
+//! `always`: every committed version counts, not only the last.
+
+use super::evaluate::{Evaluator, meant};
+use super::inquiry::Inquiry;
+use super::versions::versions;
+use super::{Evidence, Finding};
+use crate::history::Row;
+use crate::spec::Always;
+
+/// A predicate on every version of every row that was ever visible: the last of each row in each transaction.
+pub(super) fn judge(always: &Always, inquiry: &Inquiry) -> Finding {
+    let Always { table, holds } = always;
+    let evaluator = Evaluator::new(holds);
+    let mut seen = 0_usize;
+    for version in versions(inquiry.history, table) {
+        let Some(row) = version.new else { continue };
+        seen += 1;
+        match evaluator.holds(|column| row.get(column).map(meant)) {
+            Ok(true) => {}
+            Ok(false) => {
+                return Finding::Seen(Evidence {
+                    sentence: format!("always {holds} in {table}: a committed row has {}", shown(row)),
+                    events: vec![version.event.seq],
+                    notes: vec![format!("{holds} is false")],
+                    about: version.fact.about.clone(),
+                });
+            }
+            Err(reason) => return Finding::Unknown(format!("`{holds}` on a row of {table}: {reason}")),
+        }
+    }
+    match seen {
+        0 => Finding::NotExercised(format!("no version of a row of {table} was committed")),
+        _ => Finding::Held,
+    }
+}
+
+/// A row in a sentence.
+pub(super) fn shown(row: &Row) -> String {
+    let columns: Vec<String> = row.iter().map(|(column, value)| format!("{column} = {value}")).collect();
+    columns.join(", ")
+}

@@ -1,0 +1,92 @@
+//! CEL over one event: only what an expression names is handed to it.
+
+use std::collections::HashMap;
+
+use cel::{Context, Value};
+use serde_json::Value as Json;
+
+use crate::spec::Expression;
+
+/// An expression, ready to be evaluated on many events.
+pub(super) struct Evaluator<'e> {
+    expression: &'e Expression,
+    /// What it names.
+    variables: Vec<String>,
+    /// The functions of CEL; made once, because that takes longer than evaluating.
+    functions: Context<'static, 'static>,
+}
+
+impl<'e> Evaluator<'e> {
+    pub fn new(expression: &'e Expression) -> Evaluator<'e> {
+        let references = expression.program().references();
+        let variables = references.variables().into_iter().map(str::to_owned).collect();
+        Evaluator { expression, variables, functions: Context::default() }
+    }
+
+    /// Whether it is true; `lookup` gives the value of a variable.
+    ///
+    /// # Errors
+    /// In words: a variable is missing, or the result is no truth.
+    pub fn holds(&self, lookup: impl FnMut(&str) -> Option<Value>) -> Result<bool, String> {
+        match self.value(lookup)? {
+            Value::Bool(holds) => Ok(holds),
+            other => Err(format!("is {:?}, neither true nor false", other.type_of())),
+        }
+    }
+
+    /// Its value as the text of a key; nothing for null.
+    ///
+    /// # Errors
+    /// In words: a variable is missing, or the result is no single value.
+    pub fn key(&self, lookup: impl FnMut(&str) -> Option<Value>) -> Result<Option<String>, String> {
+        match self.value(lookup)? {
+            Value::Null => Ok(None),
+            Value::String(text) => Ok(Some(text.as_str().to_owned())),
+            Value::Int(number) => Ok(Some(number.to_string())),
+            Value::UInt(number) => Ok(Some(number.to_string())),
+            Value::Float(number) => Ok(Some(number.to_string())),
+            Value::Bool(value) => Ok(Some(value.to_string())),
+            other => Err(format!("is {:?}, which cannot be a key", other.type_of())),
+        }
+    }
+
+    /// Its value.
+    ///
+    /// # Errors
+    /// In words: a variable is missing, or types do not fit.
+    pub fn value(&self, mut lookup: impl FnMut(&str) -> Option<Value>) -> Result<Value, String> {
+        let mut context = self.functions.new_inner_scope();
+        for name in &self.variables {
+            if let Some(value) = lookup(name) {
+                context.add_variable_from_value(name.as_str(), value);
+            }
+        }
+        self.expression.program().execute(&context).map_err(|error| error.to_string())
+    }
+}
+
+/// JSON as CEL sees it. Whole numbers are signed, so that `available >= 0` compares what it says.
+pub(super) fn meant(value: &Json) -> Value {
+    match value {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::String(text) => Value::from(text.as_str()),
+        Json::Array(items) => Value::from(items.iter().map(meant).collect::<Vec<_>>()),
+        Json::Object(members) => Value::from(
+            members.iter().map(|(key, value)| (key.as_str(), meant(value))).collect::<HashMap<_, _>>(),
+        ),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => Value::Int(number),
+            (None, Some(number)) => Value::UInt(number),
+            (None, None) => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+    }
+}
+
+/// A text as CEL sees it: what it holds if it is JSON, itself if it is not.
+pub(super) fn meant_text(text: &str) -> Value {
+    match serde_json::from_str::<Json>(text) {
+        Ok(value) => meant(&value),
+        Err(_) => Value::from(text),
+    }
+}

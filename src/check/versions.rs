@@ -1,0 +1,73 @@
+//! Versions of rows as anyone outside their transaction could see them.
+
+use std::collections::HashMap;
+
+use crate::history::{Event, Fact, History, Row, Seen};
+use crate::spec::Table;
+
+/// One visible change of a row: what was there before its transaction, and what after it.
+#[derive(Clone, Copy)]
+pub(super) struct Version<'h> {
+    pub event: &'h Event,
+    pub fact: &'h Fact,
+    /// What was visible before; `None`: it was not there.
+    pub old: Option<&'h Row>,
+    /// What is visible now; `None`: it is gone.
+    pub new: Option<&'h Row>,
+    pub transaction: u32,
+    pub commit: u64,
+}
+
+/// The visible versions of a table, in the order of their commits.
+pub(super) fn versions<'h>(history: &'h History, of: &Table) -> impl Iterator<Item = Version<'h>> {
+    let mut unseen = Unseen::default();
+    history.facts().filter_map(move |(event, fact)| match &fact.seen {
+        Seen::Row { database, table, old, new, transaction, commit, visible }
+            if *database == of.database && *table == of.table =>
+        {
+            let (old, new) = (old.as_ref(), new.as_ref());
+            let old = unseen.base(*transaction, old);
+            if !visible {
+                unseen.put(*transaction, new, old);
+                return None;
+            }
+            // Inserted and deleted in one transaction: nobody saw it.
+            let version = Version { event, fact, old, new, transaction: *transaction, commit: *commit };
+            (old.is_some() || new.is_some()).then_some(version)
+        }
+        _ => None,
+    })
+}
+
+/// Versions that the same transaction replaced, each with what was visible in its place. They are told by what they
+/// hold: a history knows no primary keys.
+#[derive(Default)]
+struct Unseen<'h> {
+    transaction: u32,
+    replaced: HashMap<String, Vec<Option<&'h Row>>>,
+}
+
+impl<'h> Unseen<'h> {
+    fn base(&mut self, transaction: u32, old: Option<&'h Row>) -> Option<&'h Row> {
+        if self.transaction != transaction {
+            self.replaced.clear();
+            self.transaction = transaction;
+        }
+        if self.replaced.is_empty() {
+            return old;
+        }
+        let known = old.and_then(|row| self.replaced.get_mut(&written(row))?.pop());
+        known.unwrap_or(old)
+    }
+
+    fn put(&mut self, transaction: u32, new: Option<&'h Row>, base: Option<&'h Row>) {
+        self.transaction = transaction;
+        if let Some(row) = new {
+            self.replaced.entry(written(row)).or_default().push(base);
+        }
+    }
+}
+
+fn written(row: &Row) -> String {
+    serde_json::to_string(row).unwrap_or_default()
+}

@@ -1,0 +1,95 @@
+//! `invariants`: what must hold. A family has its keys and its meaning in `keys/invariants.rs`, and its reader here.
+
+mod agree;
+mod always;
+mod cel;
+mod count;
+mod selector;
+
+use indexmap::IndexMap;
+
+use crate::spec::Invariant;
+use crate::spec::keys::invariants::{self as families, Family};
+use crate::spec::problem::Problem;
+use crate::spec::raw::shorten;
+use crate::spec::reader::{Field, Reader, list, suggest};
+
+pub(super) use agree::source;
+
+type Read = fn(&Reader, &Field) -> Option<Invariant>;
+
+/// How each family is read, in the order of the table of families.
+static READERS: &[(&Family, Read)] = &[
+    (&families::AT_MOST_ONE, count::at_most_one),
+    (&families::ALWAYS, always::read),
+    (&families::AGREE, agree::read),
+];
+
+pub(super) fn read(reader: &Reader, field: &Field) -> IndexMap<String, Invariant> {
+    let entries = reader.entries(field, "invariant");
+    if entries.is_empty() {
+        let problem = Problem::at(field.at, "there is no invariant, so nothing could be violated");
+        reader.report(problem.help("add at least one: `NAME: { at_most_one: EFFECT, per: ARGUMENT }`"));
+    }
+    for (index, entry) in entries.iter().enumerate() {
+        if let Some(first) =
+            entries[..index].iter().find(|first| file_name(first.key) == file_name(entry.key))
+        {
+            let problem = Problem::at(entry.at, "two invariants have nearly the same name")
+                .related(first.at, "first here");
+            reader.report(problem.help("their cases would get the same file; rename one"));
+        }
+    }
+    let read = |entry: &Field| Some((entry.key.to_owned(), invariant(reader, entry)?));
+    entries.iter().filter_map(read).collect()
+}
+
+/// What is left of a name in the name of a file.
+fn file_name(name: &str) -> String {
+    name.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
+fn invariant(reader: &Reader, field: &Field) -> Option<Invariant> {
+    if field.key.trim().is_empty() || field.key.chars().any(char::is_control) || field.key.len() > 100 {
+        reader.report(
+            Problem::at(field.at, "an invariant needs a short name")
+                .help("say in a few words what must hold"),
+        );
+    }
+    let typed: Vec<&str> = field.node.entries().iter().map(|(key, _)| key.name.as_str()).collect();
+    let mut found = READERS.iter().filter(|(family, _)| typed.contains(&family.name));
+    match (found.next(), found.next()) {
+        (Some((_, read)), None) => read(reader, field),
+        (Some((first, _)), Some((second, _))) => {
+            let message = format!("{} says both `{}` and `{}`", field.label, first.name, second.name);
+            let problem = Problem::at(field.at, message);
+            reader.report(problem.help("make two invariants of it"));
+            None
+        }
+        (None, _) => {
+            reader.report(no_family(field));
+            None
+        }
+    }
+}
+
+fn no_family(field: &Field) -> Problem {
+    let names: Vec<&str> = families::FAMILIES.iter().map(|family| family.name).collect();
+    let known = format!("this version knows {}", list(&names, "and"));
+    let entries = field.node.entries();
+    if let Some((key, _)) = entries.iter().find(|(key, _)| families::LATER.contains(&key.name.as_str())) {
+        return Problem::at(&key.at, format!("not supported yet: the invariant `{}`", key.name)).help(known);
+    }
+    let near = entries.iter().find_map(|(key, _)| Some((key, suggest(&key.name, names.iter().copied())?)));
+    match (near, entries) {
+        (Some((key, help)), _) => {
+            Problem::at(&key.at, format!("there is no invariant `{}`", shorten(&key.name))).help(help)
+        }
+        (None, [(key, _), ..]) => {
+            Problem::at(&key.at, format!("there is no invariant `{}`", shorten(&key.name))).help(known)
+        }
+        (None, []) => {
+            Problem::at(field.at, format!("{} does not say what must hold", field.label)).help(known)
+        }
+    }
+}
