@@ -105,9 +105,9 @@ fn what_is_wrong_is_said_with_its_place_and_a_way_out() {
     assert_snapshot!(problems.join("\n"));
     let mut text = lines().into_bytes();
     text[FIRST.len() + 9] = 0xff;
-    assert_snapshot!(parsed(text).unwrap_err(), @"");
+    assert_snapshot!(parsed(text).unwrap_err(), @"a.jsonl:2:9: this is not UTF-8; `steadfast schema history` prints what a line may hold");
     let missing = read(Path::new("no such folder/history.jsonl")).unwrap_err().to_string();
-    assert_snapshot!(missing, @"");
+    assert_snapshot!(missing, @"no such folder/history.jsonl: No such file or directory (os error 2)");
 }
 
 proptest! {
