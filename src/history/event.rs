@@ -30,7 +30,7 @@ pub struct Event {
 pub enum What {
     /// The first line.
     Began {
-        /// [`FORMAT`].
+        /// Version of the format: 1.
         format: u32,
         /// Name of the spec.
         spec: String,
