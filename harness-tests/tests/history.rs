@@ -2,7 +2,7 @@
 
 mod project;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jsonschema::Validator;
 use project::{Project, repository};
@@ -20,7 +20,7 @@ world:
     gateway:
       POST /charges: { effect: charge, key: body.order_id }
 services:
-  payments: { run: payments, env: { PORT: \"${port}\" } }
+  payments: { run: payments, env: { PORT: \"${port}\" }, ready: GET /health }
 operations:
   place_order: { given: { order: new }, call: \"POST ${payments}/orders\" }
 invariants:
@@ -51,7 +51,7 @@ fn a_stored_history_is_judged_as_its_run_was() {
     let project = Project::checkout();
     let run = project.run("run specs/checkout.yaml --variant naive --seed 1 --reproduce 1 --format json");
     let judged = &run.ends_with(0).json()[0];
-    let file = found_in(&project.path().join(".steadfast")).expect("the history of the violation");
+    let file = project.path().join(".steadfast/checkout/naive/no-double-charge.history.jsonl");
     let Stored { history, cut_off, missing } = reader::read(&file).expect("a history");
     assert_eq!((cut_off, missing), (None, 0));
     agrees_with_its_schema(&file);
@@ -74,16 +74,6 @@ fn a_stored_history_is_judged_as_its_run_was() {
     project.change("    per: order\n", "");
     let ran = project.run(&format!("check {} --spec specs/checkout.yaml --format json", file.display()));
     assert_eq!(of(&ran.json()[0])["verdict"], "violated");
-}
-
-fn found_in(folder: &Path) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    let mut entries: Vec<PathBuf> = entries.collect();
-    entries.sort();
-    entries.into_iter().find_map(|path| match path.is_dir() {
-        true => found_in(&path),
-        false => path.extension().is_some_and(|kind| kind == "jsonl").then_some(path),
-    })
 }
 
 fn agrees_with_its_schema(file: &Path) {
@@ -225,7 +215,7 @@ fn the_schema_of_specs_takes_what_the_parser_takes() {
     };
     let mut specs = Spec::files_in(&repository().join("specs"));
     assert!(specs.len() >= 4, "{specs:?}");
-    specs.extend(Spec::files_in(&repository().join("harness-tests/tests/planted")));
+    specs.extend(Spec::files_in(&repository().join("harness-tests/fixtures")));
     for file in &specs {
         let (problems, parsed) = takes(&std::fs::read_to_string(file).expect("a spec"), file);
         assert!(problems.is_empty(), "{}: {problems:#?}", file.display());
