@@ -4,22 +4,28 @@
 //! a stored history as well as a live one. A checker that panics yields *unknown*, never a pass.
 //!
 //! `inquiry` finds the events that a selector means, with their keys; `versions` those of rows that were visible;
-//! `evaluate` is CEL over one of them.
+//! `evaluate` is CEL over one of them. `calls` are operations as their clients saw them, `held` is the time that was not
+//! the services'.
 
 mod agree;
 mod always;
+mod calls;
 mod count;
 mod evaluate;
+mod held;
 mod inquiry;
+mod lag;
 mod linearizable;
+mod sessions;
 mod versions;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 
-use crate::history::{History, What};
-use crate::spec::{Invariant, Spec};
+use crate::history::{History, What, clock};
+use crate::spec::{Invariant, Settings, Spec};
 use inquiry::Inquiry;
 
 /// What is known of an invariant after one run.
@@ -72,18 +78,47 @@ impl Verdict {
 pub fn judge(spec: &Spec, history: &History) -> IndexMap<String, Verdict> {
     spec.invariants
         .iter()
-        .map(|(name, invariant)| (name.clone(), judge_one(name, invariant, history)))
+        .map(|(name, invariant)| {
+            (name.clone(), judge_within(name, invariant, history, spec.settings.check_within))
+        })
         .collect()
 }
 
-/// Judges one invariant.
+/// Judges one invariant, in the time that a spec grants unless it says otherwise.
 pub fn judge_one(name: &str, invariant: &Invariant, history: &History) -> Verdict {
+    judge_within(name, invariant, history, Settings::default().check_within)
+}
+
+/// Judges one invariant in so much time; what takes longer is unknown.
+pub fn judge_within(name: &str, invariant: &Invariant, history: &History, time: Duration) -> Verdict {
+    decide(name, history, clock::now() + time, &|inquiry| match invariant {
+        Invariant::Count(count) => count::judge(count, inquiry),
+        Invariant::Always(always) => always::judge(always, inquiry),
+        Invariant::Agree(agree) => agree::judge(agree, inquiry),
+        Invariant::ReadYourWrites(stated) => sessions::read_your_writes(stated, inquiry),
+        Invariant::MonotonicReads(stated) => sessions::monotonic_reads(stated, inquiry),
+        Invariant::Lag(stated) => lag::judge(stated, inquiry),
+        Invariant::Linearizable(stated) => linearizable::judge(stated, inquiry),
+    })
+}
+
+/// How long it took each time, for an invariant that bounds a time; none for all others.
+pub fn measured(name: &str, invariant: &Invariant, history: &History) -> Vec<Duration> {
+    let Invariant::Lag(stated) = invariant else { return Vec::new() };
+    let until = clock::now() + Settings::default().check_within;
+    let measure = || lag::measured(stated, &Inquiry::new(name, history, until));
+    catch_unwind(AssertUnwindSafe(measure)).unwrap_or_default()
+}
+
+/// What a checker found, as a verdict: bounded, and honest about what the history cannot tell.
+fn decide(name: &str, history: &History, until: Instant, checker: &dyn Fn(&Inquiry) -> Finding) -> Verdict {
     let judged = catch_unwind(AssertUnwindSafe(|| {
-        let inquiry = Inquiry::new(name, history);
-        match invariant {
-            Invariant::Count(count) => count::judge(count, &inquiry),
-            Invariant::Always(always) => always::judge(always, &inquiry),
-            Invariant::Agree(agree) => agree::judge(agree, &inquiry),
+        let inquiry = Inquiry::new(name, history, until);
+        match checker(&inquiry) {
+            // It may have stopped half-way; what it had seen by then is seen.
+            Finding::Seen(evidence) => Finding::Seen(evidence),
+            _ if inquiry.is_out_of_time() => Finding::Unknown(OUT_OF_TIME.to_owned()),
+            finding => finding,
         }
     }));
     let finding = judged
@@ -96,6 +131,9 @@ pub fn judge_one(name: &str, invariant: &Invariant, history: &History) -> Verdic
         (Finding::Held, None) => Verdict::Held,
     }
 }
+
+/// What is said of a checker that was not finished in time.
+const OUT_OF_TIME: &str = "it could not be judged in time; raise `check_within`";
 
 /// What a checker found, before it is asked whether the history goes on until the world was quiet.
 enum Finding {

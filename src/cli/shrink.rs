@@ -34,6 +34,7 @@ pub(super) async fn shrink(
     let options = Options {
         cases: None,
         time: None,
+        shard: campaign::Shard::WHOLE,
         seed: file.found.map_or(Seed(0), |(seed, _)| seed),
         shrink: arguments.budget.wanted(),
         reproduce: arguments.reproduce,
@@ -65,7 +66,7 @@ fn tell(
     found: Found,
 ) -> u8 {
     let name = file.invariant.clone().unwrap_or_default();
-    let summary = InvariantSummary { name, expected: Expected::Held, found };
+    let summary = InvariantSummary { name, expected: Expected::Held, found, lag: None };
     match (&summary.found, arguments.format) {
         (_, Format::Json) => screen::result(&json::shrunk(&spec.name, variant, &summary)),
         (Found::Violated(violation), Format::Human) => {

@@ -77,6 +77,11 @@ fn told(what: &What, clients: &mut Vec<(usize, u32)>) -> (String, &'static str, 
             of(service, "process", format!("has its clock set off by {seconds} s"))
         }
         What::ServerRestarted { server } => of(server, "process", "is stopped and started again".to_owned()),
+        What::Held { milliseconds: Some(count), .. } => {
+            of("⚡ fault", "fault", format!("makes something wait for {count} ms"))
+        }
+        What::Held { .. } => of("⚡ fault", "fault", "makes something wait".to_owned()),
+        What::Released { .. } => of("⚡ fault", "fault", "lets go on what waited".to_owned()),
         What::Healed => {
             of("steadfast", "run", "disturbs nothing any more; what was held is released".to_owned())
         }

@@ -253,7 +253,12 @@ impl Artist<'_> {
                 let lane = self.lane(LaneKind::Database, &seen.source);
                 Some(Drawn::Mark(lane, Mark::Point, format!("{} is read", seen.source)))
             }
-            What::Began { .. } | What::Observed(_) | What::Logged { .. } | What::LogCut { .. } => None,
+            What::Began { .. }
+            | What::Held { .. }
+            | What::Released { .. }
+            | What::Observed(_)
+            | What::Logged { .. }
+            | What::LogCut { .. } => None,
         }
     }
 

@@ -15,6 +15,8 @@ struct SummaryLine<'a> {
     world: &'a str,
     seed: Seed,
     cases: u32,
+    /// `NUMBER:DIGEST` of each.
+    case_digests: Vec<String>,
     operations: u64,
     faults_fired: u64,
     faults: Vec<FaultLine<'a>>,
@@ -50,6 +52,17 @@ struct InvariantLine<'a> {
     without: Vec<WithoutLine<'a>>,
     without_operations: Vec<WithoutOperationLine<'a>>,
     case_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag: Option<LagLine>,
+}
+
+/// Milliseconds.
+#[derive(Serialize)]
+struct LagLine {
+    count: usize,
+    p50_ms: f64,
+    p99_ms: f64,
+    max_ms: f64,
 }
 
 #[derive(Serialize)]
@@ -80,6 +93,11 @@ pub fn summary(summary: &Summary, report: Option<&str>) -> String {
         world: &summary.world,
         seed: summary.seed,
         cases: summary.cases,
+        case_digests: summary
+            .digests
+            .iter()
+            .map(|(number, digest)| format!("{number}:{digest:08x}"))
+            .collect(),
         operations: summary.operations,
         faults_fired: summary.faults_fired,
         faults: summary
@@ -162,6 +180,10 @@ fn invariant(summary: &InvariantSummary) -> InvariantLine<'_> {
         without: Vec::new(),
         without_operations: Vec::new(),
         case_file: None,
+        lag: summary.lag.map(|lag| {
+            let ms = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
+            LagLine { count: lag.count, p50_ms: ms(lag.p50), p99_ms: ms(lag.p99), max_ms: ms(lag.max) }
+        }),
     };
     match &summary.found {
         Found::Held { .. } => empty,

@@ -48,7 +48,8 @@ impl Summary {
 pub fn in_words(invariant: &InvariantSummary) -> String {
     match (&invariant.found, invariant.expected) {
         (Found::Held { exercised }, Expected::Held) => {
-            format!("held, exercised in {}", counted(u64::from(*exercised), "case"))
+            let lag = invariant.lag.map(|lag| format!("; {lag}")).unwrap_or_default();
+            format!("held, exercised in {}{lag}", counted(u64::from(*exercised), "case"))
         }
         (Found::Held { exercised }, Expected::Violated) => {
             let cases = counted(u64::from(*exercised), "case");

@@ -5,6 +5,7 @@
 pub mod checked;
 pub mod chronicle;
 pub mod diagram;
+mod fitted;
 pub mod github;
 pub mod html;
 pub mod json;
@@ -38,6 +39,8 @@ pub struct Summary {
     pub seed: Seed,
     /// Cases that ran.
     pub cases: u32,
+    /// Their numbers, each with a digest of the case as it was drawn; by number.
+    pub digests: Vec<(u32, u32)>,
     /// Whether fewer cases ran than the spec asks for.
     pub is_shortened: bool,
     /// Operations that were begun in them.
@@ -109,6 +112,40 @@ pub struct InvariantSummary {
     pub expected: Expected,
     /// What was found.
     pub found: Found,
+    /// How long it took each time, of an invariant that bounds a time.
+    pub lag: Option<Lag>,
+}
+
+/// How long something took, over all cases of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lag {
+    /// How often it was measured.
+    pub count: usize,
+    /// Half of the times it took no longer.
+    pub p50: Duration,
+    /// In 99 of 100 it took no longer.
+    pub p99: Duration,
+    /// The longest.
+    pub max: Duration,
+}
+
+impl Lag {
+    /// Of all that was measured; `None`: nothing was.
+    pub fn of(mut measured: Vec<Duration>) -> Option<Lag> {
+        measured.sort_unstable();
+        let count = measured.len();
+        // The smallest that so many of a hundred do not exceed.
+        let percentile = |of: usize| measured.get((count * of).div_ceil(100).saturating_sub(1)).copied();
+        Some(Lag { count, p50: percentile(50)?, p99: percentile(99)?, max: percentile(100)? })
+    }
+}
+
+impl std::fmt::Display for Lag {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Lag { count, p50, p99, max } = self;
+        let ms = |time: &Duration| format!("{:.1} ms", time.as_secs_f64() * 1000.0);
+        write!(formatter, "lag p50 {}, p99 {}, max {}, measured {count} times", ms(p50), ms(p99), ms(max))
+    }
 }
 
 /// What was found of an invariant over all cases.

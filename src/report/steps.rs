@@ -67,7 +67,7 @@ impl<'a> Teller<'a> {
             let culprit = self.evidence.events.iter().position(|seq| *seq == event.seq);
             // Everything before the last culprit is as it should be; its note says what is wrong.
             let is_last = culprit.is_some_and(|index| index + 1 == self.evidence.events.len());
-            let is_view = matches!(event.what, What::Observed(_));
+            let is_view = matches!(event.what, What::Observed(_) | What::Invoked { .. });
             step.note = culprit
                 .filter(|_| is_last || is_view)
                 .and_then(|index| self.evidence.notes.get(index).cloned());

@@ -10,13 +10,17 @@
 
 mod logged;
 mod shown;
+mod together;
+mod unnamed;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+pub use together::Together;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+pub use unnamed::Spotter;
 
 use super::{Order, Ruling, Swap};
 use crate::case::{Case, Edge, FactKind, Fault, FaultAction, Subjects, Until};
@@ -57,6 +61,8 @@ struct Playing {
 /// Something waits.
 #[derive(Debug)]
 struct Held {
+    /// Index of the fault that makes it wait.
+    fault: usize,
     /// With the facts that are left to be seen.
     until: Until,
     token: CancellationToken,
@@ -141,8 +147,9 @@ impl Conductor {
     pub fn release_holds(&self) -> usize {
         let mut live = lock(&self.live);
         let Some(playing) = &mut live.case else { return 0 };
-        let released = playing.holds.extract_if(.., |held| held.ends_with_quiet());
-        let released = released.map(|held| held.token.cancel()).count();
+        let due: Vec<Held> = playing.holds.extract_if(.., |held| held.ends_with_quiet()).collect();
+        let released = due.len();
+        due.into_iter().for_each(|held| playing.release(held.fault, &held.token));
         if released > 0 {
             live.last_change = clock::now();
         }
@@ -257,7 +264,7 @@ impl Conductor {
         // The case that it belongs to may be over.
         if let Some(playing) = live.case.as_mut().filter(|_| !swap.given_up.is_cancelled()) {
             playing.tell(swap.fault);
-            swap.given_up.cancel();
+            playing.release(swap.fault, &swap.given_up);
         }
     }
 
@@ -311,11 +318,18 @@ impl Playing {
                 *self.counts.entry((fact.service.clone(), kind.clone(), subject.clone())).or_insert(0) += 1;
             }
         }
+        self.count_down(1);
+    }
+
+    /// What waits for a number of facts waits for so many less.
+    fn count_down(&mut self, facts: usize) {
+        let facts = u32::try_from(facts).unwrap_or(u32::MAX);
         for held in &mut self.holds {
             if let Until::Facts(left) = &mut held.until {
-                *left = left.saturating_sub(1);
+                *left = left.saturating_sub(facts);
                 if *left == 0 {
                     held.token.cancel();
+                    self.recorder.record(What::Released { fault: held.fault });
                 }
             }
         }
@@ -364,16 +378,16 @@ impl Playing {
             Act::Copy => ruling.copies += 1,
             Act::Poison => ruling.poison = true,
             Act::Swap => {
-                let given_up = self.last_until(Until::Quiet);
+                let given_up = self.last_until(index, Until::Quiet);
                 ruling.swap.get_or_insert(Swap { fault: index, given_up });
             }
-            Act::Wait(until) => ruling.hold_until(self.last_until(until)),
+            Act::Wait(until) => ruling.hold_until(self.last_until(index, until)),
             Act::Cut => ruling.stop_after(at_once()),
             Act::Fail(error) => ruling.fail = Some(error),
             Act::Decline => ruling.decline = true,
             Act::Rejoin => ruling.rejoin = true,
             Act::Refuse(attempts) => ruling.refuse = Some(attempts),
-            Act::Ask(ask) => self.ask(ask, service, orders, ruling),
+            Act::Ask(ask) => self.ask(index, ask, service, orders, ruling),
         }
     }
 
@@ -385,9 +399,11 @@ impl Playing {
     }
 
     /// A token that is cancelled then.
-    fn last_until(&mut self, until: Until) -> CancellationToken {
+    fn last_until(&mut self, fault: usize, until: Until) -> CancellationToken {
         let token = CancellationToken::new();
-        if let Until::Milliseconds(count) = until {
+        let milliseconds = if let Until::Milliseconds(count) = until { Some(count) } else { None };
+        self.recorder.record(What::Held { fault, milliseconds });
+        if let Some(count) = milliseconds {
             let (time, ended) = (Duration::from_millis(count.into()), token.clone());
             self.slowed += time;
             tokio::spawn(async move {
@@ -395,12 +411,19 @@ impl Playing {
                 ended.cancel();
             });
         }
-        self.holds.push(Held { until, token: token.clone() });
+        self.holds.push(Held { fault, until, token: token.clone() });
         token
+    }
+
+    /// What this fault made wait goes on.
+    fn release(&mut self, fault: usize, token: &CancellationToken) {
+        token.cancel();
+        self.recorder.record(What::Released { fault });
     }
 
     fn ask(
         &mut self,
+        index: usize,
         ask: Ask,
         service: Option<String>,
         orders: &mpsc::UnboundedSender<Order>,
@@ -408,7 +431,7 @@ impl Playing {
     ) {
         let done = CancellationToken::new();
         let resume = match ask {
-            Ask::Pause(until) => self.last_until(until),
+            Ask::Pause(until) => self.last_until(index, until),
             _ => CancellationToken::new(),
         };
         match ask {

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{Expression, Selector, Source, Table};
+use super::{Expression, Lag, Linearizable, MonotonicReads, ReadYourWrites, Selector, Source, Table};
 
 /// What must hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +13,14 @@ pub enum Invariant {
     Always(Always),
     /// All sources show the same rows once the world is quiet.
     Agree(Agree),
+    /// A client sees what it wrote.
+    ReadYourWrites(ReadYourWrites),
+    /// What a client reads never falls.
+    MonotonicReads(MonotonicReads),
+    /// One event follows another in time.
+    Lag(Lag),
+    /// Some order of the operations explains what each returned.
+    Linearizable(Linearizable),
 }
 
 /// `at_most_one`, `exactly_one`, `at_least_one`: so many events per key.
@@ -62,7 +70,12 @@ impl Invariant {
             Invariant::Agree(agree) => {
                 agree.sources.iter().map(|(name, source)| (name.as_str(), source)).collect()
             }
-            Invariant::Count(_) | Invariant::Always(_) => Vec::new(),
+            Invariant::Count(_)
+            | Invariant::Always(_)
+            | Invariant::ReadYourWrites(_)
+            | Invariant::MonotonicReads(_)
+            | Invariant::Lag(_)
+            | Invariant::Linearizable(_) => Vec::new(),
         }
     }
 
@@ -73,7 +86,11 @@ impl Invariant {
             Invariant::Count(count) => {
                 count.for_each.iter().chain([&count.of]).filter_map(Selector::table).collect()
             }
-            Invariant::Agree(_) => Vec::new(),
+            Invariant::Lag(lag) => [&lag.from, &lag.to].into_iter().filter_map(Selector::table).collect(),
+            Invariant::Agree(_)
+            | Invariant::ReadYourWrites(_)
+            | Invariant::MonotonicReads(_)
+            | Invariant::Linearizable(_) => Vec::new(),
         }
     }
 }

@@ -19,6 +19,7 @@ mod reader;
 mod resolve;
 pub mod schema;
 mod selector;
+mod session;
 mod template;
 
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ pub use expression::Expression;
 pub use invariant::{Agree, Always, Count, Invariant, Number};
 pub use problem::{Problem, Problems};
 pub use selector::{Ended, Selector, Subject, Table};
+pub use session::{Lag, Linearizable, MonotonicReads, Object, Part as ObjectPart, ReadYourWrites};
 pub use template::{Part, Template};
 
 /// One spec file, resolved: nothing in it is left to look up.
@@ -324,6 +326,8 @@ pub struct Settings {
     pub settled_when: Option<Source>,
     /// How long a client waits for the answer to one operation.
     pub operation_timeout: Duration,
+    /// How long judging one invariant over one history may take.
+    pub check_within: Duration,
 }
 
 impl Default for Settings {
@@ -337,6 +341,7 @@ impl Default for Settings {
             deadline: Duration::from_secs(10),
             settled_when: None,
             operation_timeout: Duration::from_secs(5),
+            check_within: Duration::from_secs(10),
         }
     }
 }

@@ -2,8 +2,10 @@
 
 mod effects;
 mod finals;
+mod limits;
 mod notation;
 mod rows;
+mod sessions;
 
 use notation::check;
 

@@ -1,5 +1,7 @@
 //! The families of invariants: their keys, and what exactly each of them means.
 
+pub mod sessions;
+
 use super::{Key, Section, optional, required};
 
 /// A family of invariants: one way of saying what must hold.
@@ -30,10 +32,22 @@ pub enum Group {
     Rows,
     /// What all says once the world is quiet.
     FinalState,
+    /// What one client sees, and how soon.
+    Sessions,
+    /// What all clients see of one object.
+    Models,
 }
 
 /// All families, in the order of the reference page.
-pub static FAMILIES: &[&Family] = &[&AT_MOST_ONE, &ALWAYS, &AGREE];
+pub static FAMILIES: &[&Family] = &[
+    &AT_MOST_ONE,
+    &ALWAYS,
+    &AGREE,
+    &sessions::READ_YOUR_WRITES,
+    &sessions::MONOTONIC_READS,
+    &sessions::LAG,
+    &sessions::LINEARIZABLE,
+];
 
 /// Families that are planned and not there yet: refused by name.
 pub static LATER: &[&str] = &[
@@ -52,10 +66,6 @@ pub static LATER: &[&str] = &[
     "no_phantom",
     "same_transaction",
     "in_order",
-    "read_your_writes",
-    "monotonic_reads",
-    "lag",
-    "linearizable",
 ];
 
 const PER: Key = required("per", "argument", "The argument whose ids the events are about.");

@@ -93,6 +93,7 @@ fn references() {
             ("cancel ${order}", "cancel ${ordr}"),
         ],
     );
+    check("statuses", &[("ok: [404, 410], fail: 409", "ok: [404, x04, {}], fail: 4xx")]);
     check("misspelt_existing", &[("given: { order: existing }", "given: { order: exisiting }")]);
     check("not_a_supported_argument", &[("given: { order: existing }", "given: { order: any placed }")]);
     check("empty_range", &[("quantity: 1..3", "quantity: 3..1")]);

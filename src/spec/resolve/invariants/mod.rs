@@ -4,7 +4,9 @@ mod agree;
 mod always;
 mod cel;
 mod count;
+mod linearizable;
 mod selector;
+mod sessions;
 
 use indexmap::IndexMap;
 
@@ -23,6 +25,10 @@ static READERS: &[(&Family, Read)] = &[
     (&families::AT_MOST_ONE, count::at_most_one),
     (&families::ALWAYS, always::read),
     (&families::AGREE, agree::read),
+    (&families::sessions::READ_YOUR_WRITES, sessions::read_your_writes),
+    (&families::sessions::MONOTONIC_READS, sessions::monotonic_reads),
+    (&families::sessions::LAG, sessions::lag),
+    (&families::sessions::LINEARIZABLE, linearizable::read),
 ];
 
 pub(super) fn read(reader: &Reader, field: &Field) -> IndexMap<String, Invariant> {
