@@ -39,6 +39,10 @@ pub(super) enum Command {
     Explain(ExplainArguments),
     /// Keep a case beside its spec (in regressions/), where every run begins with it
     Keep(KeepArguments),
+    /// Judge a stored history with the invariants of a spec; starts nothing
+    Check(CheckArguments),
+    /// Print the JSON Schema of a file format
+    Schema(SchemaArguments),
     /// Say which worlds work here, what is missing, and what was left behind
     Doctor(DoctorArguments),
 }
@@ -185,6 +189,37 @@ pub(super) struct ExplainArguments {
     /// With this spec [default: the one it was found with]
     #[arg(long, value_name = "FILE")]
     pub(super) spec: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    /// The history: one that a run stored, or a trace in the same format
+    #[arg(value_name = "HISTORY")]
+    pub(super) history: PathBuf,
+    /// The spec whose invariants count
+    #[arg(long, value_name = "FILE")]
+    pub(super) spec: PathBuf,
+    /// With what this variant of the spec expects [default: the one it was recorded in]
+    #[arg(long, value_name = "NAME")]
+    pub(super) variant: Option<String>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArguments {
+    /// Of what
+    #[arg(value_enum, value_name = "FORMAT", default_value_t = Schemas::Spec)]
+    pub(super) of: Schemas,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Schemas {
+    /// A spec, for editors
+    Spec,
+    /// A line of a stored history
+    History,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@
 //! error, colour only to a terminal.
 
 mod arguments;
+mod check;
 mod doctor;
 mod explain;
 mod publish;
@@ -70,6 +71,8 @@ async fn obey(arguments: Arguments) -> u8 {
         Command::Shrink(arguments) => shrink::shrink(arguments, &supervisor, &cancel).await,
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Keep(arguments) => replay::keep(&arguments),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Schema(arguments) => check::schema(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments, &supervisor).await,
     };
     if let Err(error) = supervisor.end().await {

@@ -262,6 +262,6 @@ fn rounded(number: f64) -> f64 {
     (number * 1000.0).round() / 1000.0
 }
 
-fn line(value: &impl Serialize) -> String {
+pub(super) fn line(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|error| format!(r#"{{"type":"error","message":"{error}"}}"#))
 }

@@ -4,6 +4,7 @@
 
 pub mod by_hand;
 pub mod cause;
+pub mod checked;
 pub mod chronicle;
 pub mod diagram;
 pub mod difference;
