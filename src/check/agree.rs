@@ -3,34 +3,34 @@
 use serde_json::Value;
 
 use super::inquiry::{self, Inquiry};
-use super::{Evidence, Finding};
+use super::{Evidence, Finding, Judged};
 use crate::history::{Event, Observation};
 use crate::spec::Agree;
 
 /// All sources show the same rows, each as often, in any order. Columns are compared by position.
 ///
 /// The last observation of each source counts: a difference is looked at twice before it is judged.
-pub(super) fn judge(agree: &Agree, inquiry: &Inquiry) -> Finding {
+pub(super) fn judge(agree: &Agree, inquiry: &Inquiry) -> Judged {
     let mut observed: Vec<(&Event, &Observation)> = Vec::new();
     for source in agree.sources.keys() {
         let mut found = inquiry.history.observations().filter(|(_, seen)| seen.is_of(inquiry.name, source));
         match found.next_back() {
             Some(last) => observed.push(last),
-            None => return Finding::Unknown(format!("`{source}` was not read")),
+            None => return Err(format!("`{source}` was not read")),
         }
     }
     if observed.iter().all(|(_, observation)| observation.rows.is_empty()) {
-        return Finding::NotExercised("all sources are empty".to_owned());
+        return Ok(Finding::NotExercised("all sources are empty".to_owned()));
     }
     let first = observed[0].1;
     let differs = observed[1..].iter().find_map(|(_, other)| Difference::between(first, other));
-    let Some(difference) = differs else { return Finding::Held };
-    Finding::Missing(Evidence {
+    let Some(difference) = differs else { return Ok(Finding::Held) };
+    Ok(Finding::Missing(Evidence {
         sentence: difference.sentence(),
         events: observed.iter().map(|(event, _)| event.seq).collect(),
         notes: observed.iter().map(|(_, seen)| difference.note(seen)).collect(),
         about: difference.texts(),
-    })
+    }))
 }
 
 /// Rows that one observation has and another one lacks.

@@ -9,10 +9,34 @@ use super::{Expression, Selector, Source, Table};
 pub enum Invariant {
     /// So many events per key.
     Count(Count),
+    /// No key has events of two kinds.
+    NeverBoth(NeverBoth),
+    /// Once one thing happened to a key, another does not.
+    NeverAfter(NeverAfter),
+    /// What was done for a key that failed is undone.
+    Compensated(Compensated),
     /// A predicate on every committed version of every row of a table.
     Always(Always),
+    /// A sum over rows that changes by nothing, or by what was done.
+    Conserved(Conserved),
+    /// A column that never falls.
+    Monotonic(Monotonic),
+    /// A status that goes only where it may.
+    Transitions(Transitions),
     /// All sources show the same rows once the world is quiet.
     Agree(Agree),
+    /// A query that returns nothing once the world is quiet.
+    Never(Never),
+    /// What happened to a key is followed up.
+    Every(Every),
+    /// Every row has its record.
+    NoLost(NoLost),
+    /// Every record has its row.
+    NoPhantom(NoPhantom),
+    /// Two rows are committed together.
+    SameTransaction(SameTransaction),
+    /// Records of a key arrive as they were produced.
+    InOrder(InOrder),
 }
 
 /// `at_most_one`, `exactly_one`, `at_least_one`: so many events per key.
@@ -39,6 +63,155 @@ pub enum Number {
     AtLeastOne,
 }
 
+/// `never_both`: no key has events of two of these kinds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NeverBoth {
+    /// Two or more kinds.
+    pub of: Vec<Selector>,
+    /// The argument whose ids are the keys.
+    pub per: String,
+}
+
+/// `never_after`: once one thing happened to a key, another does not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NeverAfter {
+    /// What may be the last.
+    pub first: Selector,
+    /// What must not follow.
+    pub then: Selector,
+    /// The argument whose ids are the keys.
+    pub per: String,
+}
+
+/// `compensated`: what was done for a key that failed is undone, each once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compensated {
+    /// What was done.
+    pub effect: Selector,
+    /// What undoes it.
+    pub by: Selector,
+    /// Which keys it is about.
+    pub when: Selector,
+    /// A key that has one of these needs nothing undone.
+    pub or: Option<Selector>,
+    /// The argument whose ids are the keys.
+    pub per: String,
+}
+
+/// `conserved`: a sum over rows that no transaction changes, or that changes by what was done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conserved {
+    /// What is added up over the rows of each table.
+    pub sum: Vec<(Table, Expression)>,
+    /// What the change over the case equals; `None`: no transaction changes the sum.
+    pub equals: Option<Vec<Term>>,
+}
+
+/// What each of some events adds to a sum.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Term {
+    /// The events.
+    pub of: Selector,
+    /// How much each adds.
+    pub add: Expression,
+}
+
+/// A column that is followed from version to version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Track {
+    /// The table.
+    pub table: Table,
+    /// The column.
+    pub column: String,
+    /// What the versions belong to that are compared; `None`: each row by itself.
+    pub key: Option<Expression>,
+}
+
+/// `monotonic`: a column that never falls.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Monotonic {
+    /// The column.
+    pub track: Track,
+}
+
+/// `transitions`: a status that goes only where it may.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transitions {
+    /// The column.
+    pub track: Track,
+    /// With what a row may begin; `None`: with anything.
+    pub first: Option<Vec<String>>,
+    /// Where each status may go; from one that is not here, nowhere.
+    pub from: IndexMap<String, Vec<String>>,
+}
+
+/// `never`: a query that returns nothing once the world is quiet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Never {
+    /// The query.
+    pub source: Source,
+}
+
+impl Never {
+    /// The name under which its query is observed.
+    pub const SOURCE: &str = "never";
+}
+
+/// `every … eventually …`: what happened to a key is followed up by the time the world is quiet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Every {
+    /// What happened.
+    pub every: Selector,
+    /// What must come of it.
+    pub eventually: Selector,
+    /// The argument whose ids are the keys.
+    pub per: String,
+}
+
+/// `no_lost`: every row has its record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoLost {
+    /// The rows.
+    pub row: Selector,
+    /// Their records.
+    pub record: Selector,
+    /// The argument whose ids are the keys.
+    pub per: String,
+}
+
+/// `no_phantom`: every record has its row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoPhantom {
+    /// The records.
+    pub record: Selector,
+    /// Their rows.
+    pub row: Selector,
+    /// The argument whose ids are the keys.
+    pub per: String,
+}
+
+/// `same_transaction`: two rows are committed together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SameTransaction {
+    /// The row that must not be committed alone.
+    pub row: Selector,
+    /// What its transaction must write, too.
+    pub with: Selector,
+    /// The argument whose ids are the keys.
+    pub per: String,
+}
+
+/// `in_order`: records of a key arrive as they were produced.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InOrder {
+    /// The deliveries.
+    pub delivered: Selector,
+    /// A number that never falls from record to record; `None`: the order in which they were produced.
+    pub by: Option<Expression>,
+    /// The argument whose ids are the keys.
+    pub per: String,
+}
+
 /// `always`: a predicate on every committed version of every row of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Always {
@@ -62,7 +235,8 @@ impl Invariant {
             Invariant::Agree(agree) => {
                 agree.sources.iter().map(|(name, source)| (name.as_str(), source)).collect()
             }
-            Invariant::Count(_) | Invariant::Always(_) => Vec::new(),
+            Invariant::Never(never) => vec![(Never::SOURCE, &never.source)],
+            _ => Vec::new(),
         }
     }
 
@@ -70,10 +244,34 @@ impl Invariant {
     pub fn tables(&self) -> Vec<&Table> {
         match self {
             Invariant::Always(always) => vec![&always.table],
-            Invariant::Count(count) => {
-                count.for_each.iter().chain([&count.of]).filter_map(Selector::table).collect()
+            Invariant::Conserved(conserved) => conserved.sum.iter().map(|(table, _)| table).collect(),
+            Invariant::Monotonic(Monotonic { track }) | Invariant::Transitions(Transitions { track, .. }) => {
+                vec![&track.table]
             }
-            Invariant::Agree(_) => Vec::new(),
+            _ => self.selectors().into_iter().filter_map(Selector::table).collect(),
+        }
+    }
+
+    /// The selectors in it.
+    fn selectors(&self) -> Vec<&Selector> {
+        match self {
+            Invariant::Count(count) => count.for_each.iter().chain([&count.of]).collect(),
+            Invariant::NeverBoth(never_both) => never_both.of.iter().collect(),
+            Invariant::NeverAfter(NeverAfter { first, then, .. }) => vec![first, then],
+            Invariant::Compensated(Compensated { effect, by, when, or, .. }) => {
+                or.iter().chain([effect, by, when]).collect()
+            }
+            Invariant::Every(Every { every, eventually, .. }) => vec![every, eventually],
+            Invariant::NoLost(NoLost { row, record, .. })
+            | Invariant::NoPhantom(NoPhantom { record, row, .. }) => vec![row, record],
+            Invariant::SameTransaction(SameTransaction { row, with, .. }) => vec![row, with],
+            Invariant::InOrder(in_order) => vec![&in_order.delivered],
+            Invariant::Always(_)
+            | Invariant::Conserved(_)
+            | Invariant::Monotonic(_)
+            | Invariant::Transitions(_)
+            | Invariant::Agree(_)
+            | Invariant::Never(_) => Vec::new(),
         }
     }
 }

@@ -28,7 +28,10 @@ use std::time::Duration;
 
 pub use crate::fault::{Delivery, Order};
 pub use expression::Expression;
-pub use invariant::{Agree, Always, Count, Invariant, Number};
+pub use invariant::{
+    Agree, Always, Compensated, Conserved, Count, Every, InOrder, Invariant, Monotonic, Never, NeverAfter,
+    NeverBoth, NoLost, NoPhantom, Number, SameTransaction, Term, Track, Transitions,
+};
 pub use problem::{Problem, Problems};
 pub use selector::{Ended, Selector, Subject, Table};
 pub use template::{Part, Template};

@@ -26,3 +26,57 @@ fn agree_compares_the_last_observations_as_sets() {
         "unknown: the world did not become quiet: payments is behind",
     );
 }
+
+#[test]
+fn never_returns_nothing_in_the_end() {
+    let never = "never: select id, status from orders where status = 'lost'";
+    check(never, "", "unknown: its query was not asked");
+    check(never, "quiet\nread never", "not exercised: no row was committed");
+    check(never, "row 1 shop.orders id=o1\nquiet\nread never", "held");
+    check(
+        never,
+        "quiet\nread never o1,lost",
+        "violated by [1]: never a row, but there is id = o1, status = lost",
+    );
+    // Gone when it was looked for again.
+    check(never, "row 1 shop.orders id=o1\nquiet\nread never o1,lost\nquiet\nread never", "held");
+    check(never, "read never o1,lost\n...", "unknown: the history ends before the world was quiet");
+}
+
+#[test]
+fn every_is_followed_up_in_the_end() {
+    let every = "every: place_order
+eventually: { row: shop.orders, holds: \"status in ['paid', 'failed']\" }
+per: order";
+    check(every, "", "not exercised: no `place_order` happened");
+    check(every, "op place_order order=+o1 : info", "not exercised: no `place_order` happened");
+    check(
+        every,
+        "op place_order order=+o1 : ok
+         row 1 shop.orders id=o1 status=placed
+         row 2 shop.orders id=o1 status=placed -> id=o1 status=paid",
+        "held",
+    );
+    let none = "every `place_order` has row of shop.orders with status in ['paid', 'failed'] in the end, per order: \
+                o1 has none";
+    check(
+        every,
+        "op place_order order=+o1 : ok\nrow 1 shop.orders id=o1 status=placed",
+        &format!("violated by [0]: {none}"),
+    );
+    // It was paid, but it is not any more.
+    check(
+        every,
+        "op place_order order=+o1 : ok
+         row 1 shop.orders id=o1 status=paid
+         row 2 shop.orders id=o1 status=paid -> id=o1 status=placed",
+        &format!("violated by [0]: {none}"),
+    );
+    check(
+        every,
+        "op place_order order=+o1 : ok\n...",
+        "unknown: the history ends before the world was quiet",
+    );
+    let email = "{ every: charge, eventually: email, per: order }";
+    check(email, "effect email o1\neffect charge o1", "held");
+}

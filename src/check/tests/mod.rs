@@ -1,6 +1,7 @@
 //! Hand-made histories, the right ones and the broken ones, for each invariant.
 
 mod effects;
+mod events;
 mod finals;
 mod notation;
 mod rows;

@@ -153,7 +153,7 @@ impl Writer {
             "info" => Outcome::Info,
             other => panic!("`{other}` is no end"),
         };
-        self.add(What::Returned { operation, outcome, detail: String::new() });
+        self.add(What::Returned { operation, outcome, detail: String::new(), reply: None });
     }
 
     fn read(&mut self, rest: &str) {
@@ -178,15 +178,18 @@ fn fact(word: &str, rest: &str) -> Fact {
             (Some("payments"), Seen::Effect { effect, dependency, key: key(second), body })
         }
         "produced" => {
-            let record = Content { key: key(second), value: value(third) };
+            let record = Content { key: key(second), value: value(third), ..Content::default() };
             (Some("orders"), Seen::Produced { topic: first.to_owned(), partition: 0, record })
         }
         "delivered" => {
             assert_eq!(second, "to", "{rest}");
             let mut words = third.splitn(3, ' ');
             let service = words.next();
-            let record =
-                Content { key: key(words.next().unwrap_or("-")), value: value(words.next().unwrap_or("")) };
+            let record = Content {
+                key: key(words.next().unwrap_or("-")),
+                value: value(words.next().unwrap_or("")),
+                ..Content::default()
+            };
             let (topic, malformed) = (first.to_owned(), false);
             (service, Seen::Delivered { topic, partition: 0, offset: 0, record, malformed })
         }

@@ -1,9 +1,11 @@
 //! `invariants`: what must hold. A family has its keys and its meaning in `keys/invariants.rs`, and its reader here.
 
 mod agree;
-mod always;
 mod cel;
 mod count;
+mod events;
+mod never;
+mod rows;
 mod selector;
 
 use indexmap::IndexMap;
@@ -21,8 +23,22 @@ type Read = fn(&Reader, &Field) -> Option<Invariant>;
 /// How each family is read, in the order of the table of families.
 static READERS: &[(&Family, Read)] = &[
     (&families::AT_MOST_ONE, count::at_most_one),
-    (&families::ALWAYS, always::read),
+    (&families::EXACTLY_ONE, count::exactly_one),
+    (&families::AT_LEAST_ONE, count::at_least_one),
+    (&families::NEVER_BOTH, events::never_both),
+    (&families::NEVER_AFTER, events::never_after),
+    (&families::COMPENSATED, events::compensated),
+    (&families::ALWAYS, rows::always),
+    (&families::CONSERVED, rows::conserved),
+    (&families::MONOTONIC, rows::monotonic),
+    (&families::TRANSITIONS, rows::transitions),
     (&families::AGREE, agree::read),
+    (&families::NEVER, never::read),
+    (&families::EVERY, events::every),
+    (&families::NO_LOST, events::no_lost),
+    (&families::NO_PHANTOM, events::no_phantom),
+    (&families::SAME_TRANSACTION, events::same_transaction),
+    (&families::IN_ORDER, events::in_order),
 ];
 
 pub(super) fn read(reader: &Reader, field: &Field) -> IndexMap<String, Invariant> {
