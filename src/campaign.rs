@@ -1,14 +1,17 @@
 //! The product on one screen: generate → run → check → shrink → report.
 //!
-//! [`run`] is the only place that calls every stage. It judges one spec in one variant and returns plain data;
+//! [`run()`] is the only place that calls every stage. It judges one spec in one variant and returns plain data;
 //! it prints nothing.
 
+mod explain;
 mod investigate;
 mod replay;
+mod shrink;
+mod store;
 mod tally;
 mod worlds;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,12 +23,14 @@ use crate::check::{Verdict, judge};
 use crate::history::{History, clock};
 use crate::report::{Summary, Violation};
 use crate::run::{Between, RunError, System};
-use crate::shrink::Budget;
+use crate::shrink::{Budget, Trying};
 use crate::spec::{Expected, Spec};
 use crate::world::World;
 use crate::world::supervisor::Supervisor;
 
+use investigate::Suspect;
 pub use replay::{Replayed, invariant_of, keep, replay};
+pub use shrink::shrink;
 use tally::Tally;
 pub use worlds::Worlds;
 
@@ -88,10 +93,8 @@ pub enum Progress<'a> {
     },
     /// The shrinker tries a simpler case.
     Trying {
-        /// The case.
-        case: &'a Case,
-        /// Runs so far, this one included.
-        runs: u32,
+        /// What, and how far it is.
+        trying: Trying<'a>,
     },
     /// The minimal case is being run again, or without one of its faults.
     Reproducing {
@@ -155,6 +158,10 @@ struct Campaign<'a> {
     system: System,
     cancel: &'a CancellationToken,
     progress: &'a mut dyn FnMut(Progress<'_>),
+    /// The file that its case is written into, if not the one of its invariant.
+    into: Option<&'a Path>,
+    /// Seed and number of a stored case.
+    found_as: Option<(Seed, u32)>,
 }
 
 /// Judges one spec in one variant: regressions first, then a few cases without faults, then the search. It ends
@@ -181,7 +188,8 @@ pub async fn run(
     };
     let began = clock::now();
     progress(Progress::Searching { services: spec.services.len() });
-    let mut campaign = Campaign { spec, variant, options, system, cancel, progress };
+    let mut campaign =
+        Campaign { spec, variant, options, system, cancel, progress, into: None, found_as: None };
     let tally = campaign.judge().await;
     let Campaign { spec, system, .. } = campaign;
     system.stop().await;
@@ -209,7 +217,8 @@ impl Campaign<'_> {
             }
             let (history, verdicts) = self.play(&kept.case, Between::Restart).await?;
             tally.add_run(&kept.case, &history, &verdicts);
-            self.follow_up(0, &kept.case, &history, &verdicts, tally).await?;
+            let minimal_of = kept.invariant.as_deref();
+            self.follow_up(0, &kept.case, minimal_of, &history, &verdicts, tally).await?;
         }
         Ok(())
     }
@@ -225,7 +234,7 @@ impl Campaign<'_> {
                 Some((fact.service.as_deref(), fact.kind()?, fact.about.as_slice()))
             }));
             tally.add_run(&case, &history, &verdicts);
-            self.follow_up(0, &case, &history, &verdicts, tally).await?;
+            self.follow_up(0, &case, None, &history, &verdicts, tally).await?;
         }
         Ok(seen)
     }
@@ -248,7 +257,7 @@ impl Campaign<'_> {
                 operations: tally.operations(),
                 faults: tally.faults_fired(),
             });
-            self.follow_up(number, &case, &history, &verdicts, tally).await?;
+            self.follow_up(number, &case, None, &history, &verdicts, tally).await?;
             if tally.is_decided() {
                 break;
             }
@@ -273,11 +282,12 @@ impl Campaign<'_> {
         }
     }
 
-    /// Looks into every violation that is new.
+    /// Looks into every violation that is new. A kept case is minimal for the invariant that it was kept for.
     async fn follow_up(
         &mut self,
         number: u32,
         case: &Case,
+        minimal_of: Option<&str>,
         history: &History,
         verdicts: &IndexMap<String, Verdict>,
         tally: &mut Tally,
@@ -287,7 +297,10 @@ impl Campaign<'_> {
                 && !tally.is_found(invariant)
             {
                 (self.progress)(Progress::Suspected { invariant, number });
-                let found = self.investigate(invariant, number, case, history, evidence).await?;
+                let is_minimal = minimal_of == Some(invariant);
+                let suspect = Suspect { invariant, number, case, is_minimal };
+                let known = tally.minimal_cases();
+                let found = self.investigate(suspect, Some((evidence, history)), &known).await?;
                 if let crate::report::Found::Violated(violation) = &found {
                     let expected = tally.expected(invariant);
                     (self.progress)(Progress::Found { invariant, expected, violation });

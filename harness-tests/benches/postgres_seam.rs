@@ -3,7 +3,7 @@
 //! `cargo bench -p harness-tests --bench postgres_seam`. The three take turns in rounds of one run, so that a machine that
 //! is busy for a while slows all of them; what counts are the ratios.
 
-#[path = "../tests/postgres_stage/mod.rs"]
+#[path = "../tests/postgres/stage/mod.rs"]
 mod postgres_stage;
 
 use std::time::Instant;

@@ -153,7 +153,14 @@ fn data_folder(pid: u32) -> Option<PathBuf> {
 fn check(arguments: &str, until: &str, act: impl FnOnce(&Child)) -> i32 {
     let project = Project::checkout();
     let mark = project.path().display().to_string();
-    let mut command = project.command(arguments);
+    let plain = project.command(arguments);
+    // Whoever started the tests may have told them to ignore that the terminal goes away; a shell would not.
+    let mut command = Command::new("env");
+    command.arg("--default-signal=HUP").arg(plain.get_program()).args(plain.get_args());
+    command.current_dir(plain.get_current_dir().expect("a folder"));
+    for (name, _) in plain.get_envs() {
+        command.env_remove(name);
+    }
     // As from an interactive shell: a group of its own, which a Ctrl-C reaches as a whole.
     command.env(MARK, &mark).process_group(0);
     // Both streams in one, so that a line is seen whichever of them it is on.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::case::{Argument, Operation, Subjects};
 use crate::history::{Outcome, Reply};
-use crate::spec::{Action, BodyTemplate, OperationKind, Template};
+use crate::spec::{Action, BodyTemplate, Expect, Meaning, OperationKind, Template};
 
 /// An operation with everything filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,8 @@ pub enum Request {
         headers: Vec<(String, String)>,
         /// JSON body.
         body: Option<Value>,
+        /// What the status of the reply says.
+        expect: Expect,
     },
     /// A record to be produced.
     Record {
@@ -62,11 +64,12 @@ pub fn request(
         headers.iter().map(|(name, value)| Ok((name.clone(), text(value)?))).collect()
     };
     Ok(match &kind.action {
-        Action::Call { call, body, headers: extra } => Request::Http {
+        Action::Call { call, body, headers: extra, expect } => Request::Http {
             method: call.method.clone(),
             url: text(&call.target)?,
             headers: headers(extra)?,
             body: body.as_ref().map(|body| fill(body, &value)).transpose()?,
+            expect: expect.clone(),
         },
         Action::Produce { topic, key, value: body, headers: extra } => Request::Record {
             topic: topic.clone(),
@@ -117,8 +120,8 @@ impl Ended {
 
 /// Sends an HTTP request and says what is known of it, with a few words about why.
 ///
-/// 2xx is `ok`, 4xx is `fail`; a server error, a time-out or a cut connection leaves it open (`info`). A
-/// connection that was refused never carried the request: `fail`.
+/// What a status says is for the spec to say; a time-out or a cut connection leaves it open (`info`). A connection
+/// that was refused never carried the request: `fail`.
 pub async fn send(client: &reqwest::Client, request: HttpRequest<'_>, timeout: Duration) -> Ended {
     let Ok(method) = request.method.parse::<reqwest::Method>() else {
         let detail = format!("`{}` is not an HTTP method", request.method);
@@ -133,7 +136,10 @@ pub async fn send(client: &reqwest::Client, request: HttpRequest<'_>, timeout: D
     }
     match builder.send().await {
         // A body that breaks off does not change what the status said.
-        Ok(response) => answered(response.status().as_u16(), &response.text().await.unwrap_or_default()),
+        Ok(response) => {
+            let status = response.status().as_u16();
+            answered(status, &response.text().await.unwrap_or_default(), request.expect)
+        }
         Err(error) if error.is_connect() => Ended::without_reply(Outcome::Fail, "connection refused"),
         Err(error) if error.is_timeout() => {
             Ended::without_reply(Outcome::Info, format!("no answer within {timeout:?}"))
@@ -143,11 +149,11 @@ pub async fn send(client: &reqwest::Client, request: HttpRequest<'_>, timeout: D
     }
 }
 
-fn answered(status: u16, body: &str) -> Ended {
-    let outcome = match status {
-        200..=299 => Outcome::Ok,
-        400..=499 => Outcome::Fail,
-        _ => Outcome::Info,
+fn answered(status: u16, body: &str, expect: &Expect) -> Ended {
+    let outcome = match expect.of(status) {
+        Meaning::Ok => Outcome::Ok,
+        Meaning::Fail => Outcome::Fail,
+        Meaning::Info => Outcome::Info,
     };
     let detail = match outcome {
         Outcome::Ok => status.to_string(),
@@ -168,6 +174,8 @@ pub struct HttpRequest<'a> {
     pub headers: &'a [(String, String)],
     /// JSON body.
     pub body: Option<&'a Value>,
+    /// What the status of the reply says.
+    pub expect: &'a Expect,
 }
 
 #[cfg(test)]
@@ -195,7 +203,8 @@ mod tests {
     fn check(url: &str, body: BodyTemplate, expected: Result<(&str, Value), &str>) {
         let (operation, subjects) = place_order();
         let call = HttpCall { method: "POST".to_owned(), target: template(url) };
-        let action = Action::Call { call, body: Some(body), headers: IndexMap::new() };
+        let action =
+            Action::Call { call, body: Some(body), headers: IndexMap::new(), expect: Expect::default() };
         let kind = OperationKind { weight: 1, given: IndexMap::new(), action };
         let services = [("orders".to_owned(), "http://127.0.0.1:1".to_owned())].into_iter().collect();
         let made = request(&kind, &operation, &subjects, &services);
@@ -204,6 +213,7 @@ mod tests {
             url: url.to_owned(),
             headers: vec![],
             body: Some(body),
+            expect: Expect::default(),
         });
         assert_eq!(made, expected);
     }
@@ -233,12 +243,27 @@ mod tests {
     fn the_body_of_a_reply_is_json_where_it_is() {
         let check = |status, body: &str, outcome, detail: &str, read: Option<Value>| {
             let reply = Some(Reply { status: Some(status), body: read, ..Reply::default() });
-            assert_eq!(answered(status, body), Ended { outcome, detail: detail.to_owned(), reply });
+            assert_eq!(
+                answered(status, body, &Expect::default()),
+                Ended { outcome, detail: detail.to_owned(), reply }
+            );
         };
         check(200, r#"{"version":3}"#, Outcome::Ok, "200", Some(json!({"version": 3})));
         check(204, "", Outcome::Ok, "204", None);
         check(409, "sold out", Outcome::Fail, "409 sold out", Some(json!("sold out")));
         check(500, "{\"broken\": ", Outcome::Info, "500 {\"broken\":", Some(json!("{\"broken\": ")));
+    }
+
+    #[test]
+    fn a_status_says_what_the_spec_says() {
+        let expect = Expect { ok: vec![404..=404], fail: vec![500..=599], info: vec![202..=202] };
+        let check = |status, outcome| assert_eq!(answered(status, "", &expect).outcome, outcome, "{status}");
+        check(404, Outcome::Ok);
+        check(403, Outcome::Fail);
+        check(503, Outcome::Fail);
+        check(202, Outcome::Info);
+        check(200, Outcome::Ok);
+        check(302, Outcome::Info);
     }
 
     #[test]

@@ -1,70 +1,145 @@
 //! From a violation to its explanation: confirm it on fresh services, shrink it, measure it, save it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use super::store::so_far;
 use super::{Campaign, Progress, Stopped};
-use crate::case::{Case, CaseFile, Values};
+use crate::case::{Case, Values};
 use crate::check::Evidence;
-use crate::history::{Event, History, clock};
+use crate::history::{History, clock};
 use crate::report::{Found, Rate, Size, Unconfirmed, Violation};
 use crate::run::Between;
-use crate::shrink::{Attempt, Ended, Hints, Predicate, shrink};
+use crate::shrink::{Attempt, Ended, Hints, Measured, Minimal, Predicate, Step, Trying, shrink};
 
-/// Runs on fresh services before a violation counts as one.
+/// Runs on fresh services before a violation counts as one, if one of them shows it; else as many as are worth it.
 const CONFIRMATIONS: u32 = 3;
+const MOST_CONFIRMATIONS: u32 = 10;
+
+/// A violation that was seen, to be looked into.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Suspect<'a> {
+    /// The invariant.
+    pub(super) invariant: &'a str,
+    /// The number of the case, 0 outside the search.
+    pub(super) number: u32,
+    /// The case.
+    pub(super) case: &'a Case,
+    /// Whether it is the minimal case of an earlier run: the same bug found again, which needs no shrinking.
+    pub(super) is_minimal: bool,
+}
+
+/// A violation on fresh services: what was seen, and how often.
+pub(super) struct Confirmed {
+    pub(super) rate: Rate,
+    pub(super) evidence: Evidence,
+    pub(super) history: History,
+}
 
 impl Campaign<'_> {
-    /// Everything that can be found out about this violation.
+    /// Everything that can be found out about this violation. `seen` is the run that showed it, `known` the minimal
+    /// cases of other invariants.
     pub(super) async fn investigate(
         &mut self,
-        invariant: &str,
-        number: u32,
-        case: &Case,
-        history: &History,
-        evidence: &Evidence,
+        suspect: Suspect<'_>,
+        seen: Option<(&Evidence, &History)>,
+        known: &[(String, Case)],
     ) -> Result<Found, Stopped> {
+        let Suspect { invariant, number, case, is_minimal } = suspect;
         let began = clock::now();
-        let mut confirmed = None;
-        let mut rate = Rate { k: 0, n: 0 };
-        while rate.n < CONFIRMATIONS {
-            rate.n += 1;
-            if let Some((again, history)) = self.violates(invariant, case).await? {
-                rate.k += 1;
-                confirmed.get_or_insert((again, history));
+        let (rate, confirmed) = self.confirm(invariant, case, MOST_CONFIRMATIONS).await?;
+        let Some(confirmed) = confirmed else { return Ok(self.not_reproduced(suspect, seen, rate)) };
+        self.save_so_far(invariant, case, "as it was found, not shrunk yet");
+        let same_as = if is_minimal { None } else { self.recognised(invariant, known).await? };
+        let (minimal, runs, is_minimal) = match &same_as {
+            Some((_, minimal)) => (minimal.clone(), 0, true),
+            None if is_minimal => (case.clone(), 0, true),
+            None => {
+                let shrunk = self.shrink(invariant, case.clone(), &confirmed).await?;
+                if matches!(shrunk.ended, Ended::Rare) {
+                    let rate = Rate { k: shrunk.measured.violated, n: shrunk.measured.runs };
+                    let seen = (&confirmed.evidence, &confirmed.history);
+                    return Ok(self.not_reproduced(suspect, Some(seen), rate));
+                }
+                (shrunk.case, shrunk.runs, matches!(shrunk.ended, Ended::Minimal))
             }
-        }
-        let Some((evidence_again, confirmed)) = confirmed else {
-            let history_file = self.keep_history(invariant, history).map_err(|error| error.to_string());
-            let evidence = evidence.clone();
-            let once = Unconfirmed { case: number, evidence, reproduced: rate, history_file };
-            return Ok(Found::NotReproduced(Box::new(once)));
         };
-        let attempt = attempt(Some(&evidence_again), &confirmed);
-        let hints = Hints { attempt, values: Values::of(&self.spec), rate: (rate.k, rate.n) };
-        let (minimal, runs) = self.shrink(invariant, case.clone(), hints).await?;
         let shrink_seconds = clock::since(began).as_secs_f64();
-        let measured = self.measure(invariant, &minimal).await?;
+        let (minimal, more_runs, explained) = self.explain(invariant, minimal, is_minimal).await?;
         // The history of the minimal case if it came again, of the confirmation otherwise.
-        let (evidence, history) = measured.seen.unwrap_or((evidence_again, confirmed));
+        let (evidence, history) = explained.seen.unwrap_or((confirmed.evidence, confirmed.history));
         let mut violation = Violation {
             case: number,
             without_any_fault: minimal.faults.is_empty(),
             found_as: Size::of(case),
             minimal,
+            is_minimal,
+            same_as: same_as.map(|(other, _)| other),
             history,
             evidence,
-            shrink_runs: runs + rate.n,
+            shrink_runs: runs + more_runs + rate.n,
             shrink_seconds,
-            reproduced: measured.reproduced,
-            without: measured.without,
+            reproduced: explained.reproduced,
+            without: explained.without,
+            without_operations: explained.without_operations,
             case_file: Ok(PathBuf::new()),
         };
         violation.case_file = self.save(invariant, number, &violation).map_err(|error| error.to_string());
         Ok(Found::Violated(Box::new(violation)))
     }
 
+    /// Runs the case on fresh services, more often as long as it never violates; what the first violation showed.
+    async fn confirm(
+        &mut self,
+        invariant: &str,
+        case: &Case,
+        most: u32,
+    ) -> Result<(Rate, Option<Confirmed>), Stopped> {
+        let mut first = None;
+        let mut rate = Rate { k: 0, n: 0 };
+        while rate.n < CONFIRMATIONS || (rate.k == 0 && rate.n < most) {
+            rate.n += 1;
+            if let Some(seen) = self.violates(invariant, case).await? {
+                rate.k += 1;
+                first.get_or_insert(seen);
+            }
+        }
+        Ok((rate, first.map(|(evidence, history)| Confirmed { rate, evidence, history })))
+    }
+
+    /// It came once and then hardly ever: what there is of it is kept.
+    fn not_reproduced(
+        &self,
+        suspect: Suspect<'_>,
+        seen: Option<(&Evidence, &History)>,
+        reproduced: Rate,
+    ) -> Found {
+        let Suspect { invariant, number, case, .. } = suspect;
+        let history_file = match seen {
+            Some((_, history)) => self.keep_history(invariant, history).map_err(|error| error.to_string()),
+            None => Err("it did not come again".to_owned()),
+        };
+        self.save_so_far(invariant, case, &format!("rare: came again {reproduced}"));
+        let evidence = seen.map(|(evidence, _)| evidence.clone()).unwrap_or_default();
+        Found::NotReproduced(Box::new(Unconfirmed { case: number, evidence, reproduced, history_file }))
+    }
+
+    /// The known minimal case that breaks this invariant too, each time.
+    async fn recognised(
+        &mut self,
+        invariant: &str,
+        known: &[(String, Case)],
+    ) -> Result<Option<(String, Case)>, Stopped> {
+        for (other, minimal) in known {
+            let (rate, _) = self.confirm(invariant, minimal, CONFIRMATIONS).await?;
+            if rate.k == rate.n {
+                return Ok(Some((other.clone(), minimal.clone())));
+            }
+        }
+        Ok(None)
+    }
+
     /// The evidence and history of one run on fresh services, if it violates this invariant.
-    async fn violates(
+    pub(super) async fn violates(
         &mut self,
         invariant: &str,
         case: &Case,
@@ -74,112 +149,39 @@ impl Campaign<'_> {
         Ok(verdict.and_then(|verdict| verdict.evidence().cloned()).map(|evidence| (evidence, history)))
     }
 
-    async fn shrink(&mut self, invariant: &str, case: Case, hints: Hints) -> Result<(Case, u32), Stopped> {
+    pub(super) async fn shrink(
+        &mut self,
+        invariant: &str,
+        case: Case,
+        confirmed: &Confirmed,
+    ) -> Result<Minimal<Stopped>, Stopped> {
+        let measured = Measured { violated: confirmed.rate.k, runs: confirmed.rate.n };
+        let attempt = attempt(Some(&confirmed.evidence), &confirmed.history);
+        let hints = Hints { attempt, values: Values::of(&self.spec), measured };
         let budget = self.options.shrink;
-        let unsaved = self.file(invariant);
-        let (spec, variant) = (self.spec.file.clone(), self.variant.map(str::to_owned));
-        let mut runner = Runner { campaign: self, invariant, runs: 0 };
-        let mut remember = |step: crate::shrink::Step<'_>| {
-            let file = CaseFile {
-                spec: spec.clone(),
-                variant: variant.clone(),
-                invariant: Some(invariant.to_owned()),
-                found: None,
-                note: Some(format!("the simplest so far, after {} runs", step.runs)),
-                case: step.case.clone(),
-            };
-            // A failure to save shows when the minimal case is saved.
-            if let Err(error) = file.save(&unsaved) {
-                tracing::warn!(%error, "the simplest case so far could not be saved");
-            }
-        };
+        let saver = self.saver(invariant);
+        let mut runner = Runner { campaign: self, invariant };
+        let mut remember = |step: Step<'_>| saver.save(step.case, &so_far(step.runs));
         let minimal = shrink(case, hints, budget, &mut runner, &mut remember).await;
         match minimal.ended {
             Ended::Failed(stopped) => Err(stopped),
-            Ended::Minimal | Ended::Budget => Ok((minimal.case, minimal.runs)),
+            _ => Ok(minimal),
         }
     }
-
-    /// How often the minimal case violates: as it is, and without each of its faults.
-    async fn measure(&mut self, invariant: &str, minimal: &Case) -> Result<Measured, Stopped> {
-        let (reproduced, seen) = self.rate(invariant, minimal).await?;
-        let mut without = Vec::new();
-        for (index, fault) in minimal.faults.iter().enumerate() {
-            let mut case = minimal.clone();
-            case.faults.remove(index);
-            without.push((fault.to_string(), self.rate(invariant, &case).await?.0));
-        }
-        Ok(Measured { reproduced, without, seen })
-    }
-
-    async fn rate(
-        &mut self,
-        invariant: &str,
-        case: &Case,
-    ) -> Result<(Rate, Option<(Evidence, History)>), Stopped> {
-        let of = self.options.reproduce;
-        let mut rate = Rate { k: 0, n: 0 };
-        let mut seen = None;
-        for run in 1..=of {
-            (self.progress)(Progress::Reproducing { run, of });
-            rate.n += 1;
-            if let Some(violated) = self.violates(invariant, case).await? {
-                rate.k += 1;
-                seen = Some(violated);
-            }
-        }
-        Ok((rate, seen))
-    }
-
-    fn save(&self, invariant: &str, number: u32, violation: &Violation) -> Result<PathBuf, Stopped> {
-        let without = violation.without.iter().map(|(fault, rate)| format!(", {rate} without: {fault}"));
-        let file = CaseFile {
-            spec: self.spec.file.clone(),
-            variant: self.variant.map(str::to_owned),
-            invariant: Some(invariant.to_owned()),
-            found: Some((self.options.seed, number)),
-            note: Some(format!("fails {}{}", violation.reproduced, without.collect::<String>())),
-            case: violation.minimal.clone(),
-        };
-        let path = self.file(invariant);
-        file.save(&path)?;
-        self.keep_history(invariant, &violation.history)?;
-        Ok(path)
-    }
-
-    /// Writes a history beside the case of its invariant.
-    fn keep_history(&self, invariant: &str, history: &History) -> Result<PathBuf, Stopped> {
-        let path = self.file(invariant).with_extension("history.jsonl");
-        write_lines(&path, &history.events)
-            .map_err(|source| Stopped::Io { what: path.display().to_string(), source })?;
-        Ok(path)
-    }
-
-    fn file(&self, invariant: &str) -> PathBuf {
-        self.options.folder_of(&self.spec, self.variant).join(format!("{}.yaml", slug(invariant)))
-    }
-}
-
-struct Measured {
-    reproduced: Rate,
-    without: Vec<(String, Rate)>,
-    seen: Option<(Evidence, History)>,
 }
 
 /// Runs candidates of the shrinker on fresh services.
 struct Runner<'a, 'b> {
     campaign: &'a mut Campaign<'b>,
     invariant: &'a str,
-    runs: u32,
 }
 
 impl Predicate for Runner<'_, '_> {
     type Error = Stopped;
 
-    async fn run(&mut self, case: &Case) -> Result<Attempt, Stopped> {
-        self.runs += 1;
-        (self.campaign.progress)(Progress::Trying { case, runs: self.runs });
-        let (history, verdicts) = self.campaign.play(case, Between::Restart).await?;
+    async fn run(&mut self, trying: Trying<'_>) -> Result<Attempt, Stopped> {
+        (self.campaign.progress)(Progress::Trying { trying });
+        let (history, verdicts) = self.campaign.play(trying.case, Between::Restart).await?;
         Ok(attempt(verdicts.get(self.invariant).and_then(crate::check::Verdict::evidence), &history))
     }
 }
@@ -190,25 +192,4 @@ fn attempt(evidence: Option<&Evidence>, history: &History) -> Attempt {
         fired: history.fired(),
         evidence: evidence.map(|evidence| evidence.about.clone()).unwrap_or_default(),
     }
-}
-
-/// A name as a file name: `no double charge` is `no-double-charge`.
-pub(super) fn slug(name: &str) -> String {
-    let plain = name
-        .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' });
-    plain.collect::<String>().trim_matches('-').to_owned()
-}
-
-fn write_lines(path: &Path, events: &[Event]) -> std::io::Result<()> {
-    use std::io::Write;
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
-    for event in events {
-        serde_json::to_writer(&mut file, event)?;
-        file.write_all(b"\n")?;
-    }
-    file.flush()
 }

@@ -111,7 +111,7 @@ pub fn keep(spec: &Spec, file: &Path) -> Result<PathBuf, Stopped> {
     let case = CaseFile::load(file)?;
     // Once kept, it would stop every run that begins with it.
     case.fits(spec).map_err(|problems| Stopped::Unfit { file: file.display().to_string(), problems })?;
-    let name = super::investigate::slug(case.invariant.as_deref().unwrap_or("case"));
+    let name = super::store::slug(case.invariant.as_deref().unwrap_or("case"));
     let folder = regressions(spec, case.variant.as_deref());
     let mut path = folder.join(format!("{name}.yaml"));
     let mut number = 1;

@@ -142,6 +142,15 @@ impl Tally {
         })
     }
 
+    /// The minimal cases of what was found, each with its invariant.
+    pub(super) fn minimal_cases(&self) -> Vec<(String, Case)> {
+        let minimal = |(name, seen): (&String, &Seen)| match &seen.found {
+            Some(Found::Violated(violation)) => Some((name.clone(), violation.minimal.clone())),
+            _ => None,
+        };
+        self.invariants.iter().filter_map(minimal).collect()
+    }
+
     pub(super) fn expected(&self, invariant: &str) -> Expected {
         self.invariants.get(invariant).map_or(Expected::Held, |seen| seen.expected)
     }

@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 
 use crate::fault::{ALL, Rule};
 use crate::spec::{
-    Action, BodyTemplate, Delivery, Dependency, Given, HttpCall, OperationKind, Order, Service, Settings,
-    Spec, Template, Topic, WorldSettings,
+    Action, BodyTemplate, Delivery, Dependency, Expect, Given, HttpCall, OperationKind, Order, Service,
+    Settings, Spec, Template, Topic, WorldSettings,
 };
 
 /// Orders that are placed and cancelled for customers, payments that charge for them.
@@ -96,7 +96,12 @@ fn service(env: &[&str]) -> Service {
 
 fn operation(name: &str, weight: u32, given: &[(&str, Given)]) -> (String, OperationKind) {
     let call = HttpCall { method: "POST".to_owned(), target: Template::default() };
-    let action = Action::Call { call, body: None::<BodyTemplate>, headers: IndexMap::new() };
+    let action = Action::Call {
+        call,
+        body: None::<BodyTemplate>,
+        headers: IndexMap::new(),
+        expect: Expect::default(),
+    };
     let given = given.iter().map(|(name, given)| ((*name).to_owned(), given.clone())).collect();
     (name.to_owned(), OperationKind { weight, given, action })
 }

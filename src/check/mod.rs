@@ -16,6 +16,7 @@ mod evaluate;
 mod every;
 mod in_order;
 mod inquiry;
+mod linearizable;
 mod monotonic;
 mod never;
 mod never_after;

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::case::Seed;
+use crate::shrink::Budget;
 use crate::world::{Kind, Servers, Wanted};
 
 /// Property-based consistency tests for event-driven services.
@@ -31,6 +32,8 @@ pub(super) enum Command {
     Run(RunArguments),
     /// Run a stored case again
     Replay(ReplayArguments),
+    /// Shrink a stored case, or go on where that was ended
+    Shrink(ShrinkArguments),
     /// Keep a case beside its spec (in regressions/), where every run begins with it
     Keep(KeepArguments),
     /// Say which worlds work here, what is missing, and what was left behind
@@ -58,6 +61,8 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) reproduce: u32,
     #[command(flatten)]
+    pub(super) budget: BudgetArguments,
+    #[command(flatten)]
     pub(super) world: WorldArguments,
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -83,6 +88,47 @@ pub(super) struct ReplayArguments {
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShrinkArguments {
+    /// The case file; each simpler case is written into it
+    #[arg(value_name = "CASE")]
+    pub(super) case: PathBuf,
+    /// In this variant of the spec [default: the one it was found in]
+    #[arg(long, value_name = "NAME")]
+    pub(super) variant: Option<String>,
+    /// With this spec [default: the one it was found with]
+    #[arg(long, value_name = "FILE")]
+    pub(super) spec: Option<PathBuf>,
+    /// Runs of the minimal case, with its faults and operations and without each
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) reproduce: u32,
+    #[command(flatten)]
+    pub(super) budget: BudgetArguments,
+    #[command(flatten)]
+    pub(super) world: WorldArguments,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+/// What shrinking may cost; then the simplest case so far is the result, and `shrink` goes on from there.
+#[derive(Debug, Args)]
+pub(super) struct BudgetArguments {
+    /// Most runs of the services while shrinking
+    #[arg(long, value_name = "N", default_value_t = Budget::default().runs)]
+    shrink_runs: u32,
+    /// Longest time for shrinking (30s, 5m)
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m")]
+    shrink_time: Duration,
+}
+
+impl BudgetArguments {
+    /// What was asked for.
+    pub(super) fn wanted(&self) -> Budget {
+        Budget { runs: self.shrink_runs, time: self.shrink_time }
+    }
 }
 
 #[derive(Debug, Args)]

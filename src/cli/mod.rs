@@ -8,6 +8,7 @@ mod doctor;
 mod replay;
 mod run;
 mod screen;
+mod shrink;
 
 use std::process::ExitCode;
 
@@ -64,6 +65,7 @@ async fn obey(arguments: Arguments) -> u8 {
     let code = match arguments.command {
         Command::Run(arguments) => run::run(arguments, &supervisor, &cancel).await,
         Command::Replay(arguments) => replay::replay(arguments, &supervisor, &cancel).await,
+        Command::Shrink(arguments) => shrink::shrink(arguments, &supervisor, &cancel).await,
         Command::Keep(arguments) => replay::keep(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments, &supervisor).await,
     };

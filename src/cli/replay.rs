@@ -94,7 +94,7 @@ pub(super) fn keep(arguments: &KeepArguments) -> u8 {
 }
 
 /// A case and its spec; `None` after the problem was said.
-fn load_case(case: &Path, spec: Option<PathBuf>) -> Option<(Arc<Spec>, CaseFile)> {
+pub(super) fn load_case(case: &Path, spec: Option<PathBuf>) -> Option<(Arc<Spec>, CaseFile)> {
     let file = match CaseFile::load(case) {
         Ok(file) => file,
         Err(error) => {

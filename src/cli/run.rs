@@ -12,12 +12,11 @@ use crate::campaign::{self, Options, Progress, Stopped, Worlds};
 use crate::case::Seed;
 use crate::history::clock;
 use crate::report::{Ending, Summary, json, text};
-use crate::shrink::Budget;
 use crate::spec::Spec;
 use crate::world::supervisor::Supervisor;
 
 /// Where cases and histories go, in the working directory.
-const SCRATCH: &str = ".steadfast";
+pub(super) const SCRATCH: &str = ".steadfast";
 
 pub(super) async fn run(arguments: RunArguments, supervisor: &Supervisor, cancel: &CancellationToken) -> u8 {
     let specs = match load_all(&arguments.specs) {
@@ -40,7 +39,7 @@ pub(super) async fn run(arguments: RunArguments, supervisor: &Supervisor, cancel
         cases: arguments.cases.or(arguments.time.map(|_| u32::MAX)),
         time: arguments.time,
         seed,
-        shrink: Budget::default(),
+        shrink: arguments.budget.wanted(),
         reproduce: arguments.reproduce,
         folder: PathBuf::from(SCRATCH),
     };

@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::campaign::Progress;
 use crate::report::Size;
+use crate::shrink::Trying;
 
 /// Where a terminal is wider than is good for reading.
 const WIDEST: usize = 120;
@@ -80,8 +81,8 @@ impl Live {
                 let place = if *number == 0 { String::new() } else { format!(" in case {number}") };
                 self.say(&format!("{invariant}: violated{place}; confirming and shrinking"));
             }
-            Progress::Trying { case, runs } => {
-                self.bar.set_message(format!("shrinking   run {runs}: {}", Size::of(case)));
+            Progress::Trying { trying: Trying { case, pass, runs } } => {
+                self.bar.set_message(format!("shrinking   run {runs}: {pass}, {}", Size::of(case)));
             }
             Progress::Reproducing { run, of } => {
                 self.bar.set_message(format!("measuring   run {run} of {of}"));

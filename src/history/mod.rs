@@ -31,6 +31,10 @@ pub struct Event {
     pub seq: u64,
     /// Microseconds since the case began.
     pub at: u64,
+    /// The place of the event that this one came of, where the seam that saw it knows: a record that is delivered of
+    /// its publication, that of its production, an effect and a reply of their call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<u64>,
     /// What was seen.
     pub what: What,
 }

@@ -28,9 +28,14 @@ impl Recorder {
 
     /// Adds what was seen just now; returns its place.
     pub fn record(&mut self, what: What) -> u64 {
+        self.record_caused(what, None)
+    }
+
+    /// Adds what was seen just now and came of another event; returns its place.
+    pub fn record_caused(&mut self, what: What, cause: Option<u64>) -> u64 {
         let seq = self.history.events.len() as u64;
         let at = u64::try_from(clock::since(self.began).as_micros()).unwrap_or(u64::MAX);
-        let event = Event { seq, at, what };
+        let event = Event { seq, at, cause, what };
         if let Err(error) = self.write(&event) {
             self.failed.get_or_insert(error);
         }

@@ -41,10 +41,13 @@ struct InvariantLine<'a> {
     reason: Option<String>,
     case: Option<u32>,
     minimal: Option<MinimalLine>,
+    is_minimal: Option<bool>,
+    same_as: Option<&'a str>,
     shrink_runs: Option<u32>,
     shrink_seconds: Option<f64>,
     reproduced: Option<[u32; 2]>,
     without: Vec<WithoutLine<'a>>,
+    without_operations: Vec<WithoutOperationLine<'a>>,
     case_file: Option<String>,
 }
 
@@ -57,6 +60,12 @@ struct MinimalLine {
 #[derive(Serialize)]
 struct WithoutLine<'a> {
     fault: &'a str,
+    rate: [u32; 2],
+}
+
+#[derive(Serialize)]
+struct WithoutOperationLine<'a> {
+    operation: &'a str,
     rate: [u32; 2],
 }
 
@@ -109,6 +118,19 @@ pub fn replay(spec: &str, variant: Option<&str>, invariant: &str, case_file: &st
     })
 }
 
+/// The line for a stored case that was shrunk.
+pub fn shrunk(spec: &str, variant: Option<&str>, found: &InvariantSummary) -> String {
+    #[derive(Serialize)]
+    struct ShrunkLine<'a> {
+        r#type: &'static str,
+        format: u32,
+        spec: &'a str,
+        variant: Option<&'a str>,
+        invariant: InvariantLine<'a>,
+    }
+    line(&ShrunkLine { r#type: "shrunk", format: 1, spec, variant, invariant: invariant(found) })
+}
+
 /// The line for a run that could not tell anything.
 pub fn error(spec: &str, variant: Option<&str>, message: &str) -> String {
     #[derive(Serialize)]
@@ -130,10 +152,13 @@ fn invariant(summary: &InvariantSummary) -> InvariantLine<'_> {
         reason: None,
         case: None,
         minimal: None,
+        is_minimal: None,
+        same_as: None,
         shrink_runs: None,
         shrink_seconds: None,
         reproduced: None,
         without: Vec::new(),
+        without_operations: Vec::new(),
         case_file: None,
     };
     match &summary.found {
@@ -163,10 +188,17 @@ fn violated<'a>(violation: &'a Violation, empty: InvariantLine<'a>) -> Invariant
             operations: violation.minimal.operations.len(),
             faults: violation.minimal.faults.len(),
         }),
+        is_minimal: Some(violation.is_minimal),
+        same_as: violation.same_as.as_deref(),
         shrink_runs: Some(violation.shrink_runs),
         shrink_seconds: Some(rounded(violation.shrink_seconds)),
         reproduced: Some([violation.reproduced.k, violation.reproduced.n]),
         without: violation.without.iter().map(without).collect(),
+        without_operations: violation
+            .without_operations
+            .iter()
+            .map(|(operation, rate)| WithoutOperationLine { operation, rate: [rate.k, rate.n] })
+            .collect(),
         case_file: violation.case_file.as_ref().ok().map(|file| file.display().to_string()),
         ..empty
     }

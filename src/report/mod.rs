@@ -135,6 +135,10 @@ pub struct Violation {
     pub found_as: Size,
     /// The simplest case that still breaks it.
     pub minimal: Case,
+    /// Whether nothing can be taken away from it; not if the budget was spent before that was known.
+    pub is_minimal: bool,
+    /// Another invariant whose minimal case breaks this one as well: the same bug, which was not shrunk again.
+    pub same_as: Option<String>,
     /// What was seen in one run of it.
     pub history: History,
     /// What shows the violation in that history.
@@ -147,6 +151,8 @@ pub struct Violation {
     pub reproduced: Rate,
     /// How often it did without each of its faults.
     pub without: Vec<(String, Rate)>,
+    /// How often it did without each of its operations, where others are left then.
+    pub without_operations: Vec<(String, Rate)>,
     /// The file that replays it, or why it could not be written: what was found is worth telling all the same.
     pub case_file: Result<PathBuf, String>,
 }
@@ -180,7 +186,7 @@ fn counted(count: u64, noun: &str) -> String {
 }
 
 /// k of n.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rate {
     /// How often.
     pub k: u32,

@@ -40,22 +40,17 @@ pub fn violation(name: &str, expected: Expected, violation: &Violation, width: u
         number => format!("in case {number}"),
     };
     text.push_str(&format!("{} {how} {case}\n", painted(style, &format!("{mark} {name}"))));
-    text.push_str(&painted(
-        DIM,
-        &format!(
-            "  shrunk   {} → {}   ({} runs, {:.1} s)",
-            violation.found_as,
-            super::Size::of(&violation.minimal),
-            violation.shrink_runs,
-            violation.shrink_seconds
-        ),
-    ));
+    text.push_str(&painted(DIM, &format!("  {}", shrinking(violation))));
     text.push_str("\n\n");
     text.push_str(&story(&steps(&violation.minimal, &violation.history, &violation.evidence), width));
     text.push_str(&format!("\n  {}\n", painted(BOLD, &violation.evidence.sentence)));
     text.push_str(&format!("  {}\n", rates(violation)));
     match &violation.case_file {
         Ok(file) => {
+            if !violation.is_minimal {
+                let more = format!("   steadfast shrink {}", file.display());
+                text.push_str(&format!("  {}{more}\n", painted(DIM, "go on")));
+            }
             text.push_str(&format!("  {}   steadfast replay {}\n", painted(DIM, "replay"), file.display()))
         }
         Err(reason) => {
@@ -63,6 +58,17 @@ pub fn violation(name: &str, expected: Expected, violation: &Violation, width: u
         }
     }
     text
+}
+
+/// How it was shrunk: `shrunk   31 operations, 7 faults → 1 operation, 1 fault   (19 runs, 2.1 s)`.
+fn shrinking(violation: &Violation) -> String {
+    let Violation { found_as, shrink_runs, shrink_seconds, .. } = violation;
+    if let Some(other) = &violation.same_as {
+        return format!("the same case as `{other}`, which it breaks as well");
+    }
+    let minimal = super::Size::of(&violation.minimal);
+    let rest = if violation.is_minimal { "" } else { "; the budget ended it, so it may not be minimal" };
+    format!("shrunk   {found_as} → {minimal}   ({shrink_runs} runs, {shrink_seconds:.1} s{rest})")
 }
 
 fn rates(violation: &Violation) -> String {
@@ -76,6 +82,9 @@ fn rates(violation: &Violation) -> String {
             1 => rates.push_str(&format!(", {rate} without it")),
             _ => rates.push_str(&format!("\n  fails {rate} without: {fault}")),
         }
+    }
+    for (operation, rate) in &violation.without_operations {
+        rates.push_str(&format!("\n  fails {rate} without: {operation}"));
     }
     rates
 }
@@ -168,6 +177,11 @@ fn faults(summary: &Summary) -> String {
     text
 }
 
+/// A line for an invariant that was not violated, or hardly ever.
+pub fn not_violated(invariant: &InvariantSummary) -> String {
+    format!("{} {}\n", painted(YELLOW, &format!("? {}", invariant.name)), in_words(invariant))
+}
+
 fn in_words(invariant: &InvariantSummary) -> String {
     match (&invariant.found, invariant.expected) {
         (Found::Held { exercised }, Expected::Held) => {
@@ -180,9 +194,8 @@ fn in_words(invariant: &InvariantSummary) -> String {
         (Found::NotExercised(reason), _) => format!("not exercised: {reason}"),
         (Found::Unknown(reason), _) => format!("unknown: {reason}"),
         (Found::NotReproduced(once), _) => format!(
-            "violated in case {}, then {} times on fresh services: it depends on earlier cases, or is rare ({}); \
-             {}",
-            once.case,
+            "violated {}, then {} times on fresh services: it depends on earlier cases, or is rare ({}); {}",
+            if once.case == 0 { "once".to_owned() } else { format!("in case {}", once.case) },
             once.reproduced,
             once.evidence.sentence,
             match &once.history_file {

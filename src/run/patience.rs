@@ -79,7 +79,7 @@ mod tests {
                 _ => Seen::Produced { topic, partition, record: Content::default() },
             };
             let what = What::Fact(Fact { service: None, about: vec![], seen });
-            Event { seq: seq as u64, at: at * 1000, what }
+            Event { seq: seq as u64, at: at * 1000, cause: None, what }
         };
         let mut patience = Patience::default();
         patience.learn(&History { events: facts.iter().enumerate().map(event).collect() });

@@ -215,8 +215,8 @@ impl System {
         let producer = self.producer.clone();
         running.spawn(async move {
             let Ended { outcome, detail, reply } = match &request {
-                Request::Http { method, url, headers, body } => {
-                    let request = HttpRequest { method, url, headers, body: body.as_ref() };
+                Request::Http { method, url, headers, body, expect } => {
+                    let request = HttpRequest { method, url, headers, body: body.as_ref(), expect };
                     send(&client, request, timeout).await
                 }
                 Request::Record { topic, key, value, headers } => {

@@ -221,12 +221,21 @@ impl Conductor {
 
     /// The fact has passed: it counts, it is recorded, and what is due after it is ruled.
     pub fn passed(&self, fact: Fact) -> Ruling {
-        self.passed_with(fact, Vec::new())
+        self.pass(fact, None, Vec::new())
+    }
+
+    /// As [`passed`](Self::passed), for a fact that came of an event, if that is known.
+    pub fn passed_because(&self, fact: Fact, cause: Option<u64>) -> Ruling {
+        self.pass(fact, cause, Vec::new())
     }
 
     /// As [`passed`](Self::passed), with the facts that came of it at once: they stand before anything that
     /// is ruled after it.
     pub fn passed_with(&self, fact: Fact, consequences: Vec<Fact>) -> Ruling {
+        self.pass(fact, None, consequences)
+    }
+
+    fn pass(&self, fact: Fact, cause: Option<u64>, consequences: Vec<Fact>) -> Ruling {
         let mut live = lock(&self.live);
         if fact.changes_state() {
             live.last_change = clock::now();
@@ -234,12 +243,12 @@ impl Conductor {
         let Some(playing) = &mut live.case else { return Ruling::default() };
         playing.count(&fact);
         let due = playing.due(&fact, Edge::After, &[], &|_| true);
-        playing.recorder.record(What::Fact(fact));
+        let event = Some(playing.recorder.record_caused(What::Fact(fact), cause));
         for consequence in consequences {
             playing.count(&consequence);
-            playing.recorder.record(What::Fact(consequence));
+            playing.recorder.record_caused(What::Fact(consequence), event);
         }
-        playing.fire_all(due, &self.orders)
+        Ruling { event, ..playing.fire_all(due, &self.orders) }
     }
 
     /// A record that was to be overtaken is, by the record that is published next.

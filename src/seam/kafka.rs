@@ -24,6 +24,7 @@ mod guest;
 mod ledger;
 mod link;
 mod listeners;
+mod origins;
 mod overtaking;
 mod produce;
 mod refusal;

@@ -26,12 +26,14 @@ pub struct Ruling {
     pub rejoin: bool,
     /// Close the connections of the service, and refuse so many new ones.
     pub refuse: Option<u32>,
+    /// Where the fact that has passed stands in the history; what comes of it can name it as its cause.
+    pub event: Option<u64>,
 }
 
 impl Ruling {
     /// Whether the frame is passed on at once and as it is.
     pub fn is_pass(&self) -> bool {
-        let Ruling { copies, poison, swap, hold, stop, fail, decline, rejoin, refuse } = self;
+        let Ruling { copies, poison, swap, hold, stop, fail, decline, rejoin, refuse, event: _ } = self;
         let records_pass = *copies == 0 && !poison && swap.is_none();
         let frames_pass = hold.is_none() && stop.is_none() && fail.is_none() && refuse.is_none();
         records_pass && frames_pass && !decline && !rejoin

@@ -1,9 +1,9 @@
 //! Shrinking: the simplest case that still breaks the same invariant.
 //!
 //! ```text
-//! slice ─▶ faults ─▶ operations ─▶ clients ─▶ triggers ─▶ values ─▶ names
-//!   ▲                                                        │
-//!   └────────────── until nothing changes ───────────────────┘
+//! rate ─▶ slice ─▶ faults ─▶ operations ─▶ clients ─▶ triggers ─▶ values ─▶ check ─▶ names
+//!           ▲                                                        │       │
+//!           └──────────── until nothing changes, and it stands ──────┴───────┘
 //! ```
 //!
 //! A run costs tens of milliseconds, so the order of attempts is the algorithm: what removes most comes first, and
@@ -11,10 +11,12 @@
 //! Kafka or clocks of its own, and it draws no random number.
 //!
 //! Where the predicate is deterministic the result is 1-minimal: no operation, fault, client or step of a
-//! trigger or value can be taken away alone. Where it is not, a candidate counts only if it violated, and one that
-//! did not is asked again (see [`Hints::rate`]).
+//! trigger or value can be taken away alone. Where it is not, a sequential test decides each candidate (see
+//! [`FLOOR`]): what makes the violation rarer is not simpler. A case that hardly ever violates again is given back as
+//! it is, as rare.
 
 mod delete;
+mod rate;
 mod search;
 mod simplify;
 mod slice;
@@ -25,6 +27,7 @@ use std::time::Duration;
 
 use crate::case::{Case, Values};
 
+pub use rate::{FLOOR, Measured};
 use search::Search;
 
 /// What one run of a candidate showed.
@@ -48,7 +51,7 @@ pub trait Predicate {
     ///
     /// # Errors
     /// It could not be told whether the case violates; shrinking ends with the best case so far.
-    fn run(&mut self, case: &Case) -> impl Future<Output = Result<Attempt, Self::Error>>;
+    fn run(&mut self, trying: Trying<'_>) -> impl Future<Output = Result<Attempt, Self::Error>>;
 }
 
 /// What is known before shrinking begins.
@@ -58,8 +61,9 @@ pub struct Hints {
     pub attempt: Attempt,
     /// The values of the spec, simplest first.
     pub values: Values,
-    /// How often the case violated: k of n runs. Below 1, a candidate that does not violate is tried again.
-    pub rate: (u32, u32),
+    /// How often the case violated in runs that were made to know it; not the run that found it. What is missing is
+    /// measured first.
+    pub measured: Measured,
 }
 
 /// What shrinking may cost.
@@ -69,14 +73,23 @@ pub struct Budget {
     pub runs: u32,
     /// Longest time; a run that has begun is finished.
     pub time: Duration,
-    /// Most repetitions of a candidate that did not violate; none if the rate is 1, and the fewer the nearer it is.
-    pub confirm: u32,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Budget { runs: 400, time: Duration::from_mins(2), confirm: 9 }
+        Budget { runs: 2_000, time: Duration::from_mins(2) }
     }
+}
+
+/// What is about to be run.
+#[derive(Debug, Clone, Copy)]
+pub struct Trying<'a> {
+    /// The case.
+    pub case: &'a Case,
+    /// What is being simplified, in a word, as in [`Step`]; `rate` while it is only measured.
+    pub pass: &'static str,
+    /// Runs so far, this one included.
+    pub runs: u32,
 }
 
 /// A simpler case was found.
@@ -97,6 +110,8 @@ pub enum Ended<E> {
     Minimal,
     /// The budget is spent; the case may not be minimal.
     Budget,
+    /// The case itself hardly ever violates again, so nothing can be compared with it.
+    Rare,
     /// A candidate could not be run.
     Failed(E),
 }
@@ -108,6 +123,8 @@ pub struct Minimal<E> {
     pub case: Case,
     /// What its run showed.
     pub attempt: Attempt,
+    /// How often the case that was given violated.
+    pub measured: Measured,
     /// Runs in all.
     pub runs: u32,
     /// Why it ended.
@@ -132,8 +149,25 @@ pub async fn shrink<P: Predicate>(
     search.into_minimal(ended)
 }
 
+/// The case without one of its operations, and without what depends on it.
+pub fn without_operation(case: &Case, operation: usize) -> Case {
+    delete::without_operations(case, |index| index == operation)
+}
+
 impl<P: Predicate> Search<'_, P> {
     async fn until_minimal(&mut self) -> Result<(), Ended<P::Error>> {
+        self.measure().await?;
+        loop {
+            self.until_nothing_changes().await?;
+            if self.stands().await? {
+                break;
+            }
+        }
+        // Names last, and once: evidence and reader keep the old ones until nothing else changes.
+        self.renumber().await
+    }
+
+    async fn until_nothing_changes(&mut self) -> Result<(), Ended<P::Error>> {
         loop {
             let before = self.improvements();
             self.slice().await?;
@@ -145,10 +179,8 @@ impl<P: Predicate> Search<'_, P> {
             self.simplify_triggers().await?;
             self.simplify_values().await?;
             if self.improvements() == before {
-                break;
+                return Ok(());
             }
         }
-        // Names last, and once: evidence and reader keep the old ones until nothing else changes.
-        self.renumber().await
     }
 }

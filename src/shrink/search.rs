@@ -3,9 +3,13 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use super::{Attempt, Budget, Ended, Hints, Minimal, Predicate, Step};
+use super::rate::{Bar, Decision, Measured, Trial};
+use super::{Attempt, Budget, Ended, Hints, Minimal, Predicate, Step, Trying};
 use crate::case::{Argument, Case, Size, letters};
 use crate::history::clock;
+
+/// Runs of a result that single runs led to, before it is believed.
+const CHECKS: u32 = 4;
 
 pub(super) struct Search<'a, P: Predicate> {
     pub(super) best: Case,
@@ -14,6 +18,13 @@ pub(super) struct Search<'a, P: Predicate> {
     pub(super) hints: Hints,
     /// What is being simplified, for `progress`.
     pub(super) pass: &'static str,
+    /// What a candidate must show.
+    bar: Bar,
+    /// The case itself, and how often it violated.
+    original: (Case, Attempt),
+    measured: Measured,
+    /// Simpler cases that were kept, each simpler than the one before it.
+    kept: Vec<(Case, Attempt)>,
     budget: Budget,
     predicate: &'a mut P,
     progress: &'a mut dyn FnMut(Step<'_>),
@@ -47,10 +58,14 @@ impl<'a, P: Predicate> Search<'a, P> {
     ) -> Self {
         Search {
             tried: HashSet::from([key(&case)]),
+            original: (case.clone(), hints.attempt.clone()),
             best: case,
             attempt: hints.attempt.clone(),
+            measured: hints.measured,
             hints,
-            pass: "slice",
+            pass: "rate",
+            bar: Bar::Always,
+            kept: Vec::new(),
             budget,
             predicate,
             progress,
@@ -61,7 +76,7 @@ impl<'a, P: Predicate> Search<'a, P> {
     }
 
     pub(super) fn into_minimal(self, ended: Ended<P::Error>) -> Minimal<P::Error> {
-        Minimal { case: self.best, attempt: self.attempt, runs: self.runs, ended }
+        Minimal { case: self.best, attempt: self.attempt, measured: self.measured, runs: self.runs, ended }
     }
 
     /// How often a simpler case was found.
@@ -81,31 +96,107 @@ impl<'a, P: Predicate> Search<'a, P> {
         if pointless || !self.tried.insert(key(&candidate)) {
             return Ok(Tried::Skipped);
         }
-        let tries = tries(self.hints.rate, self.budget.confirm);
-        let mut attempt = Attempt::default();
-        for _ in 0..tries {
-            attempt = self.run(&candidate).await?;
-            if attempt.violated {
-                return Ok(self.accept(candidate, attempt));
-            }
+        match self.decide(&candidate).await? {
+            (true, attempt) => Ok(self.keep(candidate, attempt)),
+            (false, attempt) => Ok(Tried::Rejected(attempt)),
         }
-        Ok(Tried::Rejected(attempt))
     }
 
-    async fn run(&mut self, candidate: &Case) -> Result<Attempt, Ended<P::Error>> {
+    /// How often the case itself violates, before anything is compared with it.
+    pub(super) async fn measure(&mut self) -> Result<(), Ended<P::Error>> {
+        self.pass = "rate";
+        while !self.measured.is_enough() {
+            self.measure_once().await?;
+        }
+        self.bar = self.measured.bar().ok_or(Ended::Rare)?;
+        Ok(())
+    }
+
+    async fn measure_once(&mut self) -> Result<(), Ended<P::Error>> {
+        let (case, _) = self.original.clone();
+        let attempt = self.run(&case).await?;
+        self.measured.add(attempt.violated);
+        Ok(())
+    }
+
+    /// Whether the result is what single runs made believe. If one of them misled, rates decide from now on, and the
+    /// search goes on from the last case that keeps to the floor.
+    pub(super) async fn stands(&mut self) -> Result<bool, Ended<P::Error>> {
+        self.pass = "rate";
+        if self.bar != Bar::Always {
+            return Ok(true);
+        }
+        for _ in 0..CHECKS {
+            let best = self.best.clone();
+            if !self.run(&best).await?.violated {
+                while !self.measured.is_enough_for_a_rate() {
+                    self.measure_once().await?;
+                }
+                self.bar = self.measured.bar_of_a_rate().ok_or(Ended::Rare)?;
+                self.tried.clear();
+                self.go_back().await?;
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// To the simplest of the cases so far that is no rarer than the floor.
+    async fn go_back(&mut self) -> Result<(), Ended<P::Error>> {
+        while let Some((case, _)) = self.kept.last().cloned() {
+            self.best.clone_from(&case);
+            if let (true, attempt) = self.decide(&case).await? {
+                self.attempt = attempt;
+                self.tell();
+                return Ok(());
+            }
+            self.kept.pop();
+        }
+        (self.best, self.attempt) = self.original.clone();
+        self.tell();
+        Ok(())
+    }
+
+    /// Runs a case until it is clear whether it violates as often as it must; and what the telling run showed.
+    async fn decide(&mut self, case: &Case) -> Result<(bool, Attempt), Ended<P::Error>> {
+        let mut trial = Trial::new(self.bar);
+        let (mut violated, mut missed) = (Attempt::default(), Attempt::default());
+        loop {
+            let attempt = self.run(case).await?;
+            let decision = trial.add(attempt.violated);
+            if attempt.violated {
+                violated = attempt;
+            } else {
+                missed = attempt;
+            }
+            match decision {
+                Decision::Kept => return Ok((true, violated)),
+                Decision::GivenUp => return Ok((false, missed)),
+                Decision::Open => {}
+            }
+        }
+    }
+
+    async fn run(&mut self, case: &Case) -> Result<Attempt, Ended<P::Error>> {
         if self.runs >= self.budget.runs || clock::since(self.began) >= self.budget.time {
             return Err(Ended::Budget);
         }
         self.runs += 1;
-        self.predicate.run(candidate).await.map_err(Ended::Failed)
+        let trying = Trying { case, pass: self.pass, runs: self.runs };
+        self.predicate.run(trying).await.map_err(Ended::Failed)
     }
 
-    fn accept(&mut self, candidate: Case, attempt: Attempt) -> Tried {
+    fn keep(&mut self, candidate: Case, attempt: Attempt) -> Tried {
+        self.kept.push((candidate.clone(), attempt.clone()));
         self.best = candidate;
         self.attempt = attempt;
         self.improvements += 1;
-        (self.progress)(Step { case: &self.best, runs: self.runs, pass: self.pass });
+        self.tell();
         Tried::Accepted
+    }
+
+    fn tell(&mut self) {
+        (self.progress)(Step { case: &self.best, runs: self.runs, pass: self.pass });
     }
 
     fn simplicity(&self, case: &Case) -> Simplicity {
@@ -125,19 +216,6 @@ impl<'a, P: Predicate> Search<'a, P> {
     }
 }
 
-/// How often a candidate is run before it is rejected: until one as good as the case itself would be missed once in
-/// five hundred (a shrinking rejects dozens), or what the budget allows.
-fn tries((violated, of): (u32, u32), confirm: u32) -> u32 {
-    let missed_once = f64::from(of.saturating_sub(violated)) / f64::from(of.max(1));
-    let mut tries = 1;
-    let mut missed = missed_once;
-    while missed > 0.002 && tries <= confirm {
-        missed *= missed_once;
-        tries += 1;
-    }
-    tries
-}
-
 /// The number at the end of an id: 17 for `o17`.
 fn number_of(id: &str) -> u64 {
     id[letters(id).len()..].parse().unwrap_or(u64::MAX)
@@ -146,21 +224,4 @@ fn number_of(id: &str) -> u64 {
 /// Tells cases apart: everything in a case is in its debug form.
 fn key(case: &Case) -> String {
     format!("{case:?}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::tries;
-
-    #[test]
-    fn the_rarer_the_violation_the_more_tries() {
-        let check = |rate, expected| assert_eq!(tries(rate, 9), expected, "{rate:?}");
-        check((20, 20), 1);
-        check((0, 0), 1);
-        check((19, 20), 3);
-        check((4, 5), 4);
-        check((1, 2), 9);
-        check((1, 20), 10);
-        assert_eq!(tries((1, 2), 0), 1);
-    }
 }

@@ -17,9 +17,9 @@ struct Known<F: FnMut(&Case) -> Attempt> {
 impl<F: FnMut(&Case) -> Attempt> Predicate for Known<F> {
     type Error = &'static str;
 
-    async fn run(&mut self, case: &Case) -> Result<Attempt, &'static str> {
-        self.cases.push(case.clone());
-        if self.cases.len() > 1_000 { Err("the world failed") } else { Ok((self.run)(case)) }
+    async fn run(&mut self, trying: Trying<'_>) -> Result<Attempt, &'static str> {
+        self.cases.push(trying.case.clone());
+        Ok((self.run)(trying.case))
     }
 }
 
@@ -50,7 +50,7 @@ fn large() -> Case {
 }
 
 fn hints(attempt: Attempt) -> Hints {
-    Hints { attempt, values: Values::of(&sample::spec()), rate: (1, 1) }
+    Hints { attempt, values: Values::of(&sample::spec()), measured: Measured { violated: 3, runs: 3 } }
 }
 
 fn count(case: &Case, operation: &str) -> usize {
@@ -68,7 +68,8 @@ fn nothing_runs_twice_and_every_step_is_simpler() {
     assert_eq!((minimal.case.operations.len(), minimal.case.faults.len()), (3, 1));
     assert_eq!(minimal.runs as usize, cases.len());
     let texts: HashSet<String> = cases.iter().map(|case| serde_json::to_string(case).unwrap()).collect();
-    assert_eq!(texts.len(), cases.len());
+    // The result alone is run again, to be sure of it, and then under other names.
+    assert_eq!(cases.len() - texts.len(), 4);
     assert!(steps.windows(2).all(|two| two[1].size() <= two[0].size()));
     assert_eq!(steps.last(), Some(&minimal.case));
 }
@@ -87,11 +88,20 @@ fn nothing_of_the_result_can_be_taken_away() {
 }
 
 #[test]
-fn a_case_that_cannot_be_simpler_stays() {
+fn a_case_that_violated_and_never_does_again_stays() {
     let case = large();
     let (minimal, ..) = shrunk(&case, hints(everything_fired(&case, true)), Budget::default(), |case| {
         everything_fired(case, false)
     });
+    assert_eq!((minimal.case, minimal.ended), (case, Ended::Rare));
+}
+
+#[test]
+fn a_case_that_cannot_be_simpler_stays() {
+    let case = large();
+    let only = case.clone();
+    let run = |candidate: &Case| everything_fired(candidate, *candidate == only);
+    let (minimal, ..) = shrunk(&case, hints(everything_fired(&case, true)), Budget::default(), run);
     assert_eq!((minimal.case, minimal.ended), (case, Ended::Minimal));
 }
 
@@ -108,24 +118,70 @@ fn the_budget_and_a_failing_world_end_it_with_the_best_so_far() {
     check(Budget { runs: 3, ..Budget::default() }, Ended::Budget);
     check(Budget { runs: 0, ..Budget::default() }, Ended::Budget);
     check(Budget { time: Duration::ZERO, ..Budget::default() }, Ended::Budget);
-    let unlucky = Hints { rate: (1, 2), ..hints(violates(&case)) };
-    let never = Budget { runs: 5_000, confirm: 2_000, ..Budget::default() };
-    let (minimal, ..) = shrunk(&case, unlucky, never, |case| everything_fired(case, false));
-    assert_eq!((minimal.case, minimal.ended), (case.clone(), Ended::Failed("the world failed")));
+    let (mut gone, mut untold) = (Gone, |_: Step<'_>| ());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let shrinking = shrink(case.clone(), hints(violates(&case)), Budget::default(), &mut gone, &mut untold);
+    let minimal = runtime.block_on(shrinking);
+    assert_eq!((minimal.case, minimal.ended), (case, Ended::Failed("the world failed")));
+}
+
+/// A world that fails.
+struct Gone;
+
+impl Predicate for Gone {
+    type Error = &'static str;
+
+    async fn run(&mut self, _: Trying<'_>) -> Result<Attempt, &'static str> {
+        Err("the world failed")
+    }
+}
+
+/// A system whose violations, where there are any, show at every `period`th run only.
+fn rarely(period: usize, violated: impl Fn(&Case) -> bool) -> impl FnMut(&Case) -> Attempt {
+    let mut runs = 0;
+    move |case| {
+        runs += 1;
+        everything_fired(case, violated(case) && runs % period == 0)
+    }
+}
+
+fn unmeasured(case: &Case) -> Hints {
+    Hints { measured: Measured::default(), ..hints(everything_fired(case, true)) }
 }
 
 #[test]
-fn below_rate_one_a_candidate_is_tried_again() {
+fn a_violation_that_shows_at_every_third_run_is_shrunk_all_the_same() {
     let case = large();
-    // Violates at every third run only.
-    let mut runs = 0;
-    let mut sometimes = |case: &Case| {
-        runs += 1;
-        everything_fired(case, count(case, "cancel_order") > 0 && runs % 3 == 0)
-    };
-    let hints = Hints { rate: (1, 3), ..hints(everything_fired(&case, true)) };
-    let (minimal, ..) = shrunk(&case, hints, Budget::default(), &mut sometimes);
+    let cancelled = |case: &Case| count(case, "cancel_order") > 0;
+    let (minimal, ..) = shrunk(&case, unmeasured(&case), Budget::default(), rarely(3, cancelled));
+    assert_eq!(minimal.ended, Ended::Minimal);
     assert_eq!((minimal.case.operations.len(), minimal.case.faults.len()), (2, 0));
+    assert_eq!(minimal.measured, Measured { violated: 8, runs: 24 });
+}
+
+#[test]
+fn a_case_that_does_not_violate_again_is_rare_and_stays_as_it_is() {
+    let case = large();
+    let (minimal, cases, steps) =
+        shrunk(&case, unmeasured(&case), Budget::default(), |case| everything_fired(case, false));
+    assert_eq!((minimal.ended, &minimal.case), (Ended::Rare, &case));
+    assert_eq!(minimal.measured, Measured { violated: 0, runs: 40 });
+    assert_eq!((cases.len(), steps.len()), (40, 0));
+}
+
+#[test]
+fn what_makes_the_violation_rarer_is_not_simpler() {
+    // With a fault it always shows; without any at every fourth run, which begins with one that shows.
+    let case = large();
+    let mut runs = 0;
+    let run = |case: &Case| {
+        runs += 1;
+        let shows = !case.faults.is_empty() || runs % 4 == 1;
+        everything_fired(case, count(case, "cancel_order") > 0 && shows)
+    };
+    let (minimal, ..) = shrunk(&case, hints(everything_fired(&case, true)), Budget::default(), run);
+    assert_eq!(minimal.ended, Ended::Minimal);
+    assert_eq!((minimal.case.operations.len(), minimal.case.faults.len()), (2, 1));
 }
 
 #[test]

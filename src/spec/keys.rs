@@ -55,6 +55,7 @@ pub static SECTIONS: &[&Section] = &[
     &DECLINE,
     &SERVICE,
     &OPERATION,
+    &EXPECT,
     &PRODUCE,
     &VARIANT,
 ];
@@ -267,9 +268,24 @@ pub static OPERATION: Section = Section {
         optional("produce", "map", "The Kafka record that it writes."),
         optional("body", "JSON with ${argument}", "The body of the request."),
         optional("headers", "map of texts", "Headers of the request."),
+        optional("expect", "map", "What a status says, where it says something else than usual."),
     ],
-    later: &["sql", "when", "expect", "read", "adapter"],
+    later: &["sql", "when", "read", "adapter"],
 };
+
+/// What the statuses of replies say.
+pub static EXPECT: Section = Section {
+    path: "operations.OPERATION.expect",
+    keys: &[
+        defaulted("ok", STATUSES, "2xx", "It happened; of a read: it was answered, whatever the answer."),
+        defaulted("fail", STATUSES, "4xx", "It did not happen."),
+        defaulted("info", STATUSES, "all others", "It may have happened, or not."),
+    ],
+    later: &[],
+};
+
+/// The form of the statuses in `expect`.
+const STATUSES: &str = "`404`, `5xx`, or a list";
 
 /// A record that an operation writes.
 pub static PRODUCE: Section = Section {

@@ -6,6 +6,7 @@
 //! vocabulary, `fault`; of cases, worlds and checkers this module knows nothing.
 
 mod contract;
+mod expect;
 mod expression;
 mod invariant;
 pub mod keys;
@@ -27,6 +28,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 pub use crate::fault::{Delivery, Order};
+pub use expect::{Expect, Meaning};
 pub use expression::Expression;
 pub use invariant::{
     Agree, Always, Compensated, Conserved, Count, Every, InOrder, Invariant, Monotonic, Never, NeverAfter,
@@ -246,6 +248,8 @@ pub enum Action {
         body: Option<BodyTemplate>,
         /// Extra headers.
         headers: IndexMap<String, Template>,
+        /// What the status of the reply says.
+        expect: Expect,
     },
     /// `produce`: a record to a topic.
     Produce {

@@ -1,10 +1,10 @@
 //! Bytes that no honest client sends, at every address that a world opens: they cost their own connection and nothing else.
 //! The listener goes on to serve, nothing panics, and memory stays bounded.
 
-#[path = "../http_stage/mod.rs"]
+#[path = "../http/stage/mod.rs"]
 mod http_stage;
 mod listeners;
-#[path = "../postgres_stage/mod.rs"]
+#[path = "../postgres/stage/mod.rs"]
 mod postgres_stage;
 
 use std::sync::Once;

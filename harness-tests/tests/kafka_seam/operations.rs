@@ -5,7 +5,7 @@ use rdkafka::message::{Headers, Message};
 use steadfast::adapter::kafka::{Producer, Record};
 use steadfast::adapter::operation::Ended;
 use steadfast::case::{Edge, Verb};
-use steadfast::history::Outcome;
+use steadfast::history::{Event, Fact, History, Outcome, Seen, What};
 
 use crate::stage::Stage;
 
@@ -22,6 +22,27 @@ fn record<'a>(topic: &'a str, key: Option<&'a str>, headers: &'a [(String, Strin
     Record { topic, key, value: "{}", headers }
 }
 
+/// What each delivery came of, and that of.
+fn traced(history: &History) -> Vec<[String; 3]> {
+    let in_words = |seq: u64| match &history.events[usize::try_from(seq).unwrap()] {
+        Event { what: What::Fact(fact), cause, .. } => match &fact.seen {
+            Seen::Produced { .. } => ("produced".to_owned(), *cause),
+            Seen::Published { copy, .. } => (format!("published copy {copy}"), *cause),
+            Seen::Delivered { .. } => ("delivered".to_owned(), *cause),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    let is_delivered = |fact: &Fact| matches!(fact.seen, Seen::Delivered { .. });
+    let delivered = history.facts().filter(|(_, fact)| is_delivered(fact)).map(|(event, _)| event.seq);
+    let chain = |seq| {
+        let (delivered, cause) = in_words(seq);
+        let (published, cause) = in_words(cause.unwrap());
+        [delivered, published, in_words(cause.unwrap()).0]
+    };
+    delivered.map(chain).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_harness_produces_the_same_way() {
     let duplicate = action("duplicate", "order-events");
@@ -34,7 +55,11 @@ async fn the_harness_produces_the_same_way() {
     let (first, again) = (receive(&consumer).await, receive(&consumer).await);
     assert_eq!((first.payload(), first.key()), (Some(&b"{}"[..]), Some(key.as_bytes())));
     assert_eq!(again.headers().unwrap().get(0).value, Some(&b"t-2"[..]));
-    assert!(facts(&stage.history())[0].starts_with("-: produced order-events/"));
+    let history = stage.history();
+    assert!(facts(&history)[0].starts_with("-: produced order-events/"));
+    let origins =
+        |copy: u32| ["delivered".to_owned(), format!("published copy {copy}"), "produced".to_owned()];
+    assert_eq!(traced(&history), [origins(0), origins(1)]);
     let unknown = producer.send(record("orderevents", None, &[]), 0).await;
     assert_eq!((unknown.outcome, unknown.reply), (Outcome::Fail, None));
 }

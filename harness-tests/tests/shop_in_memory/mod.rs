@@ -73,7 +73,12 @@ fn service(env: &[&str]) -> Service {
 
 fn operation(weight: u32, given: &[(&str, Given)]) -> OperationKind {
     let call = HttpCall { method: "POST".to_owned(), target: Template::default() };
-    let action = Action::Call { call, body: None::<BodyTemplate>, headers: Default::default() };
+    let action = Action::Call {
+        call,
+        body: None::<BodyTemplate>,
+        headers: Default::default(),
+        expect: Default::default(),
+    };
     let given = given.iter().map(|(name, given)| ((*name).to_owned(), given.clone())).collect();
     OperationKind { weight, given, action }
 }

@@ -102,7 +102,7 @@ struct Writer {
 impl Writer {
     fn add(&mut self, what: What) {
         let seq = self.events.len() as u64;
-        self.events.push(Event { seq, at: seq * 1000, what });
+        self.events.push(Event { seq, at: seq * 1000, cause: None, what });
     }
 
     fn line(&mut self, line: &str) {

@@ -78,7 +78,7 @@ impl Exchange<'_> {
         let mut ruling = conductor.arrive_able(&called, &|act| can_decline || *act != Act::Decline);
         self.wait(&mut ruling).await;
         if let Some(status) = ruling.fail {
-            return Ok(self.replied(&told, failed(&status), false));
+            return Ok(self.replied(&told, failed(&status), false, None));
         }
         let mut done = match self.upstream.filter(|_| !ruling.decline && !self.has_answered(&call)) {
             Some(upstream) => self.pass_on(upstream, call, &told).await,
@@ -89,7 +89,7 @@ impl Exchange<'_> {
             Some(status) => failed(status),
             None => done.response,
         };
-        Ok(self.replied(&told, response, done.repeated))
+        Ok(self.replied(&told, response, done.repeated, done.ruling.event))
     }
 
     /// A call that was answered before is answered again, and not declined.
@@ -162,11 +162,18 @@ impl Exchange<'_> {
         }
     }
 
-    fn replied(&self, told: &Told, response: Response<Body>, repeated: bool) -> Response<Body> {
+    /// `called` is the place of the call in the history, if it happened.
+    fn replied(
+        &self,
+        told: &Told,
+        response: Response<Body>,
+        repeated: bool,
+        called: Option<u64>,
+    ) -> Response<Body> {
         let dependency = self.caller.callee.name.clone();
         let status = response.status().as_u16();
         let seen = Seen::Replied { dependency, request: told.request.clone(), status, repeated };
-        let _ = self.caller.callee.conductor.passed(self.fact(told, seen));
+        let _ = self.caller.callee.conductor.passed_because(self.fact(told, seen), called);
         response
     }
 

@@ -208,7 +208,8 @@ impl Walk<'_> {
             shared.ledger().delivered(service, partition, record.offset, about);
         }
         self.reached = Some(record.offset);
-        let after = shared.conductor.passed(fact);
+        let cause = shared.origin(partition, record);
+        let after = shared.conductor.passed_because(fact, cause);
         self.passed = true;
         if after.rejoin {
             groups::rejoin(self.link, partition);

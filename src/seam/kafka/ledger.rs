@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::Record;
+use super::origins::Origins;
 use super::refusal::Refusals;
 use super::rejoining::Rejoining;
 use crate::seam::Busy;
@@ -112,6 +113,8 @@ pub struct Ledger {
     backlogs: HashMap<Partition, Backlog>,
     /// What was refused and must come again.
     pub refusals: Refusals,
+    /// Which events the records of this case came from.
+    pub origins: Origins,
     /// Values of the unreadable records that faults have put into partitions.
     malformed: HashMap<Partition, HashSet<Bytes>>,
     groups: BTreeSet<String>,
@@ -359,6 +362,7 @@ impl Ledger {
     /// A new case: ids of the former one may be the same in their short form.
     pub fn begin(&mut self) {
         self.services.values_mut().for_each(|service| service.delivered.clear());
+        self.origins = Origins::default();
     }
 
     /// A fresh world; only what the user must know stays.

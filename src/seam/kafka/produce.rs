@@ -8,9 +8,10 @@ use kafka_protocol::messages::{ProduceRequest, ProduceResponse, ResponseHeader};
 use tokio_util::sync::CancellationToken;
 
 use super::addresses::host_and_port;
-use super::batch::{Batch, Sequence};
+use super::batch::{Batch, Record, Sequence};
 use super::ledger::Partition;
 use super::link::{Exchange, Link, Reply, Step};
+use super::origins::Origin;
 use super::refusal;
 use super::shared::{held_name, real_name, waits};
 use crate::history::Fact;
@@ -20,8 +21,8 @@ use crate::wire::{Head, Malformed, decode_request, decode_response, encode, name
 /// What is remembered of a Produce request until its response.
 #[derive(Debug)]
 pub struct Pending {
-    /// Number of records by partition, under the topic's own name.
-    counts: HashMap<Partition, i64>,
+    /// The records by partition, under the topic's own name.
+    sent: HashMap<Partition, Vec<Sent>>,
     /// Partitions that were left out.
     refused: Refused,
     /// Id of the transaction that they belong to.
@@ -36,9 +37,13 @@ pub struct Pending {
 /// Partitions whose records are not appended, and why.
 type Refused = Vec<(Partition, ResponseError)>;
 
+/// Where a record that was passed on stands in the history; nowhere, if no case is played.
+type Sent = Option<Origin>;
+
 /// The records for one partition.
 struct Part {
     partition: Partition,
+    records: Vec<Record>,
     facts: Vec<Fact>,
     first: Option<Sequence>,
 }
@@ -62,11 +67,9 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
         topic.partition_data.retain(|part| !is_refused(&topic.name, part.index));
     }
     body.topic_data.retain(|topic| !topic.partition_data.is_empty());
-    let count = |part: &Part| (part.partition.clone(), i64::try_from(part.facts.len()).unwrap_or(i64::MAX));
-    let counts = parts.iter().map(count).collect();
-    let mut after = Ruling::default();
-    for fact in parts.into_iter().flat_map(|part| part.facts) {
-        after.and(conductor.passed(fact));
+    let (mut after, mut sent) = (Ruling::default(), HashMap::new());
+    for part in parts {
+        sent.insert(part.partition.clone(), part.passed(link, &mut after));
     }
     let mut changed = !refused.is_empty();
     for topic in body.topic_data.iter_mut().filter(|topic| link.shared.is_mediated(&topic.name)) {
@@ -84,8 +87,32 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
         changed = true;
     }
     let frame = if changed { encode(&header, &body, head.version)? } else { frame };
-    let pending = Pending { counts, refused, transaction, after, silent, _busy: busy };
+    let pending = Pending { sent, refused, transaction, after, silent, _busy: busy };
     Ok(Step::Forward(frame, Exchange::Produce(pending)))
+}
+
+impl Part {
+    /// The records are passed on.
+    fn passed(self, link: &Link, after: &mut Ruling) -> Vec<Sent> {
+        let at = as_sent(link, &self.partition);
+        let mut sent = Vec::with_capacity(self.facts.len());
+        for (fact, record) in self.facts.into_iter().zip(&self.records) {
+            let ruling = link.shared.conductor.passed(fact);
+            let origin = ruling.event.map(|event| Origin::new(event, record));
+            origin.iter().for_each(|origin| link.shared.ledger().origins.sent(&at, *origin));
+            sent.push(origin);
+            after.and(ruling);
+        }
+        sent
+    }
+}
+
+/// The partition that records for this one are sent to.
+fn as_sent(link: &Link, (topic, part): &Partition) -> Partition {
+    match link.shared.is_mediated(topic) {
+        true => (held_name(topic), *part),
+        false => (topic.clone(), *part),
+    }
 }
 
 /// The records in a request by partition.
@@ -96,11 +123,10 @@ fn parts(link: &Link, body: &ProduceRequest) -> Result<Vec<Part>, Malformed> {
             let batches = part.records.as_ref().map_or(Ok(Vec::new()), Batch::all)?;
             let fact =
                 |record| link.shared.produced(link.service.as_deref(), &topic.name, part.index, record);
-            parts.push(Part {
-                partition: (topic.name.to_string(), part.index),
-                facts: batches.iter().flat_map(|batch| &batch.records).map(fact).collect(),
-                first: batches.first().map(|batch| batch.sequence),
-            });
+            let first = batches.first().map(|batch| batch.sequence);
+            let records: Vec<Record> = batches.into_iter().flat_map(|batch| batch.records).collect();
+            let facts = records.iter().map(fact).collect();
+            parts.push(Part { partition: (topic.name.to_string(), part.index), records, facts, first });
         }
     }
     Ok(parts)
@@ -111,7 +137,7 @@ fn parts(link: &Link, body: &ProduceRequest) -> Result<Vec<Part>, Malformed> {
 async fn arrive(link: &Link, parts: &[Part]) -> Option<Refused> {
     let mut refused = Vec::new();
     let mut before: Vec<&Fact> = Vec::new();
-    for Part { partition, facts, first } in parts {
+    for Part { partition, facts, first, .. } in parts {
         let still = first.as_ref().and_then(|first| link.shared.ledger().refusals.still(partition, *first));
         if let Some(error) = still {
             refused.push((partition.clone(), error));
@@ -171,10 +197,22 @@ pub fn response(link: &Link, frame: Bytes, head: Head, pending: Pending) -> Resu
             // The held topic's leader epochs are not those of the topic.
             topic.partition_responses.iter_mut().for_each(|part| part.current_leader = Default::default());
         }
-        for part in topic.partition_responses.iter().filter(|part| part.error_code == 0) {
+        for part in &topic.partition_responses {
             let partition = (topic.name.to_string(), part.index);
-            let end = part.base_offset + pending.counts.get(&partition).copied().unwrap_or(0);
-            let mut ledger = link.shared.ledger();
+            let sent = pending.sent.get(&partition).map_or(&[][..], Vec::as_slice);
+            let (mut ledger, at) = (link.shared.ledger(), as_sent(link, &partition));
+            let appended = part.error_code == 0;
+            for (origin, offset) in sent.iter().zip(part.base_offset..) {
+                match origin {
+                    Some(origin) if appended => ledger.origins.placed(&at, *origin, offset),
+                    Some(origin) => ledger.origins.refused(&at, *origin),
+                    None => {}
+                }
+            }
+            if !appended {
+                continue;
+            }
+            let end = part.base_offset + i64::try_from(sent.len()).unwrap_or(0);
             if renamed {
                 ledger.appended(&partition, end, || link.shared.conductor.busy("record in the relay"));
             } else if let Some(transaction) = &pending.transaction {

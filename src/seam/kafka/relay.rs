@@ -13,6 +13,7 @@ use kafka_protocol::ResponseError;
 use super::batch::{Batch, Record, Sequence};
 use super::client::{Client, ClientError, Fetched};
 use super::ledger::Partition;
+use super::origins::Origin;
 use super::overtaking::Overtaken;
 use super::shared::{Shared, held_name};
 use crate::fault::Order;
@@ -144,12 +145,13 @@ impl Relay {
         if poison {
             let malformed = record.malformed();
             self.shared.ledger().malformed(&self.partition, &malformed);
-            let _ = self.shared.conductor.passed(self.fact(&malformed, 0, true));
-            self.append(&malformed).await;
+            let event = self.shared.conductor.passed(self.fact(&malformed, 0, true)).event;
+            self.append(&malformed, event).await;
         }
+        let cause = self.shared.origin(&(self.held.clone(), self.partition.1), record);
         for copy in 0..=copies {
-            let after = self.shared.conductor.passed(self.published(record, copy));
-            self.append(record).await;
+            let after = self.shared.conductor.passed_because(self.published(record, copy), cause);
+            self.append(record, after.event).await;
             self.wait(after).await;
         }
     }
@@ -178,12 +180,16 @@ impl Relay {
         }
     }
 
-    /// Appends the record, however often the broker has to be asked.
-    async fn append(&mut self, record: &Record) {
+    /// Appends the record, however often the broker has to be asked; `event` is its publication.
+    async fn append(&mut self, record: &Record, event: Option<u64>) {
+        let origin = event.map(|event| Origin::new(event, record));
+        origin.iter().for_each(|origin| self.shared.ledger().origins.sent(&self.partition, *origin));
         loop {
             match self.try_append(record).await {
                 Ok(offset) => {
-                    self.shared.ledger().end(&self.partition, offset + 1);
+                    let mut ledger = self.shared.ledger();
+                    ledger.end(&self.partition, offset + 1);
+                    origin.iter().for_each(|origin| ledger.origins.placed(&self.partition, *origin, offset));
                     return;
                 }
                 Err(error) if error.may_pass() || is_sequence(&error) => self.recover(&error).await,

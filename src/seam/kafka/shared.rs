@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::MediatedTopic;
 use super::batch::Record;
 use super::cluster::Cluster;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Partition};
 use crate::history::{Content, Fact, Seen};
 use crate::seam::{Conductor, Ruling};
 
@@ -46,6 +46,12 @@ impl Shared {
     pub fn produced(&self, service: Option<&str>, topic: &str, partition: i32, record: &Record) -> Fact {
         let seen = Seen::Produced { topic: topic.to_owned(), partition, record: self.content(record) };
         self.fact(service, record, seen)
+    }
+
+    /// A record is passed on to this partition of the broker, or was given to a service from there: the event that it
+    /// came of, if that is known.
+    pub fn origin(&self, partition: &Partition, record: &Record) -> Option<u64> {
+        self.ledger().origins.of(partition, record)
     }
 
     /// The content of a record, as it stands in the history.

@@ -1,6 +1,7 @@
 //! From what is typed to what is meant, section by section, with every problem on the way.
 
 mod dependency;
+mod expect;
 mod faults;
 mod invariants;
 mod operations;

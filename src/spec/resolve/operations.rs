@@ -127,6 +127,7 @@ fn call(reader: &Reader, field: &Field, fields: &Fields, arguments: &[&str]) -> 
     let allowed = |name: &str| references::in_operation(reader, arguments, name);
     let body = fields.get("body").and_then(|body| references::body(reader, body, &allowed));
     let headers = fields.get("headers").map(|headers| references::texts(reader, headers, "header", allowed));
+    let expect = fields.get("expect").map(|expect| super::expect::read(reader, expect)).unwrap_or_default();
     let text = reader.filled(field)?;
     let (method, address) = method_and_rest(reader, text, |part| field.node.inside(reader.text, part))?;
     let offset = text.find(address).unwrap_or_default();
@@ -140,7 +141,7 @@ fn call(reader: &Reader, field: &Field, fields: &Fields, arguments: &[&str]) -> 
         return None;
     }
     let call = HttpCall { method: method.to_owned(), target };
-    Some(Action::Call { call, body, headers: headers.unwrap_or_default() })
+    Some(Action::Call { call, body, headers: headers.unwrap_or_default(), expect })
 }
 
 fn is_at_a_service(reader: &Reader, target: &Template) -> bool {
@@ -154,14 +155,15 @@ fn is_at_a_service(reader: &Reader, target: &Template) -> bool {
 }
 
 fn produce(reader: &Reader, field: &Field, outer: &Fields, arguments: &[&str]) -> Option<Action> {
-    for key in ["body", "headers"] {
+    let elsewhere = [
+        ("body", "write it as `value` inside `produce`"),
+        ("headers", "write it as `headers` inside `produce`"),
+        ("expect", "a record has no reply; remove it"),
+    ];
+    for (key, help) in elsewhere {
         if let Some(misplaced) = outer.get(key) {
-            let inside = if key == "body" { "value" } else { "headers" };
-            let problem = Problem::at(
-                misplaced.at,
-                format!("{} belongs to a call, but this produces", misplaced.label),
-            );
-            reader.report(problem.help(format!("write it as `{inside}` inside `produce`")));
+            let message = format!("{} belongs to a call, but this produces", misplaced.label);
+            reader.report(Problem::at(misplaced.at, message).help(help));
         }
     }
     let fields = reader.section(field, &keys::PRODUCE);

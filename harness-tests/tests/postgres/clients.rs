@@ -1,11 +1,9 @@
 //! Faults of the Postgres seam as other drivers see them: the JDBC driver and node-postgres, which know nothing of it.
 
-mod postgres_stage;
-
 use std::path::Path;
 use std::process::Stdio;
 
-use postgres_stage::{SERVICE, Stage, facts, fault, in_time, until};
+use crate::stage::{SERVICE, Stage, facts, fault, in_time, until};
 use steadfast::case::{Edge, Fault, Verb};
 use steadfast::fault::How;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};

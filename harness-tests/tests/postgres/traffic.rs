@@ -1,11 +1,9 @@
 //! What passes the Postgres seam is what would pass without it, byte for byte; and what is no traffic is refused.
 
-mod postgres_stage;
-
-use postgres_stage::raw::{
+use crate::stage::raw::{
     Raw, all_of, bind, close, copy_data, copy_done, describe, execute, flush, message, parse, query, sync,
 };
-use postgres_stage::{DEADLINE, SERVICE, Stage, code, facts, in_time, run, until};
+use crate::stage::{DEADLINE, SERVICE, Stage, code, facts, in_time, run, until};
 use sqlx::postgres::PgListener;
 use sqlx::{Connection, PgConnection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

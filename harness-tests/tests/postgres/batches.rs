@@ -1,9 +1,7 @@
 //! Faults inside of what a client asks for at once: pipelines, COPY, several statements in one Query.
 
-mod postgres_stage;
-
-use postgres_stage::raw::{all_of, bind, copy_data, copy_done, execute, flush, parse, query, sync};
-use postgres_stage::{Stage, facts, fault, until};
+use crate::stage::raw::{all_of, bind, copy_data, copy_done, execute, flush, parse, query, sync};
+use crate::stage::{Stage, facts, fault, until};
 use steadfast::case::{Edge, Fault, Verb};
 use steadfast::fault::How;
 

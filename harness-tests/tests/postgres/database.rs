@@ -411,7 +411,7 @@ const CONFIGURED: &str = "STEADFAST_POSTGRES_BIN";
 /// Not a test of its own: what `check_configured` starts with a directory of its own.
 #[tokio::test]
 async fn starting_with_a_configured_directory() {
-    let outer = "starting_with_a_configured_directory";
+    let outer = "database::starting_with_a_configured_directory";
     if std::env::var_os(CONFIGURED).is_none() || !std::env::args().any(|argument| argument == outer) {
         return;
     }
@@ -424,7 +424,7 @@ async fn starting_with_a_configured_directory() {
 fn check_configured(directory: &std::path::Path, expected: &[&str]) {
     let own = std::env::current_exe().expect("this test");
     let output = std::process::Command::new(own)
-        .args(["--exact", "starting_with_a_configured_directory", "--nocapture"])
+        .args(["--exact", "database::starting_with_a_configured_directory", "--nocapture"])
         .env(CONFIGURED, directory)
         .env("STEADFAST_CACHE", directory)
         .output()

@@ -1,11 +1,8 @@
 //! Services that call each other, and a real dependency: each call is seen at the one who makes it, and a reply that is lost
 //! on the way is found to be the reason of a second charge.
 
-mod http_stage;
-mod project;
-
-use http_stage::{Charged, real_gateway, serve};
-use project::Project;
+use crate::project::Project;
+use crate::stage::{Charged, real_gateway, serve};
 use serde_json::json;
 
 /// Passes what it is sent on to the next, and sends it again if it is not told that it arrived.

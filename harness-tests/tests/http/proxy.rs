@@ -1,16 +1,14 @@
 //! What passes the HTTP seam when no fault is due: everything, as if the seam were not there.
 
-mod http_stage;
-
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use crate::stage::{Charged, DEADLINE, Gateway, Stage, serve};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use http_stage::{Charged, DEADLINE, Gateway, Stage, serve};
 use steadfast::spec::Dependency;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -1,11 +1,9 @@
 //! Unmodified clients through the HTTP seam: each sees exactly the fault that was ruled, at exactly the call that it was
 //! ruled for, and the history tells it. Dependencies that are played and real ones behind a proxy alike.
 
-mod http_stage;
-
 use std::process::Stdio;
 
-use http_stage::{DEADLINE, Gateway, Stage, charge, fault};
+use crate::stage::{DEADLINE, Gateway, Stage, charge, fault};
 use serde_json::{Value, json};
 use steadfast::case::{Edge, Until};
 use steadfast::fault::{Ask, How};
@@ -199,7 +197,7 @@ async fn check_client(mut command: Command) {
             Stage::with(gateway, vec![fault("lose reply", "payments calls gateway", 1, Edge::After)]).await;
         let mut printed = Vec::new();
         for _ in 0..2 {
-            command.env("GATEWAY", format!("http://{}", stage.payments)).env("ORDER", http_stage::id("o1"));
+            command.env("GATEWAY", format!("http://{}", stage.payments)).env("ORDER", crate::stage::id("o1"));
             command.stdin(Stdio::null()).kill_on_drop(true);
             let ran = tokio::time::timeout(DEADLINE, command.output()).await.expect("an end").unwrap();
             let text = String::from_utf8(ran.stdout).unwrap();

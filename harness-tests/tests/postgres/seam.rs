@@ -1,8 +1,6 @@
 //! An unmodified client (sqlx) through the Postgres seam to a real server: what is seen, and every fault.
 
-mod postgres_stage;
-
-use postgres_stage::{SERVICE, Stage, code, facts, fault, in_time, run, until};
+use crate::stage::{SERVICE, Stage, code, facts, fault, in_time, run, until};
 use sqlx::{Connection, PgConnection, PgPool};
 use steadfast::case::{Edge, Verb};
 use steadfast::fault::{Ask, How, Until};

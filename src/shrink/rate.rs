@@ -1,0 +1,184 @@
+//! Is a candidate the same bug, or a rarer one? Decided by a sequential test, with as few runs as the evidence allows.
+//!
+//! ```text
+//! evidence for "at least as often as the case itself"
+//!   ▲  ───────────────────────────────  kept
+//!   │        ╱╲    ╱   each violation lifts it,
+//!   │   ╱╲  ╱  ╲  ╱    each run without one lowers it
+//!   │  ╱  ╲╱    ╲╱
+//!   │  ───────────────────────────────  given up
+//!   └──────────────────────────────▶ runs
+//! ```
+//!
+//! It is Wald's test of two rates: that of the case itself, and [`FLOOR`] of it. A candidate that is seen less often than
+//! the floor is not simpler, it is another bug or a worse reproduction. One that never shows is given up as soon as one
+//! as frequent as the case would have shown, which is much earlier.
+
+/// The share of the case's own rate that a simpler case must keep.
+pub const FLOOR: f64 = 0.5;
+/// Violations that tell a rate well enough, and the most runs spent on it.
+const ENOUGH: u32 = 8;
+const MOST: u32 = 40;
+/// Runs without any miss after which a violation is taken to come always; the end of shrinking checks it.
+const ALWAYS: u32 = 3;
+/// Below this rate each candidate would cost a hundred runs.
+const RARE: f64 = 0.05;
+/// How often a candidate as good as the case may be given up. A shrinking asks dozens.
+const GIVEN_UP_WRONGLY: f64 = 0.005;
+/// How often a candidate at the floor may be kept.
+const KEPT_WRONGLY: f64 = 0.1;
+/// Most runs of one candidate; what is undecided then stands near the floor and is not worth more.
+const MOST_OF_ONE: u32 = 80;
+
+/// How often the case violated, of how many runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// Violations.
+    pub violated: u32,
+    /// Runs.
+    pub runs: u32,
+}
+
+impl Measured {
+    pub(super) fn add(&mut self, violated: bool) {
+        self.runs += 1;
+        self.violated += u32::from(violated);
+    }
+
+    /// Whether more runs would say little more.
+    pub(super) fn is_enough(self) -> bool {
+        let always = self.violated == self.runs && self.runs >= ALWAYS;
+        always || self.is_enough_for_a_rate()
+    }
+
+    pub(super) fn is_enough_for_a_rate(self) -> bool {
+        self.violated >= ENOUGH || self.runs >= MOST
+    }
+
+    /// What candidates must reach; `None` if the violation is too rare to be looked for again and again.
+    pub(super) fn bar(self) -> Option<Bar> {
+        if self.violated == self.runs { Some(Bar::Always) } else { self.bar_of_a_rate() }
+    }
+
+    /// The rate with a margin: one that was taken too high would turn away candidates that are as good as the case.
+    pub(super) fn bar_of_a_rate(self) -> Option<Bar> {
+        let mean = (f64::from(self.violated) + 0.5) / (f64::from(self.runs) + 1.0);
+        let deviation = (mean * (1.0 - mean) / (f64::from(self.runs) + 2.0)).sqrt();
+        let rate = mean - deviation;
+        (rate >= RARE).then_some(Bar::Sometimes { rate })
+    }
+}
+
+/// What a candidate must show to be kept.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Bar {
+    /// One run decides.
+    Always,
+    /// It violates as often as this, or at least not less often than the floor.
+    Sometimes {
+        /// The rate of the case itself.
+        rate: f64,
+    },
+}
+
+/// What is known of a candidate after some runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decision {
+    Kept,
+    GivenUp,
+    Open,
+}
+
+/// The runs of one candidate so far.
+#[derive(Debug, Clone)]
+pub(super) struct Trial {
+    bar: Bar,
+    seen: Measured,
+    evidence: f64,
+}
+
+impl Trial {
+    pub(super) fn new(bar: Bar) -> Trial {
+        Trial { bar, seen: Measured::default(), evidence: 0.0 }
+    }
+
+    pub(super) fn add(&mut self, violated: bool) -> Decision {
+        self.seen.add(violated);
+        let rate = match self.bar {
+            Bar::Always if violated => return Decision::Kept,
+            Bar::Always => return Decision::GivenUp,
+            Bar::Sometimes { rate } => rate,
+        };
+        let floor = rate * FLOOR;
+        self.evidence += if violated { 1.0 / FLOOR } else { (1.0 - rate) / (1.0 - floor) }.ln();
+        let never_seen = f64::from(self.seen.runs) * (1.0 - rate).ln();
+        if self.evidence >= ((1.0 - GIVEN_UP_WRONGLY) / KEPT_WRONGLY).ln() {
+            Decision::Kept
+        } else if self.evidence <= (GIVEN_UP_WRONGLY / (1.0 - KEPT_WRONGLY)).ln()
+            || (self.seen.violated == 0 && never_seen <= GIVEN_UP_WRONGLY.ln())
+            || self.seen.runs >= MOST_OF_ONE
+        {
+            Decision::GivenUp
+        } else {
+            Decision::Open
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs as `x` (violated) and `.`; the decision after the last, none before it.
+    fn check(measured: (u32, u32), runs: &str, expected: Decision) {
+        let mut trial = Trial::new(Measured { violated: measured.0, runs: measured.1 }.bar().unwrap());
+        let decisions: Vec<Decision> = runs.chars().map(|run| trial.add(run == 'x')).collect();
+        let (last, before) = decisions.split_last().unwrap();
+        assert!(before.iter().all(|one| *one == Decision::Open), "{measured:?} {runs} {decisions:?}");
+        assert_eq!(*last, expected, "{measured:?} {runs}");
+    }
+
+    #[test]
+    fn what_always_violates_is_decided_by_one_run() {
+        check((3, 3), "x", Decision::Kept);
+        check((20, 20), ".", Decision::GivenUp);
+    }
+
+    #[test]
+    fn the_rarer_the_violation_the_more_runs_a_silent_candidate_is_given() {
+        check((9, 10), "....", Decision::GivenUp);
+        check((8, 13), ".........", Decision::GivenUp);
+        check((8, 27), "......................", Decision::GivenUp);
+    }
+
+    #[test]
+    fn few_violations_in_a_row_are_enough_and_misses_between_them_cost_more() {
+        check((8, 13), "xxxx", Decision::Kept);
+        check((8, 13), "x.x.x.xx", Decision::Kept);
+    }
+
+    #[test]
+    fn a_candidate_that_is_seen_once_in_a_while_is_rarer_and_not_simpler() {
+        check((8, 10), "x.........", Decision::GivenUp);
+        check((8, 10), "x........", Decision::Open);
+    }
+
+    #[test]
+    fn what_hardly_ever_came_again_has_no_bar() {
+        assert_eq!(Measured { violated: 0, runs: 40 }.bar(), None);
+        assert_eq!(Measured { violated: 3, runs: 40 }.bar(), None);
+        assert_ne!(Measured { violated: 4, runs: 40 }.bar(), None);
+        assert_eq!(Measured { violated: 3, runs: 3 }.bar(), Some(Bar::Always));
+    }
+
+    #[test]
+    fn a_rate_is_measured_until_it_is_known_and_no_longer() {
+        let check = |violated, runs, expected| assert_eq!(Measured { violated, runs }.is_enough(), expected);
+        check(2, 2, false);
+        check(3, 3, true);
+        check(3, 4, false);
+        check(8, 27, true);
+        check(0, 39, false);
+        check(0, 40, true);
+    }
+}
