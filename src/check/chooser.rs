@@ -81,11 +81,7 @@ impl<'c, 'h> Chooser<'c, 'h> {
         let mut at = Chosen::at(event.seq);
         match (&fact.seen, self.of) {
             (Seen::Effect { effect, key, body, .. }, Subject::Effect(wanted)) if effect == wanted => {
-                let lookup = |name: &str| match name {
-                    "key" => Some(key.as_deref().map_or(Value::Null, Value::from)),
-                    "body" => Some(meant_text(body)),
-                    _ => None,
-                };
+                let lookup = |name: &str| of_effect(name, key.as_deref(), body);
                 if self.is_meant(lookup) {
                     let keys = self.effect_keys(key.as_deref(), &fact.about);
                     self.add(at, lookup, keys);
@@ -107,12 +103,7 @@ impl<'c, 'h> Chooser<'c, 'h> {
     }
 
     fn record(&mut self, at: Chosen<'h>, fact: &'h Fact, record: &'h Content) {
-        let lookup = |name: &str| match name {
-            "key" => Some(record.key.as_deref().map_or(Value::Null, Value::from)),
-            "value" => Some(record.value.as_deref().map_or(Value::Null, meant_text)),
-            "headers" => Some(headers(record)),
-            _ => None,
-        };
+        let lookup = |name: &str| of_record(name, record);
         if self.is_meant(lookup) {
             let keys = self.ids(&fact.about);
             self.add(at, lookup, keys);
@@ -218,6 +209,25 @@ impl<'c, 'h> Chooser<'c, 'h> {
         let ids = self.ids(about);
         let is_key = |id: &Option<Key>| id.as_deref() == key;
         if ids.iter().any(is_key) || ids == [None] { vec![key.map(Cow::Borrowed)] } else { ids }
+    }
+}
+
+/// A variable over an effect.
+pub(super) fn of_effect(name: &str, key: Option<&str>, body: &str) -> Option<Value> {
+    match name {
+        "key" => Some(key.map_or(Value::Null, Value::from)),
+        "body" => Some(meant_text(body)),
+        _ => None,
+    }
+}
+
+/// A variable over a record.
+pub(super) fn of_record(name: &str, record: &Content) -> Option<Value> {
+    match name {
+        "key" => Some(record.key.as_deref().map_or(Value::Null, Value::from)),
+        "value" => Some(record.value.as_deref().map_or(Value::Null, meant_text)),
+        "headers" => Some(headers(record)),
+        _ => None,
     }
 }
 

@@ -92,6 +92,22 @@ pub(super) fn meant_text(text: &str) -> Value {
     }
 }
 
+/// A single value of CEL as JSON.
+///
+/// # Errors
+/// It is none that JSON has; in words.
+pub(super) fn plain(value: &Value) -> Result<Json, String> {
+    match value {
+        Value::Null => Ok(Json::Null),
+        Value::Bool(value) => Ok(Json::Bool(*value)),
+        Value::Int(number) => Ok((*number).into()),
+        Value::UInt(number) => Ok((*number).into()),
+        Value::Float(number) => Ok((*number).into()),
+        Value::String(text) => Ok(text.as_str().into()),
+        other => Err(format!("is {:?}, which cannot be a column", other.type_of())),
+    }
+}
+
 /// A number of CEL, if it is one.
 pub(super) fn number(value: &Value) -> Option<f64> {
     #[expect(

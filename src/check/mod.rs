@@ -23,6 +23,7 @@ mod never_after;
 mod never_both;
 mod paired;
 mod same_transaction;
+mod shown;
 mod transitions;
 mod versions;
 

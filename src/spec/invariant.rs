@@ -1,8 +1,12 @@
 //! What must hold: one struct for each family of invariants.
 
 use indexmap::IndexMap;
+use serde_json::Value;
 
-use super::{Expression, Selector, Source, Table};
+use super::{Expression, HttpCall, Selector, Source, Table};
+
+/// The rows of a final state.
+type Observed = Vec<Vec<Value>>;
 
 /// What must hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -224,19 +228,91 @@ pub struct Always {
 /// `agree`: all sources show the same rows once the world is quiet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Agree {
-    /// Two or more sources by name.
-    pub sources: IndexMap<String, Source>,
+    /// Two or more of them by name.
+    pub sources: IndexMap<String, View>,
+}
+
+/// Something that shows rows once the world is quiet.
+#[derive(Debug, Clone, PartialEq)]
+pub enum View {
+    /// A query.
+    Sql(Source),
+    /// What a service answers.
+    Page(Page),
+    /// The last record of each key of a topic.
+    Latest(Latest),
+    /// All effects of a name.
+    Effects {
+        /// The name.
+        effect: String,
+        /// What each of them shows.
+        columns: Vec<Expression>,
+    },
+}
+
+/// What a service answers, taken as rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The request.
+    pub call: HttpCall,
+    /// Where in the reply the list of rows is: members, outermost first; empty: it is the reply.
+    pub rows: Vec<String>,
+    /// Where in a row each column is.
+    pub columns: Vec<Vec<String>>,
+}
+
+/// The last record of each key of a topic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Latest {
+    /// The topic.
+    pub topic: String,
+    /// What is the key; `None`: that of the record.
+    pub key: Option<Expression>,
+    /// What each record shows.
+    pub columns: Vec<Expression>,
 }
 
 impl Invariant {
-    /// The final states that must be read to judge it, each with the name under which it is observed.
+    /// The queries that must be asked to judge it, each with the name under which it is observed.
     pub fn sources(&self) -> Vec<(&str, &Source)> {
         match self {
             Invariant::Agree(agree) => {
-                agree.sources.iter().map(|(name, source)| (name.as_str(), source)).collect()
+                let queries = agree.sources.iter().filter_map(|(name, view)| match view {
+                    View::Sql(source) => Some((name.as_str(), source)),
+                    _ => None,
+                });
+                queries.collect()
             }
             Invariant::Never(never) => vec![(Never::SOURCE, &never.source)],
             _ => Vec::new(),
+        }
+    }
+
+    /// The pages that must be read to judge it, each with the name under which it is observed.
+    pub fn pages(&self) -> Vec<(&str, &Page)> {
+        let Invariant::Agree(agree) = self else { return Vec::new() };
+        let pages = agree.sources.iter().filter_map(|(name, view)| match view {
+            View::Page(page) => Some((name.as_str(), page)),
+            _ => None,
+        });
+        pages.collect()
+    }
+
+    /// Whether a final state that was observed makes a second look worth its time.
+    pub fn is_doubtful(&self, observed: &[&Observed]) -> bool {
+        let sorted = |rows: &[Vec<Value>]| {
+            let mut rows: Vec<String> = rows.iter().map(|row| format!("{row:?}")).collect();
+            rows.sort_unstable();
+            rows
+        };
+        match self {
+            Invariant::Never(_) => observed.iter().any(|rows| !rows.is_empty()),
+            // What the history shows is not known here, so that it is looked twice.
+            Invariant::Agree(agree) => {
+                agree.sources.len() > observed.len()
+                    || observed.windows(2).any(|pair| sorted(pair[0]) != sorted(pair[1]))
+            }
+            _ => false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Families over what all says once the world is quiet.
 
 use super::{Family, Group, PER};
-use crate::spec::keys::{Section, required};
+use crate::spec::keys::{Section, optional, required};
 
 /// `never`.
 pub static NEVER: Family = Family {
@@ -57,19 +57,49 @@ pub static AGREE: Family = Family {
         )],
         later: &[],
     },
-    inner: &[&SOURCE],
+    inner: &[&AGREE_SOURCE],
     example: "agree:\n  orders: select order_id, status from orders\n  dashboard: select order_id, status from dashboard",
     meaning: "All sources show the same rows, each as often, in any order; columns are compared by position. They are \
-              read once the world is quiet, and again after one more quiet period before a difference is judged.",
+              read once the world is quiet, and again after one more quiet period before a difference is judged. A page that \
+              does not answer with a list is *unknown*. Topics and effects are taken from the history: records as they were \
+              produced in this case, so that such a source fits what began empty.",
     not_exercised: "All sources are empty.",
 };
 
 /// A query, where several databases make the short form ambiguous.
 pub static SOURCE: Section = Section {
-    path: "invariants.INVARIANT.agree.SOURCE",
+    path: "QUERY",
     keys: &[
         required("database", "database", "The database of the spec that is asked."),
         required("sql", "SQL", "The query."),
     ],
-    later: &["http", "topic", "effects"],
+    later: &[],
+};
+
+/// A source of `agree`, in the long form.
+pub static AGREE_SOURCE: Section = Section {
+    path: "invariants.INVARIANT.agree.SOURCE",
+    keys: &[
+        optional("sql", "SQL", "A query; beside it `database`, where there are several."),
+        optional("database", "database", "The database of the spec that is asked."),
+        optional(
+            "http",
+            "call, such as `GET ${dashboard}/orders`",
+            "What a service answers; beside it `columns`.",
+        ),
+        optional(
+            "rows",
+            "members, such as `data.orders`",
+            "Where in the reply the list of rows is; without it the reply is the list.",
+        ),
+        optional(
+            "topic",
+            "topic",
+            "The last record of each key, a tombstone removes it; beside it `columns`.",
+        ),
+        optional("key", "CEL", "What is the key of a record of `topic`, where it is not the record key."),
+        optional("effects", "effect", "All effects of this name, a row each; beside it `columns`."),
+        optional("columns", "list", "What a row shows: members of it (`http`), or CEL (`topic`, `effects`)."),
+    ],
+    later: &[],
 };
