@@ -80,3 +80,33 @@ per: order";
     let email = "{ every: charge, eventually: email, per: order }";
     check(email, "effect email o1\neffect charge o1", "held");
 }
+
+#[test]
+fn agree_takes_topics_and_effects_from_the_history() {
+    let topic = "agree:
+  orders: select 1
+  latest: { topic: order-events, columns: [value.id, value.status] }";
+    let events = "produced order-events o1 id=o1 status=placed
+        produced order-events o2 id=o2 status=placed
+        produced order-events o1 id=o1 status=paid
+        # a tombstone
+        produced order-events o2\n";
+    check(topic, "", "unknown: `orders` was not read");
+    check(topic, "read orders", "not exercised: all sources are empty");
+    check(topic, &format!("{events}read orders o1,paid"), "held");
+    check(
+        topic,
+        &format!("{events}read orders o1,placed"),
+        "violated by [4]: orders has (o1, placed), latest does not; latest has (o1, paid), orders does not",
+    );
+    check(topic, "produced order-events o1 id=o1\nread orders", "unknown: No such key: status");
+    let effects = "agree:
+  charges: select 1
+  charged: { effects: charge, columns: [key, body.amount] }";
+    check(effects, "effect charge o1 amount=5\neffect charge o1 amount=5\nread charges o1,5 o1,5", "held");
+    check(
+        effects,
+        "effect charge o1 amount=5\neffect charge o1 amount=5\nread charges o1,5",
+        "violated by [2]: charged has (o1, 5), charges does not",
+    );
+}

@@ -4,6 +4,7 @@ mod effects;
 mod events;
 mod finals;
 mod notation;
+mod properties;
 mod rows;
 
 use notation::check;

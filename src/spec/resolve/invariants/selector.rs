@@ -63,7 +63,7 @@ pub(super) fn named(reader: &Reader, at: &Range<usize>, name: &str) -> Option<Se
         found.push(("row", Subject::Row(table)));
     }
     if let [(first, _), (second, _), ..] = found.as_slice() {
-        let message = format!("`{}` names both an {first} and a {second}", shorten(name));
+        let message = format!("`{}` names several things ({first}, {second})", shorten(name));
         let help = format!("write `{{ {first}: {0} }}` or `{{ {second}: {0} }}`", shorten(name));
         reader.report(Problem::at(at, message).help(help));
         return None;
