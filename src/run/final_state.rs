@@ -69,8 +69,8 @@ impl System {
         let database =
             database.ok_or_else(|| failed(format!("there is no database `{}`", source.database)))?;
         let read = database.query(&source.sql).await.map_err(|error| failed(error.to_string()))?;
-        let shown = |value: serde_json::Value| match value {
-            serde_json::Value::String(text) => self.conductor.shown_body(text.as_bytes()).into(),
+        let shown = |value: Value| match value {
+            Value::String(text) => self.conductor.shown_body(text.as_bytes()).into(),
             other => other,
         };
         Ok(Observation {

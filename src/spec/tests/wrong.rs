@@ -240,7 +240,7 @@ fn selectors() {
 
 #[test]
 fn families() {
-    check("one_kind_alone", &[("never_both: [{ effect: mail, holds: key != '' }, {", "never_both: [{")]);
+    check("one_kind_alone", &[("never_both: [{ effect: charge, holds: key != '' }, {", "never_both: [{")]);
     check(
         "rows_that_come_after",
         &[("then: { delivered: order-events, to: payments }", "then: shop.orders")],
@@ -269,7 +269,7 @@ fn several_problems_are_told_at_once() {
             ("version: 1", "version: one"),
             ("partitions: 3", "partitions: 0"),
             ("    ready: GET /health", "    redy: GET /health"),
-            ("per: order", "per: ordre"),
+            ("    per: order", "    per: ordre"),
             ("- crash: payments", "- crash: paymets"),
             ("clients: 2", "clients: 99"),
         ],

@@ -37,7 +37,7 @@ pub static EVERY: Family = Family {
         later: &[],
     },
     inner: &[],
-    example: "every: place_order\neventually: { row: shop.orders, holds: status in ['paid', 'failed'] }\nper: order",
+    example: "every: place_order\neventually: { row: shop.orders, holds: \"status in ['paid', 'failed']\" }\nper: order",
     meaning: "Every key with an event of `every` has one of `eventually` once all is quiet; of rows, a version that stands \
               then. Which of the two was first is all one. An operation that ended `info` asks for nothing, and is enough as \
               an answer.",
