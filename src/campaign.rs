@@ -57,8 +57,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// Where the cases and histories of this spec in this variant are kept.
-    fn folder_of(&self, spec: &Spec, variant: Option<&str>) -> PathBuf {
+    /// Where the cases, histories and the report of this spec in this variant are kept.
+    pub fn folder_of(&self, spec: &Spec, variant: Option<&str>) -> PathBuf {
         self.folder.join(&spec.name).join(variant.unwrap_or_default())
     }
 }
@@ -293,6 +293,14 @@ impl Campaign<'_> {
         tally: &mut Tally,
     ) -> Result<(), Stopped> {
         for (invariant, verdict) in verdicts {
+            if matches!(verdict, Verdict::Unknown(_)) && tally.is_first_unknown(invariant) {
+                let kept = self.keep_undecided(invariant, history);
+                let where_it_is = match kept {
+                    Ok(path) => format!("; history in {}", path.display()),
+                    Err(error) => format!("; its history could not be saved: {error}"),
+                };
+                tally.unknown_kept(invariant, &where_it_is);
+            }
             if let Verdict::Violated(evidence) = verdict
                 && !tally.is_found(invariant)
             {

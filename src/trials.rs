@@ -115,7 +115,7 @@ fn judge(spec: &Arc<Spec>, variant: Option<&str>, search: Search) -> Result<(), 
     match summary.ending() {
         Ending::Held | Ending::AsExpected => Ok(()),
         Ending::Violated | Ending::NotProven => Err(Failed::from(
-            anstream::adapter::strip_str(&format!("{found}{}", text::summary(&summary))).to_string(),
+            anstream::adapter::strip_str(&format!("{found}{}", text::summary(&summary, None))).to_string(),
         )),
     }
 }

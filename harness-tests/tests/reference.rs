@@ -77,9 +77,13 @@ fn spec() -> String {
 fn invariants() -> String {
     let mut page = steadfast::spec::keys::invariants::ABOUT.to_owned();
     page.push_str(&keys_of(&SELECTOR));
-    for (group, title) in
-        [(Group::Effects, "Effects"), (Group::Rows, "Rows"), (Group::FinalState, "Final state")]
-    {
+    for (group, title) in [
+        (Group::Effects, "Effects"),
+        (Group::Rows, "Rows"),
+        (Group::FinalState, "Final state"),
+        (Group::Sessions, "Sessions"),
+        (Group::Models, "Models"),
+    ] {
         write!(page, "\n## {title}\n").unwrap();
         for family in FAMILIES.iter().filter(|family| family.group == group) {
             page.push_str(&family_of(family));

@@ -73,6 +73,13 @@ impl Campaign<'_> {
         Ok(path)
     }
 
+    /// Writes a history in which an invariant could not be decided, beside those in which it is violated.
+    pub(super) fn keep_undecided(&self, invariant: &str, history: &History) -> std::io::Result<PathBuf> {
+        let path = self.file(invariant).with_extension("unknown.history.jsonl");
+        write_lines(&path, &history.events)?;
+        Ok(path)
+    }
+
     fn file(&self, invariant: &str) -> PathBuf {
         let own =
             || self.options.folder_of(&self.spec, self.variant).join(format!("{}.yaml", slug(invariant)));

@@ -5,12 +5,12 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use crate::case::{Case, Seed};
-use crate::check::Verdict;
+use crate::check::{Verdict, measured};
 use crate::fault::Rule;
 use crate::history::{History, Outcome, What};
-use crate::report::{FaultCount, Found, InvariantSummary, NeverOk, Spent, Summary};
+use crate::report::{FaultCount, Found, InvariantSummary, Lag, NeverOk, Spent, Summary};
 use crate::run;
-use crate::spec::{Expected, Spec};
+use crate::spec::{Expected, Invariant, Spec};
 use crate::world::Kind;
 
 /// How many violations of one invariant are looked into; one that does not come again leaves room for one that does.
@@ -41,20 +41,26 @@ struct Seen {
     exercised: u32,
     not_exercised: Option<String>,
     unknown: Option<String>,
+    is_unknown_kept: bool,
     investigated: u32,
     found: Option<Found>,
+    stated: Invariant,
+    measured: Vec<Duration>,
 }
 
 impl Tally {
     pub(super) fn new(spec: &Spec, variant: Option<&str>) -> Tally {
         let variant = variant.and_then(|name| spec.variants.get(name));
-        let seen = |name: &String| Seen {
+        let seen = |name: &String, stated: &Invariant| Seen {
             expected: variant.and_then(|variant| variant.expect.get(name).copied()).unwrap_or(Expected::Held),
             exercised: 0,
             not_exercised: None,
             unknown: None,
+            is_unknown_kept: false,
             investigated: 0,
             found: None,
+            stated: stated.clone(),
+            measured: Vec::new(),
         };
         Tally {
             cases: 0,
@@ -68,7 +74,11 @@ impl Tally {
                 .collect(),
             searched: Duration::ZERO,
             spent: Spent::default(),
-            invariants: spec.invariants.keys().map(|name| (name.clone(), seen(name))).collect(),
+            invariants: spec
+                .invariants
+                .iter()
+                .map(|(name, stated)| (name.clone(), seen(name, stated)))
+                .collect(),
         }
     }
 
@@ -105,10 +115,14 @@ impl Tally {
         }
         for (name, verdict) in verdicts {
             let Some(seen) = self.invariants.get_mut(name) else { continue };
+            seen.measured.extend(measured(name, &seen.stated, history));
             match verdict {
                 Verdict::Held | Verdict::Violated(_) => seen.exercised += 1,
                 Verdict::NotExercised(reason) => seen.not_exercised = Some(reason.clone()),
-                Verdict::Unknown(reason) => seen.unknown = Some(reason.clone()),
+                // The first: its history is the one that is kept.
+                Verdict::Unknown(reason) => {
+                    seen.unknown.get_or_insert_with(|| reason.clone());
+                }
             }
         }
     }
@@ -132,6 +146,19 @@ impl Tally {
         if let Some(seen) = self.invariants.get_mut(invariant) {
             seen.investigated += 1;
             seen.found = Some(found);
+        }
+    }
+
+    /// Whether this is the first case in which the invariant could not be decided.
+    pub(super) fn is_first_unknown(&self, invariant: &str) -> bool {
+        self.invariants.get(invariant).is_some_and(|seen| !seen.is_unknown_kept)
+    }
+
+    /// The history of that case is kept, or could not be.
+    pub(super) fn unknown_kept(&mut self, invariant: &str, history: &str) {
+        if let Some(seen) = self.invariants.get_mut(invariant) {
+            seen.is_unknown_kept = true;
+            seen.unknown.iter_mut().for_each(|reason| reason.push_str(history));
         }
     }
 
@@ -185,13 +212,13 @@ impl Tally {
         let decided_early = self.is_decided();
         let faults: Vec<FaultCount> = self.faults.into_iter().map(|(_, count)| count).collect();
         let invariants = self.invariants.into_iter().map(|(name, seen)| {
-            let Seen { expected, exercised, not_exercised, unknown, found, .. } = seen;
+            let Seen { expected, exercised, not_exercised, unknown, found, measured, .. } = seen;
             let found = found.unwrap_or_else(|| match (unknown, exercised) {
                 (Some(reason), _) => Found::Unknown(reason),
                 (None, 0) => Found::NotExercised(not_exercised.unwrap_or_else(|| "no case ran".to_owned())),
                 (None, exercised) => Found::Held { exercised },
             });
-            InvariantSummary { name, expected, found }
+            InvariantSummary { name, expected, found, lag: Lag::of(measured) }
         });
         let never_ok = self.by_operation.into_iter().filter(|(_, outcomes)| !outcomes.ok);
         let never_ok =

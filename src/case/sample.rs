@@ -47,6 +47,7 @@ pub(crate) fn spec() -> Spec {
             rule("hold", "order-events to payments"),
             rule("crash", "payments"),
         ],
+        lines: IndexMap::new(),
         invariants: IndexMap::new(),
         variants: IndexMap::new(),
         settings: Settings::default(),

@@ -92,20 +92,21 @@ pub(super) fn meant_text(text: &str) -> Value {
     }
 }
 
-/// A single value of CEL as JSON.
-///
-/// # Errors
-/// It is none that JSON has; in words.
-pub(super) fn plain(value: &Value) -> Result<Json, String> {
-    match value {
-        Value::Null => Ok(Json::Null),
-        Value::Bool(value) => Ok(Json::Bool(*value)),
-        Value::Int(number) => Ok((*number).into()),
-        Value::UInt(number) => Ok((*number).into()),
-        Value::Float(number) => Ok((*number).into()),
-        Value::String(text) => Ok(text.as_str().into()),
-        other => Err(format!("is {:?}, which cannot be a column", other.type_of())),
-    }
+/// A value of CEL as JSON, so that equal values are written the same; `None` for what JSON has not.
+pub(super) fn plain(value: &Value) -> Option<Json> {
+    Some(match value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => Json::from(*value),
+        Value::Int(number) => Json::from(*number),
+        Value::UInt(number) => i64::try_from(*number).map_or_else(|_| Json::from(*number), Json::from),
+        // Beyond 2^53 a float is no exact whole number, and is not taken for one.
+        #[allow(clippy::cast_possible_truncation, reason = "whole and small: nothing is cut off")]
+        Value::Float(number) if number.fract() == 0.0 && number.abs() < 9e15 => Json::from(*number as i64),
+        Value::Float(number) => Json::from(*number),
+        Value::String(text) => Json::from(text.as_str()),
+        Value::List(items) => Json::Array(items.iter().map(plain).collect::<Option<_>>()?),
+        _ => return None,
+    })
 }
 
 /// A number of CEL, if it is one.

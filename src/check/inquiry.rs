@@ -2,14 +2,18 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::time::Instant;
 
 use cel::Value;
 use indexmap::IndexMap;
 
 use super::chooser::{Chooser, End, NEVER};
 use super::versions::{versions, written};
-use crate::history::{Content, Fact, History, Outcome, Seen, What};
+use crate::history::{Content, Fact, History, Outcome, Seen, What, clock};
 use crate::spec::{Ended, Expression, Selector, Subject};
+
+/// Events between two looks at the clock.
+const EVENTS_PER_LOOK: u64 = 1024;
 
 /// What a checker sees.
 pub(super) struct Inquiry<'h> {
@@ -18,6 +22,8 @@ pub(super) struct Inquiry<'h> {
     pub history: &'h History,
     /// Which argument each id of the case was made for.
     pub(super) arguments: HashMap<&'h str, &'h str>,
+    /// When to give up.
+    pub until: Instant,
 }
 
 /// A key: an id, or what `key` of a selector says.
@@ -82,7 +88,7 @@ impl<'h> Choice<'h> {
 }
 
 impl<'h> Inquiry<'h> {
-    pub fn new(name: &'h str, history: &'h History) -> Inquiry<'h> {
+    pub fn new(name: &'h str, history: &'h History, until: Instant) -> Inquiry<'h> {
         let mut arguments = HashMap::new();
         for event in &history.events {
             if let What::Invoked { given, .. } = &event.what {
@@ -90,7 +96,12 @@ impl<'h> Inquiry<'h> {
                 arguments.extend(ids);
             }
         }
-        Inquiry { name, history, arguments }
+        Inquiry { name, history, arguments, until }
+    }
+
+    /// Whether the time for this invariant is over; a long loop asks now and then, and stops.
+    pub fn is_out_of_time(&self) -> bool {
+        clock::now() >= self.until
     }
 
     /// The events that are meant, each once for every key that it is about, in the order of the history.
@@ -121,6 +132,9 @@ impl<'h> Inquiry<'h> {
             }
             Subject::Effect(_) | Subject::Record { .. } | Subject::Delivered { .. } => {
                 for (event, fact) in self.history.facts() {
+                    if event.seq.is_multiple_of(EVENTS_PER_LOOK) && self.is_out_of_time() {
+                        break;
+                    }
                     chooser.fact(event, fact);
                 }
             }

@@ -3,19 +3,23 @@
 //! One file per family of invariants. A checker sees its invariant and the history and nothing else, so it judges
 //! a stored history as well as a live one. A checker that panics yields *unknown*, never a pass.
 //!
-//! `inquiry` and `chooser` find the events that a selector means, with their keys; `versions` those of rows that were visible;
-//! `evaluate` is CEL over one of them.
+//! `inquiry` and `chooser` find the events that a selector means, with their keys; `versions` those of rows that were
+//! visible; `evaluate` is CEL over one of them. `calls` are operations as their clients saw them, `held` is the time that
+//! was not the services'.
 
 mod agree;
 mod always;
+mod calls;
 mod chooser;
 mod compensated;
 mod conserved;
 mod count;
 mod evaluate;
 mod every;
+mod held;
 mod in_order;
 mod inquiry;
+mod lag;
 mod linearizable;
 mod monotonic;
 mod never;
@@ -23,16 +27,18 @@ mod never_after;
 mod never_both;
 mod paired;
 mod same_transaction;
+mod sessions;
 mod shown;
 mod transitions;
 mod versions;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 
-use crate::history::{History, What};
-use crate::spec::{Invariant, Spec};
+use crate::history::{History, What, clock};
+use crate::spec::{Invariant, Settings, Spec};
 use inquiry::Inquiry;
 
 /// What is known of an invariant after one run.
@@ -102,30 +108,59 @@ impl Verdict {
 pub fn judge(spec: &Spec, history: &History) -> IndexMap<String, Verdict> {
     spec.invariants
         .iter()
-        .map(|(name, invariant)| (name.clone(), judge_one(name, invariant, history)))
+        .map(|(name, invariant)| {
+            (name.clone(), judge_within(name, invariant, history, spec.settings.check_within))
+        })
         .collect()
 }
 
-/// Judges one invariant.
+/// Judges one invariant, in the time that a spec grants unless it says otherwise.
 pub fn judge_one(name: &str, invariant: &Invariant, history: &History) -> Verdict {
+    judge_within(name, invariant, history, Settings::default().check_within)
+}
+
+/// Judges one invariant in so much time; what takes longer is unknown.
+pub fn judge_within(name: &str, invariant: &Invariant, history: &History, time: Duration) -> Verdict {
+    decide(name, history, clock::now() + time, &|inquiry| match invariant {
+        Invariant::Count(count) => count::judge(count, inquiry),
+        Invariant::NeverBoth(never_both) => never_both::judge(never_both, inquiry),
+        Invariant::NeverAfter(never_after) => never_after::judge(never_after, inquiry),
+        Invariant::Compensated(compensated) => compensated::judge(compensated, inquiry),
+        Invariant::Always(always) => always::judge(always, inquiry),
+        Invariant::Conserved(conserved) => conserved::judge(conserved, inquiry),
+        Invariant::Monotonic(monotonic) => monotonic::judge(monotonic, inquiry),
+        Invariant::Transitions(transitions) => transitions::judge(transitions, inquiry),
+        Invariant::Agree(agree) => agree::judge(agree, inquiry),
+        Invariant::Never(_) => never::judge(inquiry),
+        Invariant::Every(every) => every::judge(every, inquiry),
+        Invariant::NoLost(no_lost) => paired::lost(no_lost, inquiry),
+        Invariant::NoPhantom(no_phantom) => paired::phantom(no_phantom, inquiry),
+        Invariant::SameTransaction(same) => same_transaction::judge(same, inquiry),
+        Invariant::InOrder(in_order) => in_order::judge(in_order, inquiry),
+        Invariant::ReadYourWrites(stated) => Ok(sessions::read_your_writes(stated, inquiry)),
+        Invariant::MonotonicReads(stated) => Ok(sessions::monotonic_reads(stated, inquiry)),
+        Invariant::Lag(stated) => Ok(lag::judge(stated, inquiry)),
+        Invariant::Linearizable(stated) => Ok(linearizable::judge(stated, inquiry)),
+    })
+}
+
+/// How long it took each time, for an invariant that bounds a time; none for all others.
+pub fn measured(name: &str, invariant: &Invariant, history: &History) -> Vec<Duration> {
+    let Invariant::Lag(stated) = invariant else { return Vec::new() };
+    let until = clock::now() + Settings::default().check_within;
+    let measure = || lag::measured(stated, &Inquiry::new(name, history, until));
+    catch_unwind(AssertUnwindSafe(measure)).unwrap_or_default()
+}
+
+/// What a checker found, as a verdict: bounded, and honest about what the history cannot tell.
+fn decide(name: &str, history: &History, until: Instant, checker: &dyn Fn(&Inquiry) -> Judged) -> Verdict {
     let judged = catch_unwind(AssertUnwindSafe(|| {
-        let inquiry = Inquiry::new(name, history);
-        match invariant {
-            Invariant::Count(count) => count::judge(count, &inquiry),
-            Invariant::NeverBoth(never_both) => never_both::judge(never_both, &inquiry),
-            Invariant::NeverAfter(never_after) => never_after::judge(never_after, &inquiry),
-            Invariant::Compensated(compensated) => compensated::judge(compensated, &inquiry),
-            Invariant::Always(always) => always::judge(always, &inquiry),
-            Invariant::Conserved(conserved) => conserved::judge(conserved, &inquiry),
-            Invariant::Monotonic(monotonic) => monotonic::judge(monotonic, &inquiry),
-            Invariant::Transitions(transitions) => transitions::judge(transitions, &inquiry),
-            Invariant::Agree(agree) => agree::judge(agree, &inquiry),
-            Invariant::Never(_) => never::judge(&inquiry),
-            Invariant::Every(every) => every::judge(every, &inquiry),
-            Invariant::NoLost(no_lost) => paired::lost(no_lost, &inquiry),
-            Invariant::NoPhantom(no_phantom) => paired::phantom(no_phantom, &inquiry),
-            Invariant::SameTransaction(same) => same_transaction::judge(same, &inquiry),
-            Invariant::InOrder(in_order) => in_order::judge(in_order, &inquiry),
+        let inquiry = Inquiry::new(name, history, until);
+        match checker(&inquiry) {
+            // It may have stopped half-way; what it had seen by then is seen.
+            Ok(Finding::Seen(evidence)) => Ok(Finding::Seen(evidence)),
+            _ if inquiry.is_out_of_time() => Err(OUT_OF_TIME.to_owned()),
+            judged => judged,
         }
     }));
     let judged =
@@ -135,11 +170,14 @@ pub fn judge_one(name: &str, invariant: &Invariant, history: &History) -> Verdic
             Verdict::Violated(evidence)
         }
         // What would have broken it, or repaired it, may have come a moment later.
-        (_, Some(reason)) | (Err(reason), None) => Verdict::Unknown(reason),
+        (_, Some(reason)) | (Err(reason) | Ok(Finding::Unknown(reason)), None) => Verdict::Unknown(reason),
         (Ok(Finding::NotExercised(reason)), None) => Verdict::NotExercised(reason),
         (Ok(Finding::Held), None) => Verdict::Held,
     }
 }
+
+/// What is said of a checker that was not finished in time.
+const OUT_OF_TIME: &str = "it could not be judged in time; raise `check_within`";
 
 /// What a checker found, before it is asked whether the history goes on until the world was quiet.
 enum Finding {
@@ -151,6 +189,8 @@ enum Finding {
     Missing(Evidence),
     /// Its subject never appeared; the reason in words.
     NotExercised(String),
+    /// It could not be decided; the reason in words.
+    Unknown(String),
 }
 
 /// What a checker says; the error is why it cannot tell, in words.

@@ -64,5 +64,9 @@ fn effects(effect: &str, columns: &[Expression], inquiry: &Inquiry) -> Result<Ve
 }
 
 fn cells(columns: &[Evaluator], lookup: impl Fn(&str) -> Option<cel::Value>) -> Result<Vec<Json>, String> {
-    columns.iter().map(|column| column.value(&lookup).and_then(|value| plain(&value))).collect()
+    let cell = |column: &Evaluator| {
+        let value = column.value(&lookup)?;
+        plain(&value).ok_or_else(|| format!("is {:?}, which cannot be a column", value.type_of()))
+    };
+    columns.iter().map(cell).collect()
 }

@@ -64,6 +64,9 @@ pub(super) struct RunArguments {
     pub(super) budget: BudgetArguments,
     #[command(flatten)]
     pub(super) world: WorldArguments,
+    /// Write the verdicts to this file too, as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub(super) junit: Option<PathBuf>,
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,

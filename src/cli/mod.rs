@@ -5,6 +5,7 @@
 
 mod arguments;
 mod doctor;
+mod publish;
 mod replay;
 mod run;
 mod screen;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::{Format, RunArguments};
+use super::publish::{self, publish};
 use super::screen::{self, Live};
 use super::{HELD, INTERRUPTED, NOT_PROVEN, VIOLATED, WORLD_FAILED, WRONG, worst};
 use crate::campaign::{self, Options, Progress, Stopped, Worlds};
 use crate::case::Seed;
 use crate::history::clock;
-use crate::report::{Ending, Summary, json, text};
+use crate::report::{Ending, Judged, Summary, json, text};
 use crate::run::RunError;
 use crate::spec::Spec;
 use crate::world::supervisor::Supervisor;
@@ -46,16 +47,19 @@ pub(super) async fn run(arguments: RunArguments, supervisor: &Supervisor, cancel
     };
     let mut worlds = Worlds::new(arguments.world.wanted(), jobs.iter().map(|(spec, _)| &**spec), supervisor);
     let mut codes = Vec::new();
+    let mut judged = Vec::new();
     for (spec, variant) in jobs {
-        let code =
+        let (code, outcome) =
             judge(&spec, variant.as_deref(), &options, arguments.format, &mut worlds, supervisor, cancel)
                 .await;
         codes.push(code);
+        judged.push(Judged { spec, variant, outcome });
         if code == INTERRUPTED {
             break;
         }
     }
     worlds.close().await;
+    codes.extend(publish(&judged, arguments.junit.as_deref()));
     worst(codes)
 }
 
@@ -67,7 +71,7 @@ async fn judge(
     worlds: &mut Worlds,
     supervisor: &Supervisor,
     cancel: &CancellationToken,
-) -> u8 {
+) -> (u8, Result<Summary, String>) {
     let is_human = format == Format::Human;
     let live = Live::new(!is_human);
     let place = worlds.kind().to_string();
@@ -91,14 +95,18 @@ async fn judge(
     drop(live);
     match judged {
         Ok(summary) => {
-            screen::result(&if is_human { text::summary(&summary) } else { json::summary(&summary) });
-            code(&summary)
+            let report = publish::report(spec, &summary, &options.folder_of(spec, variant));
+            let report = report.as_deref();
+            let text =
+                if is_human { text::summary(&summary, report) } else { json::summary(&summary, report) };
+            screen::result(&text);
+            (code(&summary), Ok(summary))
         }
         Err(stopped) => {
             if !is_human && !matches!(stopped, Stopped::Interrupted) {
                 screen::result(&json::error(&spec.name, variant, &stopped.to_string()));
             }
-            report(&stopped)
+            (report(&stopped), Err(stopped.to_string()))
         }
     }
 }

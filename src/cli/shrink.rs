@@ -65,7 +65,7 @@ fn tell(
     found: Found,
 ) -> u8 {
     let name = file.invariant.clone().unwrap_or_default();
-    let summary = InvariantSummary { name, expected: Expected::Held, found };
+    let summary = InvariantSummary { name, expected: Expected::Held, found, lag: None };
     match (&summary.found, arguments.format) {
         (_, Format::Json) => screen::result(&json::shrunk(&spec.name, variant, &summary)),
         (Found::Violated(violation), Format::Human) => {

@@ -122,6 +122,19 @@ pub enum What {
         /// `Kafka` or `Postgres`.
         server: String,
     },
+    /// A fault makes something wait from here on.
+    Held {
+        /// Index of the fault in the case.
+        fault: usize,
+        /// For how long; absent: until it is released.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        milliseconds: Option<u32>,
+    },
+    /// What a fault made wait goes on.
+    Released {
+        /// Index of the fault in the case.
+        fault: usize,
+    },
     /// From here on nothing is disturbed any more; what was held is released.
     Healed,
     /// The world is idle.

@@ -24,6 +24,7 @@ struct SummaryLine<'a> {
     cases_per_second: f64,
     outcome: &'static str,
     invariants: Vec<InvariantLine<'a>>,
+    report: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -49,6 +50,17 @@ struct InvariantLine<'a> {
     without: Vec<WithoutLine<'a>>,
     without_operations: Vec<WithoutOperationLine<'a>>,
     case_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag: Option<LagLine>,
+}
+
+/// Milliseconds.
+#[derive(Serialize)]
+struct LagLine {
+    count: usize,
+    p50_ms: f64,
+    p99_ms: f64,
+    max_ms: f64,
 }
 
 #[derive(Serialize)]
@@ -69,8 +81,8 @@ struct WithoutOperationLine<'a> {
     rate: [u32; 2],
 }
 
-/// The line for a spec and variant that ran.
-pub fn summary(summary: &Summary) -> String {
+/// The line for a spec and variant that ran, and where its report is.
+pub fn summary(summary: &Summary, report: Option<&str>) -> String {
     line(&SummaryLine {
         r#type: "summary",
         format: 1,
@@ -92,6 +104,7 @@ pub fn summary(summary: &Summary) -> String {
         cases_per_second: rounded(summary.cases_per_second()),
         outcome: summary.ending().word(),
         invariants: summary.invariants.iter().map(invariant).collect(),
+        report,
     })
 }
 
@@ -160,6 +173,10 @@ fn invariant(summary: &InvariantSummary) -> InvariantLine<'_> {
         without: Vec::new(),
         without_operations: Vec::new(),
         case_file: None,
+        lag: summary.lag.map(|lag| {
+            let ms = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
+            LagLine { count: lag.count, p50_ms: ms(lag.p50), p99_ms: ms(lag.p99), max_ms: ms(lag.max) }
+        }),
     };
     match &summary.found {
         Found::Held { .. } => empty,

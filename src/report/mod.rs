@@ -2,7 +2,15 @@
 //!
 //! A report consumes data only, so a live run, a replay and a stored result print the same.
 
+pub mod chronicle;
+pub mod diagram;
+pub mod github;
+pub mod html;
 pub mod json;
+mod judged;
+pub mod junit;
+pub mod page;
+pub mod redact;
 pub mod steps;
 pub mod text;
 
@@ -13,6 +21,8 @@ use crate::case::{Case, Seed};
 use crate::check::Evidence;
 use crate::history::History;
 use crate::spec::Expected;
+
+pub use judged::{Judged, in_words};
 
 /// What became of one spec in one variant.
 #[derive(Debug, Clone)]
@@ -82,6 +92,13 @@ pub struct NeverOk {
     pub last: String,
 }
 
+impl std::fmt::Display for NeverOk {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let NeverOk { name, tried, last } = self;
+        write!(formatter, "{name} was never ok, tried {}; the last: {last}", counted(*tried, "time"))
+    }
+}
+
 /// What was found of one invariant.
 #[derive(Debug, Clone)]
 pub struct InvariantSummary {
@@ -91,6 +108,40 @@ pub struct InvariantSummary {
     pub expected: Expected,
     /// What was found.
     pub found: Found,
+    /// How long it took each time, of an invariant that bounds a time.
+    pub lag: Option<Lag>,
+}
+
+/// How long something took, over all cases of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lag {
+    /// How often it was measured.
+    pub count: usize,
+    /// Half of the times it took no longer.
+    pub p50: Duration,
+    /// In 99 of 100 it took no longer.
+    pub p99: Duration,
+    /// The longest.
+    pub max: Duration,
+}
+
+impl Lag {
+    /// Of all that was measured; `None`: nothing was.
+    pub fn of(mut measured: Vec<Duration>) -> Option<Lag> {
+        measured.sort_unstable();
+        let count = measured.len();
+        // The smallest that so many of a hundred do not exceed.
+        let percentile = |of: usize| measured.get((count * of).div_ceil(100).saturating_sub(1)).copied();
+        Some(Lag { count, p50: percentile(50)?, p99: percentile(99)?, max: percentile(100)? })
+    }
+}
+
+impl std::fmt::Display for Lag {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Lag { count, p50, p99, max } = self;
+        let ms = |time: &Duration| format!("{:.1} ms", time.as_secs_f64() * 1000.0);
+        write!(formatter, "lag p50 {}, p99 {}, max {}, measured {count} times", ms(p50), ms(p99), ms(max))
+    }
 }
 
 /// What was found of an invariant over all cases.

@@ -67,7 +67,7 @@ impl<'a> Teller<'a> {
             let culprit = self.evidence.events.iter().position(|seq| *seq == event.seq);
             // Everything before the last culprit is as it should be; its note says what is wrong.
             let is_last = culprit.is_some_and(|index| index + 1 == self.evidence.events.len());
-            let is_view = matches!(event.what, What::Observed(_));
+            let is_view = matches!(event.what, What::Observed(_) | What::Invoked { .. });
             step.note = culprit
                 .filter(|_| is_last || is_view)
                 .and_then(|index| self.evidence.notes.get(index).cloned());
@@ -222,7 +222,7 @@ fn moment(at: &Trigger) -> String {
 }
 
 /// A record as people call it: the `type` in its JSON value, else its topic; and what it is about.
-fn named(topic: &str, record: &Content, fact: &Fact) -> String {
+pub(super) fn named(topic: &str, record: &Content, fact: &Fact) -> String {
     let value = record.value.as_deref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
     let kind = value.as_ref().and_then(|value| value.get("type")).and_then(|kind| kind.as_str());
     format!("{} {}", kind.unwrap_or(topic), fact.about.join(" ")).trim_end().to_owned()

@@ -3,8 +3,9 @@
 
 use anstyle::{AnsiColor, Style};
 
+use super::judged::in_words;
 use super::steps::{Step, steps};
-use super::{Ending, FaultCount, Found, InvariantSummary, NeverOk, Summary, Violation, counted};
+use super::{Ending, FaultCount, InvariantSummary, Summary, Violation, counted};
 use crate::case::Seed;
 use crate::spec::Expected;
 
@@ -23,6 +24,11 @@ pub fn heading(spec: &str, variant: Option<&str>, world: &str, seed: Seed, servi
     let variant = variant.map(|variant| format!(" · {variant}")).unwrap_or_default();
     let rest = format!("{world} world · seed {seed} · {}", counted(services as u64, "service"));
     format!("{}   {}", painted(BOLD, &format!("{spec}{variant}")), painted(DIM, &rest))
+}
+
+/// The same without colour, for files.
+pub fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
 }
 
 /// A violation as it is found, explained: the story, the evidence, the rates, the files. `replay` is the command
@@ -111,8 +117,8 @@ pub fn story(steps: &[Step], width: usize) -> String {
     story
 }
 
-/// The last lines of a run: each invariant, then how it ended.
-pub fn summary(summary: &Summary) -> String {
+/// The last lines of a run: each invariant, then how it ended, and where its report is.
+pub fn summary(summary: &Summary, report: Option<&str>) -> String {
     let mut text = String::new();
     let wide = summary.invariants.iter().map(|invariant| invariant.name.chars().count()).max().unwrap_or(0);
     for invariant in &summary.invariants {
@@ -126,9 +132,7 @@ pub fn summary(summary: &Summary) -> String {
         text.push_str(&format!("  {verdict}{pad}   {}\n", in_words(invariant)));
     }
     for operation in &summary.never_ok {
-        let NeverOk { name, tried, last } = operation;
-        let never = format!("{name} was never ok, tried {}; the last: {last}", counted(*tried, "time"));
-        text.push_str(&format!("  {}\n", painted(YELLOW, &never)));
+        text.push_str(&format!("  {}\n", painted(YELLOW, &operation.to_string())));
     }
     text.push_str(&faults(summary));
     let (style, word) = match summary.ending() {
@@ -137,14 +141,7 @@ pub fn summary(summary: &Summary) -> String {
         Ending::Violated => (RED, "violated"),
         Ending::NotProven => (YELLOW, "not proven"),
     };
-    let counts = format!(
-        "{} · {} · {} fired · {:.1} s · {:.1} cases/s",
-        counted(u64::from(summary.cases), "case"),
-        counted(summary.operations, "operation"),
-        counted(summary.faults_fired, "fault"),
-        summary.seconds,
-        summary.cases_per_second()
-    );
+    let counts = counts(summary);
     text.push_str(&format!("  {}   {}\n", painted(style, word), painted(DIM, &counts)));
     if summary.cases > 0 {
         let per_case = |spent: std::time::Duration| (spent / summary.cases).as_millis();
@@ -156,7 +153,22 @@ pub fn summary(summary: &Summary) -> String {
         );
         text.push_str(&format!("  {}\n", painted(DIM, &spent)));
     }
+    if let Some(report) = report {
+        text.push_str(&format!("  {}   {report}\n", painted(DIM, "report")));
+    }
     text
+}
+
+/// How much was done: `200 cases · 2366 operations · 494 faults fired · 36.1 s · 5.7 cases/s`.
+pub fn counts(summary: &Summary) -> String {
+    format!(
+        "{} · {} · {} fired · {:.1} s · {:.1} cases/s",
+        counted(u64::from(summary.cases), "case"),
+        counted(summary.operations, "operation"),
+        counted(summary.faults_fired, "fault"),
+        summary.seconds,
+        summary.cases_per_second()
+    )
 }
 
 /// The faults of the spec, each with how often it fired of how often it was to.
@@ -180,30 +192,4 @@ fn faults(summary: &Summary) -> String {
 /// A line for an invariant that was not violated, or hardly ever.
 pub fn not_violated(invariant: &InvariantSummary) -> String {
     format!("{} {}\n", painted(YELLOW, &format!("? {}", invariant.name)), in_words(invariant))
-}
-
-fn in_words(invariant: &InvariantSummary) -> String {
-    match (&invariant.found, invariant.expected) {
-        (Found::Held { exercised }, Expected::Held) => {
-            format!("held, exercised in {}", counted(u64::from(*exercised), "case"))
-        }
-        (Found::Held { exercised }, Expected::Violated) => {
-            let cases = counted(u64::from(*exercised), "case");
-            format!("held in {cases}, but the spec expects it to be violated")
-        }
-        (Found::NotExercised(reason), _) => format!("not exercised: {reason}"),
-        (Found::Unknown(reason), _) => format!("unknown: {reason}"),
-        (Found::NotReproduced(once), _) => format!(
-            "violated {}, then {} times on fresh services: it depends on earlier cases, or is rare ({}); {}",
-            if once.case == 0 { "once".to_owned() } else { format!("in case {}", once.case) },
-            once.reproduced,
-            once.evidence.sentence,
-            match &once.history_file {
-                Ok(file) => format!("history in {}", file.display()),
-                Err(reason) => format!("its history could not be saved: {reason}"),
-            }
-        ),
-        (Found::Violated(violation), Expected::Held) => format!("violated: {}", violation.evidence.sentence),
-        (Found::Violated(_), Expected::Violated) => "violated, as expected".to_owned(),
-    }
 }

@@ -57,6 +57,8 @@ struct Playing {
 /// Something waits.
 #[derive(Debug)]
 struct Held {
+    /// Index of the fault that makes it wait.
+    fault: usize,
     /// With the facts that are left to be seen.
     until: Until,
     token: CancellationToken,
@@ -141,8 +143,9 @@ impl Conductor {
     pub fn release_holds(&self) -> usize {
         let mut live = lock(&self.live);
         let Some(playing) = &mut live.case else { return 0 };
-        let released = playing.holds.extract_if(.., |held| held.ends_with_quiet());
-        let released = released.map(|held| held.token.cancel()).count();
+        let due: Vec<Held> = playing.holds.extract_if(.., |held| held.ends_with_quiet()).collect();
+        let released = due.len();
+        due.into_iter().for_each(|held| playing.release(held.fault, &held.token));
         if released > 0 {
             live.last_change = clock::now();
         }
@@ -257,7 +260,7 @@ impl Conductor {
         // The case that it belongs to may be over.
         if let Some(playing) = live.case.as_mut().filter(|_| !swap.given_up.is_cancelled()) {
             playing.tell(swap.fault);
-            swap.given_up.cancel();
+            playing.release(swap.fault, &swap.given_up);
         }
     }
 
@@ -316,6 +319,7 @@ impl Playing {
                 *left = left.saturating_sub(1);
                 if *left == 0 {
                     held.token.cancel();
+                    self.recorder.record(What::Released { fault: held.fault });
                 }
             }
         }
@@ -364,16 +368,16 @@ impl Playing {
             Act::Copy => ruling.copies += 1,
             Act::Poison => ruling.poison = true,
             Act::Swap => {
-                let given_up = self.last_until(Until::Quiet);
+                let given_up = self.last_until(index, Until::Quiet);
                 ruling.swap.get_or_insert(Swap { fault: index, given_up });
             }
-            Act::Wait(until) => ruling.hold_until(self.last_until(until)),
+            Act::Wait(until) => ruling.hold_until(self.last_until(index, until)),
             Act::Cut => ruling.stop_after(at_once()),
             Act::Fail(error) => ruling.fail = Some(error),
             Act::Decline => ruling.decline = true,
             Act::Rejoin => ruling.rejoin = true,
             Act::Refuse(attempts) => ruling.refuse = Some(attempts),
-            Act::Ask(ask) => self.ask(ask, service, orders, ruling),
+            Act::Ask(ask) => self.ask(index, ask, service, orders, ruling),
         }
     }
 
@@ -385,9 +389,11 @@ impl Playing {
     }
 
     /// A token that is cancelled then.
-    fn last_until(&mut self, until: Until) -> CancellationToken {
+    fn last_until(&mut self, fault: usize, until: Until) -> CancellationToken {
         let token = CancellationToken::new();
-        if let Until::Milliseconds(count) = until {
+        let milliseconds = if let Until::Milliseconds(count) = until { Some(count) } else { None };
+        self.recorder.record(What::Held { fault, milliseconds });
+        if let Some(count) = milliseconds {
             let (time, ended) = (Duration::from_millis(count.into()), token.clone());
             self.slowed += time;
             tokio::spawn(async move {
@@ -395,12 +401,19 @@ impl Playing {
                 ended.cancel();
             });
         }
-        self.holds.push(Held { until, token: token.clone() });
+        self.holds.push(Held { fault, until, token: token.clone() });
         token
+    }
+
+    /// What this fault made wait goes on.
+    fn release(&mut self, fault: usize, token: &CancellationToken) {
+        token.cancel();
+        self.recorder.record(What::Released { fault });
     }
 
     fn ask(
         &mut self,
+        index: usize,
         ask: Ask,
         service: Option<String>,
         orders: &mpsc::UnboundedSender<Order>,
@@ -408,7 +421,7 @@ impl Playing {
     ) {
         let done = CancellationToken::new();
         let resume = match ask {
-            Ask::Pause(until) => self.last_until(until),
+            Ask::Pause(until) => self.last_until(index, until),
             _ => CancellationToken::new(),
         };
         match ask {

@@ -3,7 +3,9 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::{Expression, HttpCall, Selector, Source, Table};
+use super::{
+    Expression, HttpCall, Lag, Linearizable, MonotonicReads, ReadYourWrites, Selector, Source, Table,
+};
 
 /// The rows of a final state.
 type Observed = Vec<Vec<Value>>;
@@ -41,6 +43,14 @@ pub enum Invariant {
     SameTransaction(SameTransaction),
     /// Records of a key arrive as they were produced.
     InOrder(InOrder),
+    /// A client sees what it wrote.
+    ReadYourWrites(ReadYourWrites),
+    /// What a client reads never falls.
+    MonotonicReads(MonotonicReads),
+    /// One event follows another in time.
+    Lag(Lag),
+    /// Some order of the operations explains what each returned.
+    Linearizable(Linearizable),
 }
 
 /// `at_most_one`, `exactly_one`, `at_least_one`: so many events per key.
@@ -342,12 +352,16 @@ impl Invariant {
             | Invariant::NoPhantom(NoPhantom { record, row, .. }) => vec![row, record],
             Invariant::SameTransaction(SameTransaction { row, with, .. }) => vec![row, with],
             Invariant::InOrder(in_order) => vec![&in_order.delivered],
+            Invariant::Lag(lag) => vec![&lag.from, &lag.to],
             Invariant::Always(_)
             | Invariant::Conserved(_)
             | Invariant::Monotonic(_)
             | Invariant::Transitions(_)
             | Invariant::Agree(_)
-            | Invariant::Never(_) => Vec::new(),
+            | Invariant::Never(_)
+            | Invariant::ReadYourWrites(_)
+            | Invariant::MonotonicReads(_)
+            | Invariant::Linearizable(_) => Vec::new(),
         }
     }
 }

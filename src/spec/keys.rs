@@ -94,6 +94,12 @@ pub static ROOT: Section = Section {
             "5s",
             "How long a client waits for the answer to one operation.",
         ),
+        defaulted(
+            "check_within",
+            "duration",
+            "10s",
+            "How long judging one invariant over one history may take; beyond that it is unknown.",
+        ),
         optional(
             "settled_when",
             "SQL, or database and sql",

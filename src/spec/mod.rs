@@ -18,6 +18,7 @@ mod raw;
 mod reader;
 mod resolve;
 mod selector;
+mod session;
 mod source;
 mod template;
 
@@ -37,6 +38,7 @@ pub use invariant::{
 };
 pub use problem::{Problem, Problems};
 pub use selector::{Ended, Selector, Subject, Table};
+pub use session::{Lag, Linearizable, MonotonicReads, Object, Part as ObjectPart, ReadYourWrites};
 pub use source::{Place, Refused, Source};
 pub use template::{Part, Template};
 
@@ -65,6 +67,8 @@ pub struct Spec {
     pub faults: Vec<Rule>,
     /// What must hold all the same, by name.
     pub invariants: IndexMap<String, Invariant>,
+    /// The line of the file that each invariant begins in, from 1; for whoever points at it.
+    pub lines: IndexMap<String, usize>,
     /// Settings of the same spec with what to expect of each. Empty: the spec is run once, as it is.
     pub variants: IndexMap<String, Variant>,
     /// Bounds and pauses.
@@ -317,6 +321,8 @@ pub struct Settings {
     pub settled_when: Option<Source>,
     /// How long a client waits for the answer to one operation.
     pub operation_timeout: Duration,
+    /// How long judging one invariant over one history may take.
+    pub check_within: Duration,
 }
 
 impl Default for Settings {
@@ -330,6 +336,7 @@ impl Default for Settings {
             deadline: Duration::from_secs(10),
             settled_when: None,
             operation_timeout: Duration::from_secs(5),
+            check_within: Duration::from_secs(10),
         }
     }
 }

@@ -1,7 +1,12 @@
 //! Shows every order, from the events of two topics that are not ordered between each other.
 
+use std::time::Duration;
+
 use super::consume::{Handler, Place, consume};
 use super::{Event, Flaw, ORDERS, PAYMENTS, Till};
+
+/// How long a batch is waited for.
+const BATCH: Duration = Duration::from_millis(700);
 
 struct Board {
     till: Till,
@@ -15,6 +20,9 @@ pub async fn run(till: Till) -> anyhow::Result<()> {
 
 impl Handler for Board {
     async fn handle(&self, event: &Event, _: Place) -> anyhow::Result<()> {
+        if self.till.has(Flaw::ShowsInBatches) {
+            tokio::time::sleep(BATCH).await;
+        }
         match event {
             Event::Placed { order_id, .. } => {
                 self.write("insert into board (order_id) values ($1) on conflict do nothing", &[order_id])

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 
 use super::charge::Charge;
 use super::publish::{WRITTEN, add, publish};
+use super::show::{Copies, show};
 use super::{Event, ORDERS, Till, consume::consume, now, setting};
 
 #[derive(Deserialize)]
@@ -32,7 +33,8 @@ pub async fn run(till: Till) -> anyhow::Result<()> {
         .route("/health", get(|| async { StatusCode::OK }))
         .route("/orders", post(place))
         .route("/orders/{order_id}/note", post(note))
-        .with_state(till.clone());
+        .with_state(till.clone())
+        .merge(Router::new().route("/orders/{order_id}", get(show)).with_state(Copies::new(till.clone())));
     let charge = Charge::new(till.clone(), &setting("GATEWAY_URL")?)?;
     tokio::select! {
         ended = publish(till.clone()) => ended,

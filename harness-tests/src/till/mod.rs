@@ -14,6 +14,7 @@ mod charge;
 mod consume;
 mod desk;
 mod publish;
+mod show;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -67,6 +68,14 @@ pub enum Flaw {
     WorksTwiceWhenLate,
     /// Passes over orders that are more than 30 s old by its clock.
     ExpiresByClock,
+    /// Answers from what the board shows.
+    ReadsTheBoard,
+    /// Answers from its own orders and from what the board shows, in turn.
+    ReadsAnyCopy,
+    /// Answers for a second as it did before.
+    RemembersAnswers,
+    /// The board takes events in batches, one every 700 ms.
+    ShowsInBatches,
 }
 
 /// What the two services share.

@@ -43,6 +43,7 @@ pub fn spec() -> Spec {
             rule("hold", "payment-events to dashboard"),
             rule("crash", "payments"),
         ],
+        lines: Default::default(),
         invariants: Default::default(),
         variants: Default::default(),
         settings: Settings::default(),

@@ -1,7 +1,7 @@
 //! The search against objects that were really used one operation at a time, and against trying every order.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -146,8 +146,7 @@ fn a_set_holds_what_was_added_and_not_removed() {
 #[test]
 fn a_search_that_may_not_go_on_says_so() {
     let operations = register(&["1 2 w1", "3 4 w2", "5 6 r1"]);
-    let no_steps =
-        search(&REGISTER, &operations, &mut Budget::new(2, Instant::now() + Duration::from_secs(9)));
+    let no_steps = search(&REGISTER, &operations, &mut Budget::new(2, clock::now() + Duration::from_secs(9)));
     assert_eq!(no_steps, Answer::Open("there are too many orders to try"));
     let mut no_time = Budget::new(1024, clock::now());
     let answer = search(&REGISTER, &operations, &mut no_time);
@@ -389,7 +388,7 @@ fn a_thousand_operations_of_ten_clients() {
     };
     let turns: Vec<Turn> = (0..3000).map(|_| (next(10) as usize, next(90) as u8, next(100) as u8)).collect();
     let measure = |what: &str, operations: &[Operation<RegisterAct>]| {
-        let began = Instant::now();
+        let began = clock::now();
         let answer = judge(&REGISTER, operations);
         let judged = began.elapsed();
         if let Answer::Unexplained(index) = answer {

@@ -3,9 +3,11 @@
 mod effects;
 mod events;
 mod finals;
+mod limits;
 mod notation;
 mod properties;
 mod rows;
+mod sessions;
 
 use notation::check;
 

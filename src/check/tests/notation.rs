@@ -2,8 +2,11 @@
 //!
 //! ```text
 //! op place_order order=+o1 sku=red : ok          an operation that begins and ends; `+o1` makes the id
-//! begin a place_order order=+o1                  one that begins, by client 1,
+//! begin a place_order order=+o1                  one that begins, of client 1,
 //! end a info                                     and its end; without one nobody saw it
+//! op 2:get_order order=o1 : ok status=200 n=3    one of client 2, with its reply: a status, and the body
+//! wait 500                                       so many milliseconds later
+//! held 0 / held 0 200 / released 0               a fault makes something wait, for 200 ms
 //! effect charge o1 amount=42                     about o1; `-` for nothing
 //! produced order-events o1 type=Placed           key, then the value
 //! delivered order-events to payments o1 type=Placed
@@ -23,7 +26,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::{Verdict, judge_one};
 use crate::case::Argument;
-use crate::history::{Content, Event, Fact, History, Observation, Outcome, Row, Seen, What};
+use crate::history::{Content, Event, Fact, History, Observation, Outcome, Reply, Row, Seen, What};
 use crate::spec::{Invariant, Spec};
 
 /// What all invariants of the tests are about.
@@ -45,6 +48,10 @@ services:
 operations:
   place_order: { given: { order: new, sku: [red], quantity: 1..3 }, call: "POST ${orders}/orders" }
   cancel_order: { given: { order: existing }, call: "DELETE ${orders}/orders/${order}" }
+  get_order: { given: { order: existing }, call: "GET ${orders}/orders/${order}" }
+  put: { given: { key: [k1], value: 1..9 }, call: "PUT ${orders}/keys/${key}" }
+  swap: { given: { key: [k1], from: 1..9, to: 1..9 }, call: "POST ${orders}/keys/${key}" }
+  get: { given: { key: [k1] }, call: "GET ${orders}/keys/${key}" }
   restock: { given: { sku: [red], quantity: 1..3 }, call: "POST ${orders}/stock" }
 invariants:
   it:
@@ -96,13 +103,15 @@ struct Writer {
     events: Vec<Event>,
     /// Labels of the operations so far.
     operations: Vec<String>,
+    /// Milliseconds that were waited.
+    waited: u64,
     is_cut: bool,
 }
 
 impl Writer {
     fn add(&mut self, what: What) {
         let seq = self.events.len() as u64;
-        self.events.push(Event { seq, at: seq * 1000, cause: None, what });
+        self.events.push(Event { seq, at: (seq + self.waited) * 1000, cause: None, what });
     }
 
     fn line(&mut self, line: &str) {
@@ -130,6 +139,13 @@ impl Writer {
                 self.end(label, ended);
             }
             "read" => self.read(rest),
+            "wait" => self.waited += rest.parse::<u64>().expect("milliseconds"),
+            "released" => self.add(What::Released { fault: rest.parse().expect("a fault") }),
+            "held" => {
+                let (fault, milliseconds) = rest.split_once(' ').unwrap_or((rest, ""));
+                let (fault, milliseconds) = (fault.parse().expect("a fault"), milliseconds.parse().ok());
+                self.add(What::Held { fault, milliseconds });
+            }
             _ => {
                 let fact = fact(word, rest);
                 self.add(What::Fact(fact));
@@ -139,21 +155,27 @@ impl Writer {
 
     fn begin(&mut self, label: String, call: &str) {
         let (name, given) = call.split_once(' ').unwrap_or((call, ""));
+        let (client, name) = name.split_once(':').unwrap_or(("1", name));
+        let client = client.parse().expect("a client");
         let given = members(given).into_iter().map(|(name, value)| (name, argument(value))).collect();
         self.operations.push(label);
         let operation = self.operations.len() - 1;
-        self.add(What::Invoked { operation, client: 1, name: name.to_owned(), given });
+        self.add(What::Invoked { operation, client, name: name.to_owned(), given });
     }
 
     fn end(&mut self, label: &str, ended: &str) {
         let operation = self.operations.iter().position(|known| known == label).expect("a known label");
+        let (ended, reply) = ended.split_once(' ').unwrap_or((ended, ""));
         let outcome = match ended {
             "ok" => Outcome::Ok,
             "fail" => Outcome::Fail,
             "info" => Outcome::Info,
             other => panic!("`{other}` is no end"),
         };
-        self.add(What::Returned { operation, outcome, detail: String::new(), reply: None });
+        let mut body = members(reply);
+        let status = body.shift_remove("status").and_then(|status| u16::try_from(status.as_u64()?).ok());
+        let reply = status.map(|_| Reply { status, body: Some(Value::Object(body)), ..Reply::default() });
+        self.add(What::Returned { operation, outcome, detail: String::new(), reply });
     }
 
     fn read(&mut self, rest: &str) {

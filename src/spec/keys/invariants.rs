@@ -4,6 +4,7 @@ mod effects;
 mod events;
 mod finals;
 mod rows;
+pub mod sessions;
 
 use super::{Key, Section, optional, required};
 
@@ -50,6 +51,10 @@ pub enum Group {
     FinalState,
     /// Rows and records that belong together.
     Events,
+    /// What one client sees, and how soon.
+    Sessions,
+    /// What all clients see of one object.
+    Models,
 }
 
 /// All families, in the order of the reference page.
@@ -71,10 +76,11 @@ pub static FAMILIES: &[&Family] = &[
     &NO_PHANTOM,
     &SAME_TRANSACTION,
     &IN_ORDER,
+    &sessions::READ_YOUR_WRITES,
+    &sessions::MONOTONIC_READS,
+    &sessions::LAG,
+    &sessions::LINEARIZABLE,
 ];
-
-/// Families that are planned and not there yet: refused by name.
-pub static LATER: &[&str] = &["read_your_writes", "monotonic_reads", "lag", "linearizable"];
 
 const PER: Key = required("per", "argument", "The argument whose ids the events are about.");
 

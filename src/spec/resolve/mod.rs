@@ -11,7 +11,10 @@ mod settings;
 mod variants;
 mod world;
 
+use std::ops::Range;
 use std::path::Path;
+
+use indexmap::IndexMap;
 
 use super::contract::Surroundings;
 use super::raw::Node;
@@ -36,6 +39,7 @@ pub(super) fn spec(reader: &Reader, root: &Node, file: &Path) -> Option<Spec> {
     let faults =
         root.get("faults").map(|field| faults::read(reader, field, &surroundings)).unwrap_or_default();
     let invariants = root.get("invariants").map(|field| invariants::read(reader, field)).unwrap_or_default();
+    let lines = root.get("invariants").map(|field| lines(reader, field.node)).unwrap_or_default();
     let variants = root.get("variants").map(|field| variants::read(reader, field)).unwrap_or_default();
     let settings = settings::read(reader, &root);
     Some(Spec {
@@ -50,7 +54,15 @@ pub(super) fn spec(reader: &Reader, root: &Node, file: &Path) -> Option<Spec> {
         operations,
         faults,
         invariants,
+        lines,
         variants,
         settings,
     })
+}
+
+/// The line in which each entry of a map begins, from 1.
+fn lines(reader: &Reader, map: &Node) -> IndexMap<String, usize> {
+    let line =
+        |place: &Range<usize>| reader.text.get(..place.start).unwrap_or_default().matches('\n').count() + 1;
+    map.entries().iter().map(|(key, _)| (key.name.clone(), line(&key.at))).collect()
 }

@@ -51,6 +51,7 @@ pub(super) fn read(reader: &Reader, root: &Fields) -> Settings {
             .get("settled_when")
             .and_then(|field| invariants::source(reader, field, &keys::invariants::SOURCE)),
         operation_timeout: pause("operation_timeout", millis(10), minutes(10), default.operation_timeout),
+        check_within: pause("check_within", Duration::ZERO, minutes(60), default.check_within),
     };
     if settings.quiet_for >= settings.deadline
         && let Some(field) = root.get("quiet_for").or_else(|| root.get("deadline"))

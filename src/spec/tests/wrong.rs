@@ -93,6 +93,7 @@ fn references() {
             ("cancel ${order}", "cancel ${ordr}"),
         ],
     );
+    check("statuses", &[("ok: [404, 410], fail: 409", "ok: [404, x04, {}], fail: 4xx")]);
     check("misspelt_existing", &[("given: { order: existing }", "given: { order: exisiting }")]);
     check("not_a_supported_argument", &[("given: { order: existing }", "given: { order: any placed }")]);
     check("empty_range", &[("quantity: 1..3", "quantity: 3..1")]);
@@ -201,8 +202,8 @@ fn invariants_and_variants() {
     check("effect_about_nothing", &[("        key: body.order_id\n", "")]);
     check("unknown_per", &[("    per: order", "    per: sku")]);
     check(
-        "invariant_of_a_later_version",
-        &[("at_most_one: charge\n    per: order", "lag: charge\n    per: order")],
+        "misspelt_family",
+        &[("at_most_one: charge\n    per: order", "at_most_once: charge\n    per: order")],
     );
     check(
         "page_without_columns",

@@ -4,9 +4,11 @@ mod agree;
 mod cel;
 mod count;
 mod events;
+mod linearizable;
 mod never;
 mod rows;
 mod selector;
+mod sessions;
 
 use indexmap::IndexMap;
 
@@ -39,6 +41,10 @@ static READERS: &[(&Family, Read)] = &[
     (&families::NO_PHANTOM, events::no_phantom),
     (&families::SAME_TRANSACTION, events::same_transaction),
     (&families::IN_ORDER, events::in_order),
+    (&families::sessions::READ_YOUR_WRITES, sessions::read_your_writes),
+    (&families::sessions::MONOTONIC_READS, sessions::monotonic_reads),
+    (&families::sessions::LAG, sessions::lag),
+    (&families::sessions::LINEARIZABLE, linearizable::read),
 ];
 
 pub(super) fn read(reader: &Reader, field: &Field) -> IndexMap<String, Invariant> {
@@ -93,9 +99,6 @@ fn no_family(field: &Field) -> Problem {
     let names: Vec<&str> = families::FAMILIES.iter().map(|family| family.name).collect();
     let known = format!("this version knows {}", list(&names, "and"));
     let entries = field.node.entries();
-    if let Some((key, _)) = entries.iter().find(|(key, _)| families::LATER.contains(&key.name.as_str())) {
-        return Problem::at(&key.at, format!("not supported yet: the invariant `{}`", key.name)).help(known);
-    }
     let near = entries.iter().find_map(|(key, _)| Some((key, suggest(&key.name, names.iter().copied())?)));
     match (near, entries) {
         (Some((key, help)), _) => {

@@ -1,0 +1,98 @@
+//! Operations as their clients saw them: when each began and ended, and what came back.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use cel::Value;
+use indexmap::IndexMap;
+
+use super::evaluate::meant;
+use super::inquiry::shown;
+use crate::case::Argument;
+use crate::history::{History, Outcome, Reply, What};
+
+/// One operation of one client.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call<'h> {
+    pub name: &'h str,
+    pub client: u32,
+    given: &'h IndexMap<String, Argument>,
+    /// The place of its beginning in the history.
+    pub began: u64,
+    /// The place of its end; `None`: nobody saw it.
+    pub ended: Option<u64>,
+    pub outcome: Outcome,
+    pub reply: Option<&'h Reply>,
+}
+
+/// All operations of a history, in the order of their beginnings.
+pub(super) fn calls(history: &History) -> Vec<Call<'_>> {
+    let mut calls = Vec::new();
+    let mut places = HashMap::new();
+    for event in &history.events {
+        match &event.what {
+            What::Invoked { operation, client, name, given } => {
+                places.insert(*operation, calls.len());
+                let (began, outcome) = (event.seq, Outcome::Info);
+                calls.push(Call { name, client: *client, given, began, ended: None, outcome, reply: None });
+            }
+            What::Returned { operation, outcome, reply, .. } => {
+                if let Some(call) = places.get(operation).and_then(|place| calls.get_mut(*place)) {
+                    (call.ended, call.outcome, call.reply) = (Some(event.seq), *outcome, reply.as_ref());
+                }
+            }
+            _ => {}
+        }
+    }
+    calls
+}
+
+impl<'h> Call<'h> {
+    /// A variable of an expression over it: an argument, or `reply`.
+    pub fn value(&self, name: &str) -> Option<Value> {
+        match self.given.get(name) {
+            Some(Argument::Plain(value)) => Some(meant(value)),
+            Some(Argument::New(id) | Argument::Existing(id)) => Some(Value::from(id.as_str())),
+            None if name == "reply" => Some(self.reply.map_or(Value::Null, whole)),
+            None => None,
+        }
+    }
+
+    /// Its arguments and its reply as one value.
+    pub fn all(&self) -> Value {
+        let names = self.given.keys().map(String::as_str).chain(["reply"]);
+        Value::from(names.filter_map(|name| Some((name, self.value(name)?))).collect::<HashMap<_, _>>())
+    }
+
+    /// The value of the argument that says what it is about.
+    pub fn key(&self, per: &str) -> Option<Cow<'h, str>> {
+        Some(match self.given.get(per)? {
+            Argument::Plain(value) => Cow::Owned(shown(value)),
+            Argument::New(id) | Argument::Existing(id) => Cow::Borrowed(id.as_str()),
+        })
+    }
+
+    /// Whether all that it did, if anything, was done before this place of the history.
+    pub fn is_over_before(&self, place: u64) -> bool {
+        self.outcome != Outcome::Info && self.ended.is_some_and(|ended| ended < place)
+    }
+
+    /// What came back, in a few words.
+    pub fn answer(&self) -> String {
+        let Some(reply) = self.reply else { return "nothing".to_owned() };
+        let status = reply.status.map(|status| status.to_string());
+        let body = reply.body.as_ref().map(shown);
+        let words: Vec<String> = status.into_iter().chain(body).collect();
+        words.join(" ").chars().take(100).collect()
+    }
+}
+
+fn whole(reply: &Reply) -> Value {
+    let number = |number: Option<i64>| number.map_or(Value::Null, Value::Int);
+    Value::from(HashMap::from([
+        ("status", number(reply.status.map(i64::from))),
+        ("body", reply.body.as_ref().map_or(Value::Null, meant)),
+        ("partition", number(reply.partition.map(i64::from))),
+        ("offset", number(reply.offset)),
+    ]))
+}
