@@ -6,7 +6,10 @@
 mod explain;
 mod investigate;
 mod replay;
+mod search;
+mod shard;
 mod shrink;
+mod stage;
 mod store;
 mod tally;
 mod worlds;
@@ -18,8 +21,8 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use tokio_util::sync::CancellationToken;
 
-use crate::case::{Case, CaseFile, CaseFileError, Generator, Seed, Seen, allowed};
-use crate::check::{Verdict, judge};
+use crate::case::{Case, CaseFile, CaseFileError, Generator, Seed, Seen};
+use crate::check::Verdict;
 use crate::history::{History, clock};
 use crate::report::{Summary, Violation};
 use crate::run::{Between, RunError, System};
@@ -30,14 +33,14 @@ use crate::world::supervisor::Supervisor;
 
 use investigate::Suspect;
 pub use replay::{Replayed, invariant_of, keep, replay};
+pub use shard::Shard;
 pub use shrink::shrink;
+use stage::Stage;
 use tally::Tally;
 pub use worlds::Worlds;
 
 /// Cases without faults that run before the search; large ones, so that they see much.
 const UNDISTURBED: [u32; 3] = [30, 80, 200];
-/// How often a case is drawn again none of whose faults fired.
-const REDRAWS: u32 = 3;
 
 /// What the user may choose for a run.
 #[derive(Debug, Clone)]
@@ -46,6 +49,8 @@ pub struct Options {
     pub cases: Option<u32>,
     /// Longest search; running out is a normal end.
     pub time: Option<Duration>,
+    /// Which of these cases to run.
+    pub shard: Shard,
     /// What all cases are made from.
     pub seed: Seed,
     /// What shrinking may cost.
@@ -75,8 +80,8 @@ pub enum Progress<'a> {
     },
     /// A case has ended.
     Case {
-        /// Its number.
-        number: u32,
+        /// How many have ended, this one included.
+        ended: u32,
         /// Of how many.
         of: u32,
         /// Operations so far.
@@ -156,6 +161,8 @@ struct Campaign<'a> {
     variant: Option<&'a str>,
     options: &'a Options,
     system: System,
+    /// In worlds of their own; they search, and the first one does everything else.
+    others: Vec<System>,
     cancel: &'a CancellationToken,
     progress: &'a mut dyn FnMut(Progress<'_>),
     /// The file that its case is written into, if not the one of its invariant.
@@ -164,7 +171,8 @@ struct Campaign<'a> {
     found_as: Option<(Seed, u32)>,
 }
 
-/// Judges one spec in one variant: regressions first, then a few cases without faults, then the search. It ends
+/// Judges one spec in one variant: regressions first, then a few cases without faults, then the search, in all of these
+/// worlds side by side. It ends
 /// with the first case that violates what must hold, or when all expected violations are found.
 ///
 /// # Errors
@@ -173,26 +181,24 @@ pub async fn run(
     spec: Arc<Spec>,
     variant: Option<&str>,
     options: &Options,
-    world: &Arc<World>,
+    worlds: &[Arc<World>],
     supervisor: Supervisor,
     cancel: &CancellationToken,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Summary, Stopped> {
-    let kind = world.place().kind();
-    let (specification, world) = (Arc::clone(&spec), Arc::clone(world));
-    let starting =
-        System::start(specification, variant, world, supervisor, |what| progress(Progress::Doing(what)));
-    let system = tokio::select! {
-        () = cancel.cancelled() => return Err(Stopped::Interrupted),
-        started = starting => started?,
+    let mut systems = stage::start(&spec, variant, worlds, &supervisor, cancel, progress).await?;
+    let (Some(world), false) = (worlds.first(), systems.is_empty()) else {
+        return Err(Stopped::NoWorld { spec: spec.name.clone() });
     };
+    let system = systems.remove(0);
+    let (kind, others) = (world.place().kind(), systems);
     let began = clock::now();
     progress(Progress::Searching { services: spec.services.len() });
     let mut campaign =
-        Campaign { spec, variant, options, system, cancel, progress, into: None, found_as: None };
+        Campaign { spec, variant, options, system, others, cancel, progress, into: None, found_as: None };
     let tally = campaign.judge().await;
-    let Campaign { spec, system, .. } = campaign;
-    system.stop().await;
+    let Campaign { spec, system, others, .. } = campaign;
+    stage::stop(others.into_iter().chain([system])).await;
     Ok(tally?.summary(&spec, variant, kind, options.seed, clock::since(began)))
 }
 
@@ -239,49 +245,6 @@ impl Campaign<'_> {
         Ok(seen)
     }
 
-    async fn search(&mut self, generator: &Generator, tally: &mut Tally) -> Result<(), Stopped> {
-        let cases = self.options.cases.unwrap_or(self.spec.settings.cases);
-        let began = clock::now();
-        for number in 1..=cases {
-            if self.options.time.is_some_and(|time| clock::since(began) >= time) {
-                break;
-            }
-            let searching = clock::now();
-            self.system.take_spent();
-            let (case, history, verdicts) = self.case_that_fires(generator, number).await?;
-            let spent = self.system.take_spent();
-            tally.add_case(&case, &history, &verdicts, clock::since(searching), spent);
-            (self.progress)(Progress::Case {
-                number,
-                of: cases,
-                operations: tally.operations(),
-                faults: tally.faults_fired(),
-            });
-            self.follow_up(number, &case, None, &history, &verdicts, tally).await?;
-            if tally.is_decided() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// A case none of whose faults fired tests nothing new; it is drawn again, a few times at most.
-    async fn case_that_fires(
-        &mut self,
-        generator: &Generator,
-        number: u32,
-    ) -> Result<(Case, History, IndexMap<String, Verdict>), Stopped> {
-        let mut attempt = 0;
-        loop {
-            let case = generator.redraw(number, attempt);
-            let (history, verdicts) = self.play(&case, Between::Reset).await?;
-            attempt += 1;
-            if case.faults.is_empty() || !history.fired().is_empty() || attempt > REDRAWS {
-                return Ok((case, history, verdicts));
-            }
-        }
-    }
-
     /// Looks into every violation that is new. A kept case is minimal for the invariant that it was kept for.
     async fn follow_up(
         &mut self,
@@ -325,19 +288,8 @@ impl Campaign<'_> {
         case: &Case,
         between: Between,
     ) -> Result<(History, IndexMap<String, Verdict>), Stopped> {
-        let why = case.faults.iter().map(|fault| allowed(&self.spec, fault)).collect();
-        let folder = self.options.folder_of(&self.spec, self.variant);
-        // Without a place to write to, the history is in memory alone; what cannot be saved is told when it matters.
-        let running = std::fs::create_dir_all(&folder).is_ok().then(|| folder.join("last.history.jsonl"));
-        let playing = async {
-            self.system.renew(between).await?;
-            self.system.play(case, why, running.as_deref()).await
-        };
-        let history = tokio::select! {
-            () = self.cancel.cancelled() => return Err(Stopped::Interrupted),
-            played = playing => played?,
-        };
-        let verdicts = judge(&self.spec, &history);
-        Ok((history, verdicts))
+        let Campaign { spec, options, variant, cancel, system, .. } = self;
+        let stage = Stage { spec, options, variant: *variant, cancel };
+        stage.play((1, system), case, between).await
     }
 }

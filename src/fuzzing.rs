@@ -91,11 +91,15 @@ pub fn kafka_records(bytes: &[u8]) -> Result<(), Wrong> {
     }
     let Ok(batches) = Batch::all(&Bytes::copy_from_slice(bytes)) else { return Ok(()) };
     for (place, batch) in batches.iter().enumerate() {
-        for record in [0, batch.records.len() / 2, batch.records.len()] {
-            let before = batches[..place].iter().map(|batch| batch.records.len()).sum::<usize>();
-            let cut = Batch::before(&batches, place, record);
+        let records = batch.records();
+        if records.len() != batch.count {
+            return Err(format!("{} records in a batch of {}", records.len(), batch.count));
+        }
+        for record in [0, batch.count / 2, batch.count] {
+            let before = batches[..place].iter().map(|batch| batch.count).sum::<usize>();
+            let cut = Batch::before(&batches, place, &records[..record]);
             let read = Batch::all(&cut).map_err(|error| format!("a cut batch cannot be read: {error}"))?;
-            let records = read.iter().map(|batch| batch.records.len()).sum::<usize>();
+            let records = read.iter().map(|batch| batch.count).sum::<usize>();
             if records != before + record {
                 return Err(format!("{records} records are left of {before} and {record}"));
             }

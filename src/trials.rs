@@ -86,6 +86,7 @@ fn judge(spec: &Arc<Spec>, variant: Option<&str>, search: Search) -> Result<(), 
     let options = Options {
         cases: search.cases,
         time: None,
+        shard: campaign::Shard::WHOLE,
         seed: search.seed,
         shrink: Budget::default(),
         reproduce: search.reproduce,
@@ -105,7 +106,7 @@ fn judge(spec: &Arc<Spec>, variant: Option<&str>, search: Search) -> Result<(), 
         let judging = async {
             let world = worlds.of(spec, &cancel, &mut note).await?;
             let (spec, supervisor) = (Arc::clone(spec), supervisor.clone());
-            campaign::run(spec, variant, &options, &world, supervisor, &cancel, &mut note).await
+            campaign::run(spec, variant, &options, &[world], supervisor, &cancel, &mut note).await
         };
         let judged = judging.await;
         worlds.close().await;
@@ -115,7 +116,8 @@ fn judge(spec: &Arc<Spec>, variant: Option<&str>, search: Search) -> Result<(), 
     match summary.ending() {
         Ending::Held | Ending::AsExpected => Ok(()),
         Ending::Violated | Ending::NotProven => Err(Failed::from(
-            anstream::adapter::strip_str(&format!("{found}{}", text::summary(&summary, None))).to_string(),
+            anstream::adapter::strip_str(&format!("{found}{}", text::summary(&summary, None, WIDTH)))
+                .to_string(),
         )),
     }
 }

@@ -1,8 +1,9 @@
 //! What the seam before Kafka costs: throughput and latency through it, against direct connections, in one run.
 //!
 //! `cargo bench -p harness-tests --bench kafka_seam`; without a Docker engine before the embedded broker alone. The ways take
-//! turns, so that a machine that is busy for a while slows all of them. A topic that goes through the relay is told apart:
-//! each record of it is appended twice.
+//! turns, so that a machine that is busy for a while slows all of them. A case is recorded as in a run: in memory and to a
+//! file. Told apart: records that all name an id of the case, each of which is a fact of its own at once; and a topic that
+//! goes through the relay, where each record is appended twice.
 
 #[path = "../tests/docker/mod.rs"]
 mod docker;
@@ -14,29 +15,75 @@ use std::time::{Duration, Instant};
 
 use docker::Container;
 use kafka_stage::{DEADLINE, Stage, consumer_config};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use steadfast::history::Recorder;
 use steadfast::world::broker::{Broker, BrokerOptions};
 
-const ROUNDS: usize = 7;
-/// Records of 200 bytes that are sent at once and awaited at the other end.
-const MANY: usize = 20_000;
+const ROUNDS: usize = 9;
+/// Records of about 200 bytes that are sent at once and awaited at the other end.
+const MANY: usize = 50_000;
+/// The same through the relay, which takes one after the other.
+const MANY_RELAYED: usize = 2_000;
 /// Records that are sent one by one.
 const SINGLE: usize = 300;
 
-/// How records go to a broker and back.
-struct Way {
+/// A way from a producer to a consumer.
+#[derive(Clone, Copy)]
+struct Route {
     name: &'static str,
     topic: &'static str,
+    seam: bool,
+    /// Whether a case is played meanwhile.
+    case: bool,
+    /// The order in every record; those of the case are o1 to o3.
+    order: &'static str,
+    many: usize,
+}
+
+const DIRECT: Route =
+    Route { name: "direct", topic: "direct", seam: false, case: false, order: "o1-77ab", many: MANY };
+const ROUTES: [Route; 5] = [
+    DIRECT,
+    Route { name: "seam, between cases", topic: "between", seam: true, ..DIRECT },
+    Route { name: "seam, in a case", topic: "during", seam: true, case: true, ..DIRECT },
+    Route {
+        name: "  all about the case",
+        topic: "about",
+        order: "o1-0k3f",
+        seam: true,
+        case: true,
+        ..DIRECT
+    },
+    Route {
+        name: "  seam and relay",
+        topic: "mediated",
+        seam: true,
+        case: true,
+        many: MANY_RELAYED,
+        ..DIRECT
+    },
+];
+
+/// What was measured of a route.
+struct Way {
+    route: Route,
+    value: String,
     producer: FutureProducer,
     consumer: StreamConsumer,
     /// Records per second from the first send to the last delivery, a round each.
     throughput: Vec<f64>,
+    /// Microseconds of both cores a record, in this process: client, seam, and the broker if it is embedded.
+    busy: Vec<f64>,
     /// Milliseconds until an acknowledgement, the median of a round each.
     acknowledged: Vec<f64>,
     /// Milliseconds until delivery.
     delivered: Vec<f64>,
+    /// Microseconds a fact, to write the history out when the case is over.
+    written: Vec<f64>,
 }
 
 fn main() {
@@ -57,22 +104,29 @@ fn main() {
 }
 
 async fn measure(broker: &str, address: SocketAddr) {
-    let topics = [("direct", 1, false), ("plain", 1, false), ("mediated", 1, true)];
+    let topics = ROUTES.map(|route| (route.topic, 1, route.many == MANY_RELAYED));
     let stage = Stage::before(&[address], &topics, Vec::new()).await;
+    stage.history();
     let seam = stage.seam.listen("measured").await.expect("a port");
+    let folder = tempfile::tempdir().expect("a folder");
     let mut ways = Vec::new();
-    for (name, topic, at) in [
-        ("direct", "direct", address),
-        ("through the seam", "plain", seam),
-        ("through seam and relay", "mediated", seam),
-    ] {
-        ways.push(Way::open(name, topic, at).await);
+    for route in ROUTES {
+        ways.push(Way::open(route, if route.seam { seam } else { address }).await);
     }
     for round in 1..=ROUNDS {
         for way in &mut ways {
-            eprintln!("{broker}: round {round} of {ROUNDS}, {}", way.name);
+            eprintln!("{broker}: round {round} of {ROUNDS}, {}", way.route.name);
+            if way.route.case {
+                let recorder = Recorder::begin(Some(&folder.path().join("history.jsonl")));
+                stage.begin_recorded(Vec::new(), recorder.expect("a file"));
+            }
             way.many().await;
             way.single().await;
+            if way.route.case {
+                let began = Instant::now();
+                let facts = stage.history().events.len();
+                way.written.push(milliseconds(began.elapsed()) * 1e3 / facts as f64);
+            }
         }
     }
     tell(broker, &mut ways);
@@ -81,41 +135,40 @@ async fn measure(broker: &str, address: SocketAddr) {
 }
 
 impl Way {
-    async fn open(name: &'static str, topic: &'static str, at: SocketAddr) -> Way {
+    async fn open(route: Route, at: SocketAddr) -> Way {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", at.to_string());
         let mut for_producer = config.clone();
         for_producer.set("linger.ms", "0").set("queue.buffering.max.messages", "100000");
         let producer = for_producer.create().expect("a producer");
-        let consumer: StreamConsumer = consumer_config(config, name).create().expect("a consumer");
-        consumer.subscribe(&[topic]).expect("subscribed");
-        let mut way = Way {
-            name,
-            topic,
-            producer,
-            consumer,
-            throughput: Vec::new(),
-            acknowledged: Vec::new(),
-            delivered: Vec::new(),
-        };
+        let consumer: StreamConsumer = consumer_config(config, route.topic).create().expect("a consumer");
+        consumer.subscribe(&[route.topic]).expect("subscribed");
+        let value = format!(r#"{{"event":"OrderPlaced","order":"{}","lines":["#, route.order);
+        let line = r#"{"sku":"red-42","quantity":1,"price":"19.90"}"#;
+        let value = format!("{value}{}]}}", [line; 3].join(","));
+        let (throughput, busy, acknowledged, delivered, written) = Default::default();
+        let mut way =
+            Way { route, value, producer, consumer, throughput, busy, acknowledged, delivered, written };
         // Joined, and warm.
         way.many().await;
         way.throughput.clear();
+        way.busy.clear();
         way
     }
 
     /// Many at once.
     async fn many(&mut self) {
-        let value = "x".repeat(200);
-        let began = Instant::now();
-        for _ in 0..MANY {
-            let record = FutureRecord::<(), _>::to(self.topic).partition(0).payload(&value);
+        let Route { topic, many, .. } = self.route;
+        let (began, used) = (Instant::now(), processor_time());
+        for _ in 0..many {
+            let record = FutureRecord::<(), _>::to(topic).partition(0).payload(&self.value);
             drop(self.producer.send_result(record).expect("room in the queue"));
         }
-        for _ in 0..MANY {
+        for _ in 0..many {
             self.receive().await;
         }
-        self.throughput.push(MANY as f64 / began.elapsed().as_secs_f64());
+        self.throughput.push(many as f64 / began.elapsed().as_secs_f64());
+        self.busy.push((processor_time() - used) / many as f64);
         self.producer.flush(DEADLINE).expect("all is acknowledged");
     }
 
@@ -123,7 +176,7 @@ impl Way {
     async fn single(&mut self) {
         let (mut acknowledged, mut delivered) = (Vec::new(), Vec::new());
         for _ in 0..SINGLE {
-            let record = FutureRecord::<(), _>::to(self.topic).partition(0).payload("x");
+            let record = FutureRecord::<(), _>::to(self.route.topic).partition(0).payload(&self.value);
             let began = Instant::now();
             self.producer.send(record, DEADLINE).await.expect("acknowledged");
             acknowledged.push(milliseconds(began.elapsed()));
@@ -141,17 +194,33 @@ impl Way {
 }
 
 fn tell(broker: &str, ways: &mut [Way]) {
-    println!("{broker:<26}{:<24}{:<22}delivery, ms", "records per second", "acknowledgement, ms");
+    println!(
+        "{broker:<26}{:<20}{:<20}{:<20}{:<20}written out, µs a fact",
+        "records per second", "processor, µs each", "acknowledged, ms", "delivered, ms"
+    );
     let mut direct = None;
     for way in ways {
-        let medians =
-            [&mut way.throughput, &mut way.acknowledged, &mut way.delivered].map(|values| median(values));
+        let measured = [&mut way.throughput, &mut way.busy, &mut way.acknowledged, &mut way.delivered];
+        let medians = measured.map(|values| median(values));
         let base = *direct.get_or_insert(medians);
         let ratio = format!("{:.0} ({:.2})", medians[0], medians[0] / base[0]);
         let added = |index: usize| format!("{:.3} ({:+.3})", medians[index], medians[index] - base[index]);
-        println!("  {:<24}{ratio:<24}{:<22}{}", way.name, added(1), added(2));
+        let written = match way.route.case {
+            true => format!("{:.2}", median(&mut way.written)),
+            false => String::new(),
+        };
+        let [busy, acknowledged, delivered] = [1, 2, 3].map(added);
+        let name = way.route.name;
+        println!("  {name:<24}{ratio:<20}{busy:<20}{acknowledged:<20}{delivered:<20}{written}");
     }
     println!();
+}
+
+/// Microseconds that this process has used of all cores: of a machine that others use too, it says more than the clock.
+fn processor_time() -> f64 {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("the usage");
+    let micros = |time: TimeVal| time.tv_sec() as f64 * 1e6 + time.tv_usec() as f64;
+    micros(usage.user_time()) + micros(usage.system_time())
 }
 
 fn milliseconds(time: Duration) -> f64 {

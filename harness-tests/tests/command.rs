@@ -48,8 +48,8 @@ fn the_main_job() {
     assert_eq!(
         keys(summary).as_deref(),
         Some(
-            "type format spec variant world seed cases operations faults_fired faults faults_never_fired operations_never_ok \
-             seconds cases_per_second outcome invariants"
+            "type format spec variant world seed cases case_digests operations faults_fired faults faults_never_fired operations_never_ok \
+             seconds cases_per_second outcome invariants report"
         )
     );
     assert_eq!(

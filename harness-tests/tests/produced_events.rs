@@ -20,6 +20,7 @@ async fn judge(variant: &str, folder: &Path) -> Summary {
     let options = Options {
         cases: Some(CASES),
         time: None,
+        shard: campaign::Shard::WHOLE,
         seed: steadfast::case::Seed(7),
         shrink: Budget::default(),
         reproduce: 3,
@@ -32,7 +33,7 @@ async fn judge(variant: &str, folder: &Path) -> Summary {
     let judging = async {
         let world = worlds.of(&spec, &cancel, &mut told).await?;
         let (spec, supervisor) = (Arc::new(spec.clone()), supervisor.clone());
-        campaign::run(spec, Some(variant), &options, &world, supervisor, &cancel, &mut told).await
+        campaign::run(spec, Some(variant), &options, &[world], supervisor, &cancel, &mut told).await
     };
     let judged = judging.await;
     worlds.close().await;

@@ -40,7 +40,8 @@ pub async fn shrink(
     };
     progress(Progress::Suspected { invariant: &invariant, number: 0 });
     let (into, found_as) = (Some(path), file.found);
-    let mut campaign = Campaign { spec, variant, options, system, cancel, progress, into, found_as };
+    let mut campaign =
+        Campaign { spec, variant, options, system, others: Vec::new(), cancel, progress, into, found_as };
     let number = file.found.map_or(0, |(_, number)| number);
     let suspect = Suspect { invariant: &invariant, number, case: &file.case, is_minimal: false };
     let found = campaign.investigate(suspect, None, &[]).await;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
+use super::search::Played;
 use crate::case::{Case, Seed};
 use crate::check::{Verdict, measured};
 use crate::fault::Rule;
 use crate::history::{History, Outcome, What};
 use crate::report::{FaultCount, Found, InvariantSummary, Lag, NeverOk, Spent, Summary};
-use crate::run;
 use crate::spec::{Expected, Invariant, Spec};
 use crate::world::Kind;
 
@@ -18,7 +18,8 @@ const MOST_INVESTIGATED: u32 = 5;
 
 /// Counts of a search, and what was found of each invariant.
 pub(super) struct Tally {
-    cases: u32,
+    /// Their numbers and digests.
+    cases: Vec<(u32, u32)>,
     operations: u64,
     by_operation: IndexMap<String, Outcomes>,
     faults_fired: u64,
@@ -63,7 +64,7 @@ impl Tally {
             measured: Vec::new(),
         };
         Tally {
-            cases: 0,
+            cases: Vec::new(),
             operations: 0,
             by_operation: IndexMap::new(),
             faults_fired: 0,
@@ -83,20 +84,31 @@ impl Tally {
     }
 
     /// Counts a case of the search.
-    pub(super) fn add_case(
-        &mut self,
-        case: &Case,
-        history: &History,
-        verdicts: &IndexMap<String, Verdict>,
-        took: Duration,
-        spent: run::Spent,
-    ) {
-        self.cases += 1;
-        self.searched += took;
+    pub(super) fn add_case(&mut self, played: &Played) {
+        let Played { number, case, history, verdicts, spent, digest } = played;
+        self.cases.push((*number, *digest));
         self.spent.renewing += spent.renewing;
         self.spent.operating += spent.operating;
         self.spent.settling += spent.settling;
         self.add_run(case, history, verdicts);
+    }
+
+    /// Counts time in which cases were searched, side by side or not.
+    pub(super) fn searched(&mut self, took: Duration) {
+        self.searched += took;
+    }
+
+    /// Cases of the search so far.
+    pub(super) fn cases(&self) -> u32 {
+        u32::try_from(self.cases.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether something here is to be looked into.
+    pub(super) fn is_suspect(&self, verdicts: &IndexMap<String, Verdict>) -> bool {
+        let is_new = |(name, verdict): (&String, &Verdict)| {
+            matches!(verdict, Verdict::Violated(_)) && !self.is_found(name)
+        };
+        verdicts.iter().any(is_new)
     }
 
     /// Counts a run that is no case of the search.
@@ -210,6 +222,9 @@ impl Tally {
         took: Duration,
     ) -> Summary {
         let decided_early = self.is_decided();
+        let cases = self.cases();
+        let mut digests = self.cases;
+        digests.sort_unstable();
         let faults: Vec<FaultCount> = self.faults.into_iter().map(|(_, count)| count).collect();
         let invariants = self.invariants.into_iter().map(|(name, seen)| {
             let Seen { expected, exercised, not_exercised, unknown, found, measured, .. } = seen;
@@ -228,8 +243,9 @@ impl Tally {
             variant: variant.map(str::to_owned),
             world: world.to_string(),
             seed,
-            cases: self.cases,
-            is_shortened: self.cases < spec.settings.cases,
+            cases,
+            digests,
+            is_shortened: cases < spec.settings.cases,
             operations: self.operations,
             faults_fired: self.faults_fired,
             never_ok: never_ok.collect(),

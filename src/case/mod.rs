@@ -279,6 +279,11 @@ pub struct Size {
 }
 
 impl Case {
+    /// A few digits that differ where cases do.
+    pub fn digest(&self) -> u32 {
+        crc32c::crc32c(serde_json::to_string(self).unwrap_or_default().as_bytes())
+    }
+
     /// Its place in the order "simpler than".
     pub fn size(&self) -> Size {
         let mut clients: Vec<u32> = self.operations.iter().map(|operation| operation.client).collect();

@@ -4,6 +4,7 @@
 //! format; and a late fact of one case can never be taken for one of the next.
 
 use aho_corasick::AhoCorasick;
+use memchr::memmem::Finder;
 
 use super::Case;
 
@@ -13,6 +14,8 @@ pub struct Subjects {
     shown: Vec<String>,
     sent: Vec<String>,
     finder: Option<AhoCorasick>,
+    /// Finds what all sent ids end in.
+    ending: Option<Finder<'static>>,
 }
 
 impl Subjects {
@@ -27,7 +30,8 @@ impl Subjects {
         let sent: Vec<String> = shown.iter().map(|id| format!("{id}-{tag}")).collect();
         // Only a pattern set of gigabytes could fail to build; then nothing is found and it shows as such.
         let finder = (!sent.is_empty()).then(|| AhoCorasick::new(&sent).ok()).flatten();
-        Subjects { shown, sent, finder }
+        let ending = (!sent.is_empty()).then(|| Finder::new(&format!("-{tag}")).into_owned());
+        Subjects { shown, sent, finder, ending }
     }
 
     /// The id as the services see it; an id that the case does not make is sent as it stands.
@@ -47,6 +51,11 @@ impl Subjects {
             }
         }
         found
+    }
+
+    /// Whether an id may stand in these bytes; if not, none does. Much cheaper than to find it.
+    pub fn may_stand_in(&self, bytes: &[u8]) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.find(bytes).is_some())
     }
 
     /// The text with every sent id in its short form.
@@ -86,6 +95,7 @@ mod tests {
         let subjects = subjects(ids);
         assert_eq!(subjects.found_in(text.as_bytes()), found, "{text}");
         assert_eq!(subjects.shown(text), shown);
+        assert!(found.is_empty() || subjects.may_stand_in(text.as_bytes()), "{text}");
     }
 
     #[test]
@@ -95,6 +105,12 @@ mod tests {
         check(&["o1", "o2"], "/orders/o2-0k3f o1-0k3f o2-0k3f", &["o2", "o1"], "/orders/o2 o1 o2");
         check(&["o1"], "o1-9999", &[], "o1-9999");
         check(&["o1"], "xo1-0k3f", &[], "xo1");
+    }
+
+    #[test]
+    fn bytes_without_an_id_are_told_at_once() {
+        assert!(!subjects(&["o1"]).may_stand_in(b"o1-9999 o1 0k3f"));
+        assert!(!subjects(&[]).may_stand_in(b"o1-0k3f"));
     }
 
     #[test]

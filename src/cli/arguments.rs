@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::campaign::Shard;
 use crate::case::Seed;
 use crate::shrink::Budget;
 use crate::world::{Kind, Servers, Wanted};
@@ -57,6 +58,12 @@ pub(super) struct RunArguments {
     /// Make the cases from this seed, in hexadecimal [default: another one each time]
     #[arg(long, value_name = "SEED")]
     pub(super) seed: Option<Seed>,
+    /// Run only a part of the cases, and leave the others to other machines; all must have the same seed
+    #[arg(long, value_name = "I/N", requires = "seed")]
+    pub(super) shard: Option<Shard>,
+    /// Search in so many worlds side by side, each with its own servers, services and ports
+    #[arg(long, value_name = "N", default_value = "1", value_parser = jobs)]
+    pub(super) jobs: usize,
     /// Runs of a minimal case, with its faults and without each
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) reproduce: u32,
@@ -183,6 +190,11 @@ pub(super) enum Format {
 /// clap shows and checks the names.
 fn worlds() -> impl TypedValueParser<Value = Kind> {
     PossibleValuesParser::new(Kind::ALL.iter().map(|(name, _)| *name)).try_map(|name| name.parse::<Kind>())
+}
+
+fn jobs(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=64).contains(number));
+    number.ok_or_else(|| "the number of jobs is from 1 to 64".to_owned())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

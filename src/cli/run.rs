@@ -1,20 +1,23 @@
 //! `steadfast run`.
 
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::{Format, RunArguments};
 use super::publish::{self, publish};
 use super::screen::{self, Live};
 use super::{HELD, INTERRUPTED, NOT_PROVEN, VIOLATED, WORLD_FAILED, WRONG, worst};
-use crate::campaign::{self, Options, Progress, Stopped, Worlds};
+use crate::campaign::{self, Options, Progress, Shard, Stopped, Worlds};
 use crate::case::Seed;
 use crate::history::clock;
 use crate::report::{Ending, Judged, Summary, json, text};
 use crate::run::RunError;
 use crate::spec::Spec;
+use crate::world::Kind;
 use crate::world::supervisor::Supervisor;
 
 /// Where cases and histories go, in the working directory.
@@ -40,12 +43,23 @@ pub(super) async fn run(arguments: RunArguments, supervisor: &Supervisor, cancel
     let options = Options {
         cases: arguments.cases.or(arguments.time.map(|_| u32::MAX)),
         time: arguments.time,
+        shard: arguments.shard.unwrap_or(Shard::WHOLE),
         seed,
         shrink: arguments.budget.wanted(),
         reproduce: arguments.reproduce,
         folder: PathBuf::from(SCRATCH),
     };
-    let mut worlds = Worlds::new(arguments.world.wanted(), jobs.iter().map(|(spec, _)| &**spec), supervisor);
+    let wanted = arguments.world.wanted();
+    if wanted.kind == Kind::External && arguments.jobs > 1 {
+        screen::problem(
+            "steadfast: an external world has the topics and databases of one job: --jobs 1, or another --world",
+        );
+        return WRONG;
+    }
+    let mut worlds: Vec<Worlds> =
+        iter::repeat_with(|| Worlds::new(wanted.clone(), jobs.iter().map(|(spec, _)| &**spec), supervisor))
+            .take(arguments.jobs)
+            .collect();
     let mut codes = Vec::new();
     let mut judged = Vec::new();
     for (spec, variant) in jobs {
@@ -58,7 +72,7 @@ pub(super) async fn run(arguments: RunArguments, supervisor: &Supervisor, cancel
             break;
         }
     }
-    worlds.close().await;
+    join_all(worlds.iter_mut().map(Worlds::close)).await;
     codes.extend(publish(&judged, arguments.junit.as_deref()));
     worst(codes)
 }
@@ -68,13 +82,13 @@ async fn judge(
     variant: Option<&str>,
     options: &Options,
     format: Format,
-    worlds: &mut Worlds,
+    worlds: &mut [Worlds],
     supervisor: &Supervisor,
     cancel: &CancellationToken,
 ) -> (u8, Result<Summary, String>) {
     let is_human = format == Format::Human;
     let live = Live::new(!is_human);
-    let place = worlds.kind().to_string();
+    let place = worlds.first().map(|worlds| worlds.kind().to_string()).unwrap_or_default();
     let mut told = |progress: Progress<'_>| {
         live.show(&progress);
         match progress {
@@ -88,8 +102,11 @@ async fn judge(
         }
     };
     let judging = async {
-        let world = worlds.of(spec, cancel, &mut told).await?;
-        campaign::run(Arc::clone(spec), variant, options, &world, supervisor.clone(), cancel, &mut told).await
+        let mut open = Vec::new();
+        for worlds in worlds {
+            open.push(worlds.of(spec, cancel, &mut told).await?);
+        }
+        campaign::run(Arc::clone(spec), variant, options, &open, supervisor.clone(), cancel, &mut told).await
     };
     let judged = judging.await;
     drop(live);
@@ -97,8 +114,11 @@ async fn judge(
         Ok(summary) => {
             let report = publish::report(spec, &summary, &options.folder_of(spec, variant));
             let report = report.as_deref();
-            let text =
-                if is_human { text::summary(&summary, report) } else { json::summary(&summary, report) };
+            let text = if is_human {
+                text::summary(&summary, report, screen::width())
+            } else {
+                json::summary(&summary, report)
+            };
             screen::result(&text);
             (code(&summary), Ok(summary))
         }

@@ -1,6 +1,6 @@
 //! Where everything is printed: results, progress, problems.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
@@ -45,6 +45,15 @@ pub(super) struct Live {
     quiet: bool,
     /// What was said last, so that news of the same thing do not fill a log.
     said: RefCell<String>,
+    stage: Cell<Stage>,
+}
+
+/// What the live line is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Start,
+    Search,
+    Violation,
 }
 
 impl Live {
@@ -59,24 +68,27 @@ impl Live {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
         bar.set_style(style("  {spinner} {msg}"));
-        Live { bar, is_live, quiet, said: RefCell::default() }
+        Live { bar, is_live, quiet, said: RefCell::default(), stage: Cell::new(Stage::Start) }
     }
 
     /// Shows how far a run is.
     pub(super) fn show(&self, progress: &Progress<'_>) {
         match progress {
             Progress::Doing(what) => self.say(what),
-            Progress::Case { number: 1, of, .. } => {
-                self.bar.set_style(style("  {pos}/{len} cases   {bar:18}   {msg}   {per_sec}"));
-                self.bar.set_length(u64::from(*of));
-                self.bar.reset_elapsed();
-                self.bar.set_position(1);
-            }
-            Progress::Case { number, operations, faults, .. } => {
-                self.bar.set_position(u64::from(*number));
+            Progress::Case { ended, of, operations, faults } => {
+                if self.is_new_stage(Stage::Search) {
+                    // A search for a time has no number of cases, so it has no bar.
+                    let counted = "  {pos}/{len} cases   {bar:18}   {msg}   {per_sec}   {eta} left";
+                    let timed = "  {pos} cases   {msg}   {per_sec}   {elapsed}";
+                    self.bar.set_style(style(if *of < u32::MAX / 64 { counted } else { timed }));
+                    self.bar.set_length(u64::from(*of));
+                    self.bar.reset_elapsed();
+                }
+                self.bar.set_position(u64::from(*ended));
                 self.bar.set_message(format!("{operations} operations   {faults} faults fired"));
             }
             Progress::Suspected { invariant, number } => {
+                self.is_new_stage(Stage::Violation);
                 self.bar.set_style(style("  {spinner} {msg}"));
                 let place = if *number == 0 { String::new() } else { format!(" in case {number}") };
                 self.say(&format!("{invariant}: violated{place}; confirming and shrinking"));
@@ -89,6 +101,10 @@ impl Live {
             }
             Progress::Searching { .. } | Progress::Found { .. } => {}
         }
+    }
+
+    fn is_new_stage(&self, stage: Stage) -> bool {
+        self.stage.replace(stage) != stage
     }
 
     /// Prints a result above the live line.

@@ -34,6 +34,7 @@ pub(super) async fn shrink(
     let options = Options {
         cases: None,
         time: None,
+        shard: campaign::Shard::WHOLE,
         seed: file.found.map_or(Seed(0), |(seed, _)| seed),
         shrink: arguments.budget.wanted(),
         reproduce: arguments.reproduce,

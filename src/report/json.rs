@@ -15,6 +15,8 @@ struct SummaryLine<'a> {
     world: &'a str,
     seed: Seed,
     cases: u32,
+    /// `NUMBER:DIGEST` of each.
+    case_digests: Vec<String>,
     operations: u64,
     faults_fired: u64,
     faults: Vec<FaultLine<'a>>,
@@ -91,6 +93,11 @@ pub fn summary(summary: &Summary, report: Option<&str>) -> String {
         world: &summary.world,
         seed: summary.seed,
         cases: summary.cases,
+        case_digests: summary
+            .digests
+            .iter()
+            .map(|(number, digest)| format!("{number}:{digest:08x}"))
+            .collect(),
         operations: summary.operations,
         faults_fired: summary.faults_fired,
         faults: summary

@@ -4,6 +4,7 @@
 
 pub mod chronicle;
 pub mod diagram;
+mod fitted;
 pub mod github;
 pub mod html;
 pub mod json;
@@ -37,6 +38,8 @@ pub struct Summary {
     pub seed: Seed,
     /// Cases that ran.
     pub cases: u32,
+    /// Their numbers, each with a digest of the case as it was drawn; by number.
+    pub digests: Vec<(u32, u32)>,
     /// Whether fewer cases ran than the spec asks for.
     pub is_shortened: bool,
     /// Operations that were begun in them.

@@ -3,7 +3,7 @@
 use super::chronicle::{Entry, entries};
 use super::diagram::{Diagram, diagram};
 use super::steps::{Step, steps};
-use super::{Ending, FaultCount, Found, Rate, Size, Summary, Violation, in_words, text};
+use super::{Ending, FaultCount, Found, Rate, Summary, Violation, in_words, text};
 use crate::spec::{Expected, Spec};
 
 /// The report.
@@ -103,13 +103,7 @@ impl Finding {
             number => format!("in case {number}"),
         };
         let without = if violation.without_any_fault { ", without any fault" } else { "" };
-        let how = format!(
-            "violated {place}{without} · shrunk from {} to {} in {} runs, {:.1} s",
-            violation.found_as,
-            Size::of(minimal),
-            violation.shrink_runs,
-            violation.shrink_seconds
-        );
+        let how = format!("violated {place}{without} · {}", text::shrinking(violation));
         let with = match minimal.faults.len() {
             0 => "as it is",
             1 => "with the fault",
@@ -117,6 +111,8 @@ impl Finding {
         };
         let mut rates = vec![(with.to_owned(), violation.reproduced)];
         rates.extend(violation.without.iter().map(|(fault, rate)| (format!("without: {fault}"), *rate)));
+        let operations = violation.without_operations.iter();
+        rates.extend(operations.map(|(operation, rate)| (format!("without: {operation}"), *rate)));
         Finding {
             name: name.to_owned(),
             is_expected: expected == Expected::Violated,

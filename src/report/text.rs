@@ -3,6 +3,7 @@
 
 use anstyle::{AnsiColor, Style};
 
+use super::fitted::fitted;
 use super::judged::in_words;
 use super::steps::{Step, steps};
 use super::{Ending, FaultCount, InvariantSummary, Summary, Violation, counted};
@@ -46,11 +47,14 @@ pub fn violation(name: &str, expected: Expected, violation: &Violation, width: u
         number => format!("in case {number}"),
     };
     text.push_str(&format!("{} {how} {case}\n", painted(style, &format!("{mark} {name}"))));
-    text.push_str(&painted(DIM, &format!("  {}", shrinking(violation))));
+    text.push_str(&fitted(&painted(DIM, &format!("  {}", shrinking(violation))), 11, width));
     text.push_str("\n\n");
     text.push_str(&story(&steps(&violation.minimal, &violation.history, &violation.evidence), width));
-    text.push_str(&format!("\n  {}\n", painted(BOLD, &violation.evidence.sentence)));
-    text.push_str(&format!("  {}\n", rates(violation)));
+    let sentence = format!("  {}", painted(BOLD, &violation.evidence.sentence));
+    text.push_str(&format!("\n{}\n", fitted(&sentence, 4, width)));
+    for line in rates(violation).lines() {
+        text.push_str(&format!("{}\n", fitted(&format!("  {}", line.trim_start()), 4, width)));
+    }
     match &violation.case_file {
         Ok(file) => {
             if !violation.is_minimal {
@@ -67,7 +71,7 @@ pub fn violation(name: &str, expected: Expected, violation: &Violation, width: u
 }
 
 /// How it was shrunk: `shrunk   31 operations, 7 faults → 1 operation, 1 fault   (19 runs, 2.1 s)`.
-fn shrinking(violation: &Violation) -> String {
+pub(super) fn shrinking(violation: &Violation) -> String {
     let Violation { found_as, shrink_runs, shrink_seconds, .. } = violation;
     if let Some(other) = &violation.same_as {
         return format!("the same case as `{other}`, which it breaks as well");
@@ -112,13 +116,16 @@ pub fn story(steps: &[Step], width: usize) -> String {
         let line = format!("{who}   {what}   {}", step.detail);
         let line = if step.is_fault { painted(YELLOW, line.trim_end()) } else { line.trim_end().to_owned() };
         let note = step.note.as_ref().map(|note| painted(RED, &format!("   ◀ {note}"))).unwrap_or_default();
-        story.push_str(&format!("  {:>2}  {line}{note}\n", number + 1));
+        let line = format!("  {:>2}  {line}{note}", number + 1);
+        // What does not fit goes on below the text of its step.
+        story.push_str(&fitted(&line, actor + 9, width));
+        story.push('\n');
     }
     story
 }
 
 /// The last lines of a run: each invariant, then how it ended, and where its report is.
-pub fn summary(summary: &Summary, report: Option<&str>) -> String {
+pub fn summary(summary: &Summary, report: Option<&str>, width: usize) -> String {
     let mut text = String::new();
     let wide = summary.invariants.iter().map(|invariant| invariant.name.chars().count()).max().unwrap_or(0);
     for invariant in &summary.invariants {
@@ -129,12 +136,14 @@ pub fn summary(summary: &Summary, report: Option<&str>) -> String {
             None => ("?", YELLOW),
         };
         let verdict = painted(style, &format!("{mark} {}", invariant.name));
-        text.push_str(&format!("  {verdict}{pad}   {}\n", in_words(invariant)));
+        let line = format!("  {verdict}{pad}   {}", in_words(invariant));
+        text.push_str(&format!("{}\n", fitted(&line, (wide + 7).min(width / 2), width)));
     }
     for operation in &summary.never_ok {
-        text.push_str(&format!("  {}\n", painted(YELLOW, &operation.to_string())));
+        let line = format!("  {}", painted(YELLOW, &operation.to_string()));
+        text.push_str(&format!("{}\n", fitted(&line, 4, width)));
     }
-    text.push_str(&faults(summary));
+    text.push_str(&faults(summary, width));
     let (style, word) = match summary.ending() {
         Ending::Held => (GREEN, "held"),
         Ending::AsExpected => (GREEN, "as expected"),
@@ -142,7 +151,8 @@ pub fn summary(summary: &Summary, report: Option<&str>) -> String {
         Ending::NotProven => (YELLOW, "not proven"),
     };
     let counts = counts(summary);
-    text.push_str(&format!("  {}   {}\n", painted(style, word), painted(DIM, &counts)));
+    let line = format!("  {}   {}", painted(style, word), painted(DIM, &counts));
+    text.push_str(&format!("{}\n", fitted(&line, word.len() + 5, width)));
     if summary.cases > 0 {
         let per_case = |spent: std::time::Duration| (spent / summary.cases).as_millis();
         let spent = format!(
@@ -151,7 +161,7 @@ pub fn summary(summary: &Summary, report: Option<&str>) -> String {
             per_case(summary.spent.operating),
             per_case(summary.spent.settling)
         );
-        text.push_str(&format!("  {}\n", painted(DIM, &spent)));
+        text.push_str(&format!("{}\n", fitted(&format!("  {}", painted(DIM, &spent)), 4, width)));
     }
     if let Some(report) = report {
         text.push_str(&format!("  {}   {report}\n", painted(DIM, "report")));
@@ -172,7 +182,7 @@ pub fn counts(summary: &Summary) -> String {
 }
 
 /// The faults of the spec, each with how often it fired of how often it was to.
-fn faults(summary: &Summary) -> String {
+fn faults(summary: &Summary, width: usize) -> String {
     let mut text = String::new();
     let numbers = |count: &FaultCount| (count.fired.to_string(), count.drawn.to_string());
     let wide = |of: fn(&(String, String)) -> usize| {
@@ -184,7 +194,8 @@ fn faults(summary: &Summary) -> String {
         let (fired, drawn) = numbers(count);
         let line = format!("fired {fired:>fired_wide$} of {drawn:>drawn_wide$}   {}", count.rule);
         let line = if never { format!("{line}   ◀ never fired") } else { line };
-        text.push_str(&format!("  {}\n", painted(if never { YELLOW } else { DIM }, &line)));
+        let line = format!("  {}", painted(if never { YELLOW } else { DIM }, &line));
+        text.push_str(&format!("{}\n", fitted(&line, fired_wide + drawn_wide + 15, width)));
     }
     text
 }

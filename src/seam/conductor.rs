@@ -10,13 +10,17 @@
 
 mod logged;
 mod shown;
+mod together;
+mod unnamed;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+pub use together::Together;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+pub use unnamed::Spotter;
 
 use super::{Order, Ruling, Swap};
 use crate::case::{Case, Edge, FactKind, Fault, FaultAction, Subjects, Until};
@@ -314,9 +318,15 @@ impl Playing {
                 *self.counts.entry((fact.service.clone(), kind.clone(), subject.clone())).or_insert(0) += 1;
             }
         }
+        self.count_down(1);
+    }
+
+    /// What waits for a number of facts waits for so many less.
+    fn count_down(&mut self, facts: usize) {
+        let facts = u32::try_from(facts).unwrap_or(u32::MAX);
         for held in &mut self.holds {
             if let Until::Facts(left) = &mut held.until {
-                *left = left.saturating_sub(1);
+                *left = left.saturating_sub(facts);
                 if *left == 0 {
                     held.token.cancel();
                     self.recorder.record(What::Released { fault: held.fault });

@@ -9,5 +9,5 @@ pub mod kafka;
 pub mod postgres;
 mod ruling;
 
-pub use conductor::{Busy, Conductor};
+pub use conductor::{Busy, Conductor, Spotter, Together};
 pub use ruling::{Order, Ruling, Swap};

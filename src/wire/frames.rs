@@ -1,6 +1,6 @@
 //! Frames: four bytes of length, then that many bytes. Is one whole? is asked apart from what it says.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{Closed, Malformed};
@@ -9,6 +9,10 @@ use super::{Closed, Malformed};
 const MAX_FRAME: usize = 100 * 1024 * 1024;
 /// Bytes of the length.
 const PREFIX: usize = 4;
+/// Room that is made before each read, so that a stream is not read in crumbs.
+const AT_ONCE: usize = 16 * 1024;
+/// Room that is made for a frame that has only been announced; beyond it, as much as has arrived.
+const AT_MOST: usize = 256 * 1024;
 /// While nobody wants a frame we read on, to notice that the peer has gone, but not without end.
 const READ_AHEAD: usize = 1024 * 1024;
 
@@ -36,6 +40,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
             if let Some(frame) = take(&mut self.buffer)? {
                 return Ok(Some(frame));
             }
+            make_room(&mut self.buffer);
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
                 return Ok(None);
             }
@@ -69,6 +74,14 @@ impl<R: AsyncRead + Unpin> Frames<R> {
     }
 }
 
+/// Room for the rest of a frame that has begun, so that its bytes are moved once and not at every doubling.
+fn make_room(buffer: &mut BytesMut) {
+    let length = buffer.first_chunk::<PREFIX>().map(|prefix| i32::from_be_bytes(*prefix));
+    let length = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    let missing = (PREFIX + length).saturating_sub(buffer.len());
+    buffer.reserve(missing.clamp(AT_ONCE, buffer.len().max(AT_MOST)));
+}
+
 /// Takes the first frame off the buffer. None: it is not whole yet.
 fn take(buffer: &mut BytesMut) -> Result<Option<Bytes>, Malformed> {
     let Some(prefix) = buffer.first_chunk::<PREFIX>() else { return Ok(None) };
@@ -86,10 +99,8 @@ fn take(buffer: &mut BytesMut) -> Result<Option<Bytes>, Malformed> {
 /// # Errors
 /// The stream broke.
 pub async fn write(stream: &mut (impl AsyncWrite + Unpin), frame: &[u8]) -> io::Result<()> {
-    let mut bytes = BytesMut::with_capacity(PREFIX + frame.len());
-    bytes.put_i32(i32::try_from(frame.len()).map_err(io::Error::other)?);
-    bytes.put_slice(frame);
-    stream.write_all(&bytes).await
+    let length = i32::try_from(frame.len()).map_err(io::Error::other)?.to_be_bytes();
+    stream.write_all_buf(&mut Buf::chain(&length[..], frame)).await
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! Records on their way, and the facts that are seen of them.
 
-use crate::kafka_stage::{action, facts, fault, id, receive, send, take, until};
-use rdkafka::consumer::{CommitMode, Consumer};
+use std::ops::Range;
+
+use crate::kafka_stage::{action, consumer_config, facts, fault, id, named, receive, send, take, until};
+use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
 use rdkafka::message::{Headers, Message};
 use rdkafka::producer::FutureRecord;
 use steadfast::case::{Edge, Verb};
+use steadfast::history::Seen;
 
 use crate::stage::Stage;
 
@@ -74,6 +77,55 @@ async fn producers_of_all_kinds_pass_the_relay() {
     check(&[("acks", "0")]).await;
     check(&[("linger.ms", "50"), ("compression.type", "zstd"), ("enable.idempotence", "true")]).await;
     check(&[("linger.ms", "50"), ("compression.type", "gzip"), ("acks", "1")]).await;
+}
+
+/// They come in batches that are not looked into; what is seen of them is the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_about_nothing_stand_in_the_history_as_all_others() {
+    let stage = Stage::with(vec![]).await;
+    let settings = &[("linger.ms", "200"), ("compression.type", "zstd")];
+    let producer = stage.producer("orders", settings).await;
+    let about_none = ["a", "b", "c"].map(|key| {
+        let record = FutureRecord::to("plain").partition(0).key(key).payload("{\"sku\":\"red\"}");
+        producer.send_result(record).unwrap()
+    });
+    for sent in about_none {
+        sent.await.unwrap().unwrap();
+    }
+    send(&producer, "plain", 0, "o1").await;
+    // The first in the middle of the batch.
+    let reader: StreamConsumer = consumer_config(stage.client("reader").await, "reader").create().unwrap();
+    let mut places = rdkafka::TopicPartitionList::new();
+    places.add_partition_offset("plain", 0, rdkafka::Offset::Offset(1)).unwrap();
+    reader.assign(&places).unwrap();
+    let read = [receive(&reader).await, receive(&reader).await, receive(&reader).await];
+    assert_eq!(read.each_ref().map(named), ["0@1 b", "0@2 c", "0@3 o1"]);
+    let consumer = stage.consumer("payments", "plain").await;
+    assert_eq!(take(&consumer, 4).await, ["0@0 a", "0@1 b", "0@2 c", "0@3 o1"]);
+    stage.settled().await;
+
+    let history = stage.history();
+    let all = facts(&history);
+    let of = |service: &str| all.iter().filter(|fact| fact.starts_with(service)).cloned().collect::<Vec<_>>();
+    let (nothing, order) = ("orders: produced plain/0 []", "orders: produced plain/0 [o1]");
+    assert_eq!(of("orders"), [nothing, nothing, nothing, order]);
+    let delivered = |service: &str, offsets: Range<i64>| {
+        offsets
+            .map(|offset| {
+                let about = if offset == 3 { "o1" } else { "" };
+                format!("{service}: delivered plain/0@{offset} [{about}]")
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of("reader"), delivered("reader", 1..4));
+    assert_eq!(of("payments: delivered"), delivered("payments", 0..4));
+    let contents = history.facts().filter_map(|(_, fact)| match &fact.seen {
+        Seen::Produced { record, .. } => Some((record.key.as_deref()?, record.value.as_deref()?)),
+        _ => None,
+    });
+    let sku = r#"{"sku":"red"}"#;
+    let expected = [("a", sku), ("b", sku), ("c", sku), ("o1", r#"{"order":"o1"}"#)];
+    assert_eq!(contents.collect::<Vec<_>>(), expected);
 }
 
 /// A batch of three records is cut before the second: its first record is delivered, the others wait.

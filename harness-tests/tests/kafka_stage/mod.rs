@@ -55,6 +55,11 @@ impl Stage {
     }
 
     pub fn begin(&self, faults: Vec<Fault>) {
+        self.begin_recorded(faults, Recorder::begin(None).unwrap());
+    }
+
+    /// Begins a case whose history goes to this recorder.
+    pub fn begin_recorded(&self, faults: Vec<Fault>, recorder: Recorder) {
         let operations = ["o1", "o2", "o3"].map(|id| Operation {
             client: 1,
             operation: "place_order".to_owned(),
@@ -63,7 +68,7 @@ impl Stage {
         let case = Case { operations: operations.into(), faults };
         let subjects = Arc::new(Subjects::new(&case, TAG));
         let allowed = vec!["by the test".to_owned(); case.faults.len()];
-        self.conductor.begin(&case, allowed, subjects, Recorder::begin(None).unwrap());
+        self.conductor.begin(&case, allowed, subjects, recorder);
     }
 
     pub async fn client(&self, service: &str) -> ClientConfig {

@@ -97,7 +97,7 @@ pub fn double_charge(words: &str, deliveries: usize) -> (History, Evidence) {
     let history = History {
         events: (0_u64..)
             .zip(events)
-            .map(|(seq, what)| Event { seq, at: seq * 730, what })
+            .map(|(seq, what)| Event { seq, at: seq * 730, cause: None, what })
             .collect::<Vec<_>>(),
     };
     let effects = history.facts().filter(|(_, fact)| matches!(fact.seen, Seen::Effect { .. }));
@@ -117,6 +117,8 @@ pub fn violation(words: &str, deliveries: usize) -> Found {
         without_any_fault: false,
         found_as: Size { operations: 31, faults: 7 },
         minimal: minimal(),
+        is_minimal: true,
+        same_as: None,
         history,
         evidence,
         shrink_runs: 19,
@@ -126,6 +128,7 @@ pub fn violation(words: &str, deliveries: usize) -> Found {
             "duplicate order-events, before published order-events #1 of o1".into(),
             Rate { k: 0, n: 20 },
         )],
+        without_operations: Vec::new(),
         case_file: Ok(PathBuf::from(".steadfast/checkout/naive/no-double-charge.yaml")),
     }))
 }
@@ -157,6 +160,7 @@ pub fn summary(expected: Expected, found: Vec<Found>) -> Summary {
         world: "embedded".to_owned(),
         seed: Seed(0x7f3a),
         cases: 38,
+        digests: Vec::new(),
         is_shortened: false,
         operations: 412,
         never_ok: Vec::<NeverOk>::new(),

@@ -4,3 +4,4 @@ mod browser;
 mod ci;
 mod made;
 mod page;
+mod screen;

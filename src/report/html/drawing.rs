@@ -9,7 +9,7 @@ use super::milliseconds;
 const LANE: usize = 168;
 const ROW: usize = 40;
 const LEFT: usize = 130;
-const RIGHT: usize = 190;
+const RIGHT: usize = 90;
 const HEAD: usize = 46;
 /// Longest label, in characters; the whole of it is in its title.
 const LABEL: usize = 44;
@@ -71,7 +71,7 @@ fn moment_at(row: usize, width: usize, moment: &Moment) -> Markup {
             text.at x="6" y=(y + 4) { (milliseconds(moment.at)) }
             @match moment.shape {
                 Shape::Arrow { from, to, carries } => (arrow(y, x(from), x(to), carries, moment)),
-                Shape::Mark { lane, mark } => (mark_at(y, x(lane), mark, moment)),
+                Shape::Mark { lane, mark } => (mark_at(y, x(lane), width, mark, moment)),
                 Shape::Band(band) => (band_at(y, width, band, moment)),
             }
         }
@@ -97,7 +97,10 @@ fn arrow(y: usize, from: usize, to: usize, carries: Carries, moment: &Moment) ->
     }
 }
 
-fn mark_at(y: usize, x: usize, mark: Mark, moment: &Moment) -> Markup {
+fn mark_at(y: usize, x: usize, width: usize, mark: Mark, moment: &Moment) -> Markup {
+    // Where there is more room.
+    let is_left = x > width / 2;
+    let (text, anchor) = if is_left { (x - 13, "end") } else { (x + 13, "start") };
     html! {
         @match mark {
             Mark::Point => circle.point cx=(x) cy=(y) r="7" {},
@@ -106,7 +109,7 @@ fn mark_at(y: usize, x: usize, mark: Mark, moment: &Moment) -> Markup {
             },
             Mark::Start => circle.start cx=(x) cy=(y) r="6" {},
         }
-        text.label x=(x + 13) y=(y + 4) { (label(moment)) (note(moment)) }
+        text.label x=(text) y=(y + 4) text-anchor=(anchor) { (label(moment)) (note(moment)) }
     }
 }
 

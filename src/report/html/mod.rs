@@ -110,8 +110,10 @@ fn finding(number: usize, finding: &Finding) -> Markup {
                     li.fault[step.is_fault] {
                         span.actor { (step.actor) }
                         span.text { (step.text) }
-                        span.detail { (step.detail) }
-                        @if let Some(note) = &step.note { span.note { "◀ " (note) } }
+                        span.detail {
+                            (step.detail)
+                            @if let Some(note) = &step.note { " " span.note { "◀ " (note) } }
+                        }
                     }
                 }
             }
@@ -131,7 +133,7 @@ fn rate_line(circumstances: &str, rate: Rate) -> Markup {
         tr {
             td { (circumstances) }
             td.number { "fails " (rate) }
-            td { meter min="0" max=(rate.n.max(1)) value=(rate.k) { (rate) } }
+            td { (bar(u64::from(rate.k), u64::from(rate.n), "bad")) }
         }
     }
 }
@@ -203,7 +205,7 @@ fn faults(page: &Page) -> Markup {
                                     td.number { (count.drawn) }
                                     td.number { (count.fired) }
                                     td {
-                                        meter min="0" max=(count.drawn.max(1)) value=(count.fired) { (count.fired) }
+                                        (bar(count.fired, count.drawn, "plain"))
                                         @if *never { " never fired" }
                                     }
                                 }
@@ -214,6 +216,12 @@ fn faults(page: &Page) -> Markup {
             }
         }
     }
+}
+
+/// How much of a whole, to be seen at a glance; the numbers stand beside it.
+fn bar(part: u64, whole: u64, class: &str) -> Markup {
+    let percent = part.saturating_mul(100).checked_div(whole).unwrap_or_default().min(100);
+    html! { span class={ "bar " (class) } aria-hidden="true" { span style={ "width:" (percent) "%" } {} } }
 }
 
 /// Microseconds as people read them: `12.3 ms`.

@@ -44,11 +44,16 @@ impl Conductor {
         value: Option<&[u8]>,
         headers: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
     ) -> Content {
-        let subjects = self.subjects();
-        let shown = |bytes: &[u8]| shown(subjects.as_deref(), bytes, LONGEST_BODY);
-        let headers =
-            headers.map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), value.map(shown)));
-        Content { key: key.map(shown), value: value.map(shown), headers: headers.collect() }
+        content(self.subjects().as_deref(), key, value, headers)
+    }
+
+    /// The same of a record in which no id stands.
+    pub fn unnamed_content<'a>(
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
+    ) -> Content {
+        content(None, key, value, headers)
     }
 
     /// A row with its ids in their short form.
@@ -67,9 +72,20 @@ impl Conductor {
         Reply { body, ..reply }
     }
 
-    fn subjects(&self) -> Option<Arc<Subjects>> {
+    pub(super) fn subjects(&self) -> Option<Arc<Subjects>> {
         lock(&self.live).case.as_ref().map(|playing| Arc::clone(&playing.subjects))
     }
+}
+
+fn content<'a>(
+    subjects: Option<&Subjects>,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    headers: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
+) -> Content {
+    let shown = |bytes: &[u8]| shown(subjects, bytes, LONGEST_BODY);
+    let headers = headers.map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), value.map(shown)));
+    Content { key: key.map(shown), value: value.map(shown), headers: headers.collect() }
 }
 
 fn shown(subjects: Option<&Subjects>, bytes: &[u8], longest: usize) -> String {

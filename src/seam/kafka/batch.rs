@@ -3,8 +3,11 @@
 //! Read here and not with `kafka-protocol`, because a record must go on with the very headers it came with
 //! (that crate keeps them in a map, so a repeated name is lost), and because a batch can be cut.
 
+use std::ops::Range;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use crate::seam::Spotter;
 use crate::wire::{LARGEST_BATCH, Malformed, decompress};
 
 /// Length of a batch before its records.
@@ -17,6 +20,8 @@ const CHECKED: usize = 21;
 const LARGEST_ALL: usize = 4 * LARGEST_BATCH;
 /// No client packs more records into a batch, or headers into its records; each costs more memory than it has bytes.
 const MOST_RECORDS: usize = 1 << 20;
+/// Bytes of a large record, by far.
+const LARGE: usize = 4 * 1024;
 
 /// One batch.
 #[derive(Debug, Clone)]
@@ -33,8 +38,8 @@ pub struct Batch {
     pub transactional: bool,
     /// The producer in whose name it is written; its id is negative if it counts nothing.
     pub sequence: Sequence,
-    /// Its records.
-    pub records: Vec<Record>,
+    /// How many records stand in it.
+    pub count: usize,
 }
 
 /// One record.
@@ -114,17 +119,14 @@ impl Batch {
         let base_offset = (&raw[0..8]).get_i64();
         let attributes = (&raw[CHECKED..]).get_i16();
         let last_delta = (&raw[23..27]).get_i32();
-        let (first, last) = ((&raw[27..35]).get_i64(), (&raw[35..43]).get_i64());
-        let count = (&raw[57..61]).get_i32();
         let body = decompress(attributes & 7, &raw.slice(HEADER..), most)?;
-        let appended = (attributes & 8 != 0).then_some(last);
-        let mut cursor = Cursor { bytes: &body, at: 0, headers_left: MOST_RECORDS };
-        let mut records = Vec::new();
+        let count = usize::try_from((&raw[57..61]).get_i32()).unwrap_or(0);
+        if count > MOST_RECORDS {
+            return Err(Malformed::new("a batch of too many records"));
+        }
+        let mut cursor = Cursor::new(&body);
         for _ in 0..count {
-            if records.len() == MOST_RECORDS {
-                return Err(Malformed::new("a batch of too many records"));
-            }
-            records.push(cursor.record(base_offset, first, appended)?);
+            cursor.pass()?;
         }
         Ok(Batch {
             base_offset,
@@ -136,29 +138,44 @@ impl Batch {
                 epoch: (&raw[51..53]).get_i16(),
                 next: (&raw[53..57]).get_i32(),
             },
-            records,
+            count,
             body,
             raw,
         })
+    }
+
+    /// Its records. Most batches are about nothing of a case, so they are made out only for who asks.
+    pub fn records(&self) -> Vec<Record> {
+        let (first, last) = ((&self.raw[27..35]).get_i64(), (&self.raw[35..43]).get_i64());
+        let appended = ((&self.raw[CHECKED..]).get_i16() & 8 != 0).then_some(last);
+        let mut cursor = Cursor::new(&self.body);
+        // All of them are sound, or the batch would not have been read.
+        let records = (0..self.count).map_while(|_| cursor.record(self.base_offset, first, appended).ok());
+        records.collect()
+    }
+
+    /// Whether an id of the case may stand in one of its records. Of large records little is kept, so they pass for named:
+    /// then nothing holds on to their bytes.
+    pub fn may_be_named(&self, spotter: &Spotter) -> bool {
+        self.body.len() > self.count * LARGE || spotter.may_be_named_in(&self.body)
     }
 
     fn is_compressed(&self) -> bool {
         (&self.raw[CHECKED..]).get_i16() & 7 != 0
     }
 
-    /// The bytes of the batches up to, and without, this record of this batch.
-    pub fn before(batches: &[Batch], batch: usize, record: usize) -> Bytes {
+    /// The bytes of the batches before this one, and of its first records: those that are kept.
+    pub fn before(batches: &[Batch], batch: usize, kept: &[Record]) -> Bytes {
         let mut bytes = BytesMut::new();
         batches[..batch].iter().for_each(|whole| bytes.put_slice(&whole.raw));
-        if let Some(cut) = batches.get(batch).filter(|_| record > 0) {
-            cut.write_first(record, &mut bytes);
+        if let Some((cut, last)) = batches.get(batch).zip(kept.last()) {
+            cut.write_first(kept.len(), last, &mut bytes);
         }
         bytes.freeze()
     }
 
-    /// Writes the batch with its first `count` records only, uncompressed.
-    fn write_first(&self, count: usize, to: &mut BytesMut) {
-        let last = &self.records[count - 1];
+    /// Writes the batch with its first `count` records only, up to and with `last`, uncompressed.
+    fn write_first(&self, count: usize, last: &Record, to: &mut BytesMut) {
         let mut batch = BytesMut::from(&self.raw[..HEADER]);
         batch.put_slice(&self.body[..last.ends]);
         let attributes = (&self.raw[CHECKED..]).get_i16() & !7;
@@ -219,39 +236,74 @@ struct Cursor<'a> {
     headers_left: usize,
 }
 
-impl Cursor<'_> {
+impl<'a> Cursor<'a> {
+    fn new(bytes: &'a Bytes) -> Cursor<'a> {
+        Cursor { bytes, at: 0, headers_left: MOST_RECORDS }
+    }
+
     fn record(&mut self, base_offset: i64, first: i64, appended: Option<i64>) -> Result<Record, Malformed> {
-        let length = self.length()?.ok_or_else(cut_off)?;
-        let ends =
-            self.at.checked_add(length).filter(|ends| *ends <= self.bytes.len()).ok_or_else(cut_off)?;
-        self.take(1)?;
+        let ends = self.begin()?;
         let timestamp = appended.unwrap_or(first.saturating_add(self.varint()?));
         let offset = base_offset.saturating_add(self.varint()?);
         let (key, value) = (self.piece()?, self.piece()?);
+        let mut headers = Vec::new();
+        for _ in 0..self.headers()? {
+            headers.push((self.piece()?.ok_or_else(cut_off)?, self.piece()?));
+        }
+        self.end(ends)?;
+        Ok(Record { offset, timestamp, key, value, headers, ends })
+    }
+
+    /// As [`record`](Self::record), but nothing is kept of it.
+    fn pass(&mut self) -> Result<(), Malformed> {
+        let ends = self.begin()?;
+        (self.varint()?, self.varint()?);
+        (self.span()?, self.span()?);
+        for _ in 0..self.headers()? {
+            (self.span()?.ok_or_else(cut_off)?, self.span()?);
+        }
+        self.end(ends)
+    }
+
+    /// Where the record ends that begins here.
+    fn begin(&mut self) -> Result<usize, Malformed> {
+        let length = self.length()?.ok_or_else(cut_off)?;
+        let ends = self.at.checked_add(length).filter(|ends| *ends <= self.bytes.len());
+        let ends = ends.ok_or_else(cut_off)?;
+        self.skip(1)?;
+        Ok(ends)
+    }
+
+    /// How many headers follow.
+    fn headers(&mut self) -> Result<usize, Malformed> {
         let count = self.length()?.ok_or_else(cut_off)?;
         let too_many = || Malformed::new("a batch of too many headers");
         self.headers_left = self.headers_left.checked_sub(count).ok_or_else(too_many)?;
-        let mut headers = Vec::new();
-        for _ in 0..count {
-            headers.push((self.piece()?.ok_or_else(cut_off)?, self.piece()?));
-        }
+        Ok(count)
+    }
+
+    fn end(&mut self, ends: usize) -> Result<(), Malformed> {
         if self.at > ends {
             return Err(cut_off());
         }
         self.at = ends;
-        Ok(Record { offset, timestamp, key, value, headers, ends })
+        Ok(())
     }
 
     fn piece(&mut self) -> Result<Option<Bytes>, Malformed> {
-        self.length()?.map(|length| self.take(length)).transpose()
+        Ok(self.span()?.map(|span| self.bytes.slice(span)))
     }
 
-    fn take(&mut self, length: usize) -> Result<Bytes, Malformed> {
-        let ends =
-            self.at.checked_add(length).filter(|ends| *ends <= self.bytes.len()).ok_or_else(cut_off)?;
-        let taken = self.bytes.slice(self.at..ends);
-        self.at = ends;
-        Ok(taken)
+    /// Where a piece stands; none: it is absent.
+    fn span(&mut self) -> Result<Option<Range<usize>>, Malformed> {
+        self.length()?.map(|length| self.skip(length)).transpose()
+    }
+
+    fn skip(&mut self, length: usize) -> Result<Range<usize>, Malformed> {
+        let ends = self.at.checked_add(length).filter(|ends| *ends <= self.bytes.len());
+        let skipped = self.at..ends.ok_or_else(cut_off)?;
+        self.at = skipped.end;
+        Ok(skipped)
     }
 
     /// A length; none for -1, which says "absent".

@@ -109,6 +109,7 @@ struct Walk<'a> {
 /// A response before it is passed on.
 pub fn response(link: &Link, frame: Bytes, head: Head, pending: &Pending) -> Result<Reply, Malformed> {
     let (header, mut body) = decode_response::<FetchRequest>(&frame, head.version)?;
+    let _together = link.shared.conductor.together();
     let mut walk = Walk {
         link,
         unreadable: false,
@@ -167,18 +168,39 @@ impl Walk<'_> {
         if self.cut || held {
             return Ok(Kept::Some(Bytes::new()));
         }
+        let spotter = self.link.shared.conductor.spotter();
         for (place, batch) in batches.iter().enumerate().filter(|(place, _)| !unseen[*place]) {
-            for (index, record) in
-                batch.records.iter().enumerate().filter(|(_, record)| record.offset >= from)
-            {
+            let is_whole = batch.base_offset >= from;
+            if is_whole && !self.unreadable && !batch.may_be_named(&spotter) {
+                self.unnamed(partition, batch);
+                continue;
+            }
+            let records = batch.records();
+            for (index, record) in records.iter().enumerate().filter(|(_, record)| record.offset >= from) {
                 match self.record(partition, record) {
                     Passage::Passed => {}
-                    Passage::Last => return Ok(Kept::Some(Batch::before(&batches, place, index + 1))),
-                    Passage::NotThis => return Ok(Kept::Some(Batch::before(&batches, place, index))),
+                    Passage::Last => {
+                        return Ok(Kept::Some(Batch::before(&batches, place, &records[..=index])));
+                    }
+                    Passage::NotThis => {
+                        return Ok(Kept::Some(Batch::before(&batches, place, &records[..index])));
+                    }
                 }
             }
         }
         Ok(Kept::All)
+    }
+
+    /// A batch is given to the service in which no id of the case stands.
+    fn unnamed(&mut self, partition: &Partition, batch: &Batch) {
+        let (topic, part) = partition.clone();
+        let seen = move |record: &Record, content| {
+            let (topic, offset) = (topic.clone(), record.offset);
+            Seen::Delivered { topic, partition: part, offset, record: content, malformed: false }
+        };
+        self.link.shared.passed_unnamed(self.link.service.as_deref(), batch, seen);
+        self.reached = Some(batch.end - 1);
+        self.passed = true;
     }
 
     fn record(&mut self, partition: &Partition, record: &Record) -> Passage {

@@ -14,7 +14,7 @@ use super::link::{Exchange, Link, Reply, Step};
 use super::origins::Origin;
 use super::refusal;
 use super::shared::{held_name, real_name, waits};
-use crate::history::Fact;
+use crate::history::{Fact, Seen};
 use crate::seam::{Busy, Ruling};
 use crate::wire::{Head, Malformed, decode_request, decode_response, encode, name};
 
@@ -43,9 +43,54 @@ type Sent = Option<Origin>;
 /// The records for one partition.
 struct Part {
     partition: Partition,
-    records: Vec<Record>,
-    facts: Vec<Fact>,
+    batches: Vec<Told>,
     first: Option<Sequence>,
+}
+
+/// What there is to say of a batch.
+enum Told {
+    /// A fact for each of its records.
+    Facts(Vec<(Fact, Record)>),
+    /// No id of the case stands in it.
+    Unnamed(Batch),
+}
+
+impl Part {
+    /// The facts that may matter to a fault.
+    fn facts(&self) -> impl Iterator<Item = &Fact> {
+        let told = self.batches.iter().flat_map(|told| match told {
+            Told::Facts(facts) => &facts[..],
+            Told::Unnamed(_) => &[],
+        });
+        told.map(|(fact, _)| fact)
+    }
+
+    /// The records are passed on.
+    fn passed(self, link: &Link, after: &mut Ruling) -> Vec<Sent> {
+        let (at, mut sent) = (as_sent(link, &self.partition), Vec::new());
+        let (topic, partition) = self.partition;
+        for told in self.batches {
+            match told {
+                Told::Facts(facts) => {
+                    for (fact, record) in facts {
+                        let ruling = link.shared.conductor.passed(fact);
+                        let origin = ruling.event.map(|event| Origin::new(event, &record));
+                        origin.iter().for_each(|origin| link.shared.ledger().origins.sent(&at, *origin));
+                        sent.push(origin);
+                        after.and(ruling);
+                    }
+                }
+                Told::Unnamed(batch) => {
+                    let topic = topic.clone();
+                    let seen =
+                        move |_: &Record, record| Seen::Produced { topic: topic.clone(), partition, record };
+                    link.shared.passed_unnamed(link.service.as_deref(), &batch, seen);
+                    sent.extend(std::iter::repeat_n(None, batch.count));
+                }
+            }
+        }
+        sent
+    }
 }
 
 /// A request before it is passed on.
@@ -68,9 +113,11 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
     }
     body.topic_data.retain(|topic| !topic.partition_data.is_empty());
     let (mut after, mut sent) = (Ruling::default(), HashMap::new());
+    let together = conductor.together();
     for part in parts {
         sent.insert(part.partition.clone(), part.passed(link, &mut after));
     }
+    drop(together);
     let mut changed = !refused.is_empty();
     for topic in body.topic_data.iter_mut().filter(|topic| link.shared.is_mediated(&topic.name)) {
         topic.name = name(&held_name(&topic.name));
@@ -91,22 +138,6 @@ pub async fn request(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malf
     Ok(Step::Forward(frame, Exchange::Produce(pending)))
 }
 
-impl Part {
-    /// The records are passed on.
-    fn passed(self, link: &Link, after: &mut Ruling) -> Vec<Sent> {
-        let at = as_sent(link, &self.partition);
-        let mut sent = Vec::with_capacity(self.facts.len());
-        for (fact, record) in self.facts.into_iter().zip(&self.records) {
-            let ruling = link.shared.conductor.passed(fact);
-            let origin = ruling.event.map(|event| Origin::new(event, record));
-            origin.iter().for_each(|origin| link.shared.ledger().origins.sent(&at, *origin));
-            sent.push(origin);
-            after.and(ruling);
-        }
-        sent
-    }
-}
-
 /// The partition that records for this one are sent to.
 fn as_sent(link: &Link, (topic, part): &Partition) -> Partition {
     match link.shared.is_mediated(topic) {
@@ -117,16 +148,22 @@ fn as_sent(link: &Link, (topic, part): &Partition) -> Partition {
 
 /// The records in a request by partition.
 fn parts(link: &Link, body: &ProduceRequest) -> Result<Vec<Part>, Malformed> {
+    let spotter = link.shared.conductor.spotter();
     let mut parts = Vec::new();
     for topic in &body.topic_data {
         for part in &topic.partition_data {
             let batches = part.records.as_ref().map_or(Ok(Vec::new()), Batch::all)?;
-            let fact =
-                |record| link.shared.produced(link.service.as_deref(), &topic.name, part.index, record);
+            let fact = |record: Record| {
+                let service = link.service.as_deref();
+                (link.shared.produced(service, &topic.name, part.index, &record), record)
+            };
             let first = batches.first().map(|batch| batch.sequence);
-            let records: Vec<Record> = batches.into_iter().flat_map(|batch| batch.records).collect();
-            let facts = records.iter().map(fact).collect();
-            parts.push(Part { partition: (topic.name.to_string(), part.index), records, facts, first });
+            let told = |batch: Batch| match batch.may_be_named(&spotter) {
+                true => Told::Facts(batch.records().into_iter().map(&fact).collect()),
+                false => Told::Unnamed(batch),
+            };
+            let batches = batches.into_iter().map(told).collect();
+            parts.push(Part { partition: (topic.name.to_string(), part.index), batches, first });
         }
     }
     Ok(parts)
@@ -137,14 +174,15 @@ fn parts(link: &Link, body: &ProduceRequest) -> Result<Vec<Part>, Malformed> {
 async fn arrive(link: &Link, parts: &[Part]) -> Option<Refused> {
     let mut refused = Vec::new();
     let mut before: Vec<&Fact> = Vec::new();
-    for Part { partition, facts, first, .. } in parts {
+    for part in parts {
+        let Part { partition, first, .. } = part;
         let still = first.as_ref().and_then(|first| link.shared.ledger().refusals.still(partition, *first));
         if let Some(error) = still {
             refused.push((partition.clone(), error));
             continue;
         }
         let others = before.len();
-        for fact in facts {
+        for fact in part.facts() {
             let mut ruling = link.shared.conductor.arrive_behind(&before, fact);
             let fail = ruling.fail.take();
             if waits(ruling).await {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::MediatedTopic;
-use super::batch::Record;
+use super::batch::{Batch, Record};
 use super::cluster::Cluster;
 use super::ledger::{Ledger, Partition};
 use crate::history::{Content, Fact, Seen};
@@ -48,6 +48,27 @@ impl Shared {
         self.fact(service, record, seen)
     }
 
+    /// All records of a batch in which no id of the case stands have passed.
+    pub fn passed_unnamed(
+        &self,
+        service: Option<&str>,
+        batch: &Batch,
+        seen: impl Fn(&Record, Content) -> Seen + Send + 'static,
+    ) {
+        let (service, batch) = (service.map(str::to_owned), batch.clone());
+        self.conductor.passed_unnamed(batch.count, move || {
+            let fact = |record: &Record| {
+                let content = Conductor::unnamed_content(
+                    record.key.as_deref(),
+                    record.value.as_deref(),
+                    headers(record),
+                );
+                Fact { service: service.clone(), about: Vec::new(), seen: seen(record, content) }
+            };
+            batch.records().iter().map(fact).collect()
+        });
+    }
+
     /// A record is passed on to this partition of the broker, or was given to a service from there: the event that it
     /// came of, if that is known.
     pub fn origin(&self, partition: &Partition, record: &Record) -> Option<u64> {
@@ -56,8 +77,7 @@ impl Shared {
 
     /// The content of a record, as it stands in the history.
     pub fn content(&self, record: &Record) -> Content {
-        let headers = record.headers.iter().map(|(name, value)| (&name[..], value.as_deref()));
-        self.conductor.content(record.key.as_deref(), record.value.as_deref(), headers)
+        self.conductor.content(record.key.as_deref(), record.value.as_deref(), headers(record))
     }
 
     /// A fact about whatever stands in the record.
@@ -65,6 +85,10 @@ impl Shared {
         let about = self.conductor.about(&record.pieces());
         Fact { service: service.map(str::to_owned), about, seen }
     }
+}
+
+fn headers(record: &Record) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    record.headers.iter().map(|(name, value)| (&name[..], value.as_deref()))
 }
 
 /// What becomes of a frame whose facts have arrived.

@@ -84,6 +84,11 @@ impl Stage {
         self.database.url_through(self.seam.listen(SERVICE, "shop").expect("an address"))
     }
 
+    /// Where the server is.
+    pub fn place(&self) -> String {
+        self.server.access().place().to_string()
+    }
+
     /// Two sessions of which every byte is seen: one past the seam, one through it.
     pub async fn raw_pair(&self) -> [raw::Raw; 2] {
         let access = self.server.access();
