@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use cel::{Context, Value};
 use serde_json::Value as Json;
 
+use crate::history::Row;
 use crate::spec::Expression;
 
 /// An expression, ready to be evaluated on many events.
@@ -106,4 +107,32 @@ pub(super) fn plain(value: &Value) -> Option<Json> {
         Value::List(items) => Json::Array(items.iter().map(plain).collect::<Option<_>>()?),
         _ => return None,
     })
+}
+
+/// A number of CEL, if it is one.
+pub(super) fn number(value: &Value) -> Option<f64> {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "amounts beyond 2^53 are not counted exactly, which the docs say"
+    )]
+    match value {
+        Value::Int(number) => Some(*number as f64),
+        Value::UInt(number) => Some(*number as f64),
+        Value::Float(number) => Some(*number),
+        _ => None,
+    }
+}
+
+/// A variable over a row: a column, or `old`, the version before.
+pub(super) fn column(name: &str, row: &Row, old: Option<&Row>) -> Option<Value> {
+    match row.get(name) {
+        Some(value) => Some(meant(value)),
+        None if name == "old" => Some(old.map_or(Value::Null, whole)),
+        None => None,
+    }
+}
+
+fn whole(row: &Row) -> Value {
+    let columns = row.iter().map(|(column, value)| (column.as_str(), meant(value)));
+    Value::from(columns.collect::<HashMap<_, _>>())
 }
