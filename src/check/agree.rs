@@ -3,46 +3,44 @@
 use serde_json::Value;
 
 use super::inquiry::{self, Inquiry};
-use super::{Evidence, Finding};
-use crate::history::{Event, Observation};
+use super::shown::{Shown, shown_by};
+use super::{Evidence, Finding, Judged};
 use crate::spec::Agree;
 
 /// All sources show the same rows, each as often, in any order. Columns are compared by position.
 ///
 /// The last observation of each source counts: a difference is looked at twice before it is judged.
-pub(super) fn judge(agree: &Agree, inquiry: &Inquiry) -> Finding {
-    let mut observed: Vec<(&Event, &Observation)> = Vec::new();
-    for source in agree.sources.keys() {
-        let mut found = inquiry.history.observations().filter(|(_, seen)| seen.is_of(inquiry.name, source));
-        match found.next_back() {
-            Some(last) => observed.push(last),
-            None => return Finding::Unknown(format!("`{source}` was not read")),
-        }
+pub(super) fn judge(agree: &Agree, inquiry: &Inquiry) -> Judged {
+    let shown: Vec<Shown> =
+        agree.sources.iter().map(|(name, view)| shown_by(name, view, inquiry)).collect::<Result<_, _>>()?;
+    if shown.iter().all(|shown| shown.rows.is_empty()) {
+        return Ok(Finding::NotExercised("all sources are empty".to_owned()));
     }
-    if observed.iter().all(|(_, observation)| observation.rows.is_empty()) {
-        return Finding::NotExercised("all sources are empty".to_owned());
-    }
-    let first = observed[0].1;
-    let differs = observed[1..].iter().find_map(|(_, other)| Difference::between(first, other));
-    let Some(difference) = differs else { return Finding::Held };
-    Finding::Missing(Evidence {
+    let (first, others) = shown.split_first().ok_or("there is no source")?;
+    let Some(difference) = others.iter().find_map(|other| Difference::between(first, other)) else {
+        return Ok(Finding::Held);
+    };
+    // What was read has a place in the history; what is taken from it shows itself there.
+    let read = shown.iter().filter_map(|shown| Some((shown.read?, difference.note(shown))));
+    let (events, notes) = read.unzip();
+    Ok(Finding::Missing(Evidence {
         sentence: difference.sentence(),
-        events: observed.iter().map(|(event, _)| event.seq).collect(),
-        notes: observed.iter().map(|(_, seen)| difference.note(seen)).collect(),
+        events,
+        notes,
         about: difference.texts(),
-    })
+    }))
 }
 
 /// Rows that one observation has and another one lacks.
 struct Difference<'a> {
-    first: &'a Observation,
-    other: &'a Observation,
+    first: &'a Shown,
+    other: &'a Shown,
     only_first: Vec<&'a Vec<Value>>,
     only_other: Vec<&'a Vec<Value>>,
 }
 
 impl<'a> Difference<'a> {
-    fn between(first: &'a Observation, other: &'a Observation) -> Option<Difference<'a>> {
+    fn between(first: &'a Shown, other: &'a Shown) -> Option<Difference<'a>> {
         // Rows as text, so that they can be sorted and counted whatever they hold.
         let sorted = |rows: &'a [Vec<Value>]| {
             let mut keyed: Vec<(String, &'a Vec<Value>)> = rows.iter().map(|row| (shown(row), row)).collect();
@@ -70,8 +68,8 @@ impl<'a> Difference<'a> {
     }
 
     fn sentence(&self) -> String {
-        let has = |seen: &Observation, rows: &[&Vec<Value>], lacks: &Observation| {
-            rows.first().map(|row| format!("{} has ({}), {} does not", seen.source, shown(row), lacks.source))
+        let has = |seen: &Shown, rows: &[&Vec<Value>], lacks: &Shown| {
+            rows.first().map(|row| format!("{} has ({}), {} does not", seen.name, shown(row), lacks.name))
         };
         let first = has(self.first, &self.only_first, self.other);
         let other = has(self.other, &self.only_other, self.first);
@@ -81,7 +79,7 @@ impl<'a> Difference<'a> {
         format!("{}{rest}", both.join("; "))
     }
 
-    fn note(&self, seen: &Observation) -> String {
+    fn note(&self, seen: &Shown) -> String {
         let about = self.texts();
         let rows = seen.rows.iter().filter(|row| {
             row.iter().any(|cell| cell.as_str().is_some_and(|text| about.iter().any(|id| id == text)))

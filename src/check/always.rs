@@ -3,12 +3,12 @@
 use super::evaluate::{Evaluator, meant};
 use super::inquiry::Inquiry;
 use super::versions::versions;
-use super::{Evidence, Finding};
+use super::{Evidence, Finding, Judged};
 use crate::history::Row;
-use crate::spec::Always;
+use crate::spec::{Always, Table};
 
 /// A predicate on every version of every row that was ever visible: the last of each row in each transaction.
-pub(super) fn judge(always: &Always, inquiry: &Inquiry) -> Finding {
+pub(super) fn judge(always: &Always, inquiry: &Inquiry) -> Judged {
     let Always { table, holds } = always;
     let evaluator = Evaluator::new(holds);
     let mut seen = 0_usize;
@@ -18,20 +18,25 @@ pub(super) fn judge(always: &Always, inquiry: &Inquiry) -> Finding {
         match evaluator.holds(|column| row.get(column).map(meant)) {
             Ok(true) => {}
             Ok(false) => {
-                return Finding::Seen(Evidence {
+                return Ok(Finding::Seen(Evidence {
                     sentence: format!("always {holds} in {table}: a committed row has {}", shown(row)),
                     events: vec![version.event.seq],
                     notes: vec![format!("{holds} is false")],
                     about: version.fact.about.clone(),
-                });
+                }));
             }
-            Err(reason) => return Finding::Unknown(format!("`{holds}` on a row of {table}: {reason}")),
+            Err(reason) => return Err(format!("`{holds}` on a row of {table}: {reason}")),
         }
     }
-    match seen {
-        0 => Finding::NotExercised(format!("no version of a row of {table} was committed")),
+    Ok(match seen {
+        0 => Finding::NotExercised(no_version(table)),
         _ => Finding::Held,
-    }
+    })
+}
+
+/// Why nothing is known of a table.
+pub(super) fn no_version(table: &Table) -> String {
+    format!("no version of a row of {table} was committed")
 }
 
 /// A row in a sentence.

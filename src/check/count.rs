@@ -1,38 +1,102 @@
-//! `at_most_one`: so many events per key.
+//! `at_most_one`, `exactly_one`, `at_least_one`: so many events per key.
 
-use super::inquiry::Inquiry;
-use super::{Evidence, Finding};
-use crate::spec::Count;
+use indexmap::IndexMap;
+
+use super::inquiry::{Choice, Chosen, Inquiry};
+use super::{Evidence, Finding, Judged, and_more};
+use crate::spec::{Count, Number};
 
 /// Every effect counts, whatever became of the reply; a repetition that the dependency recognised was no effect. An
 /// event without a key counts as one about "nothing".
-pub(super) fn judge(count: &Count, inquiry: &Inquiry) -> Finding {
-    let Count { of, per, .. } = count;
-    let chosen = match inquiry.choose(of, per) {
-        Ok(chosen) => chosen,
-        Err(reason) => return Finding::Unknown(reason),
-    };
-    if chosen.events.is_empty() {
-        return Finding::NotExercised(format!("no {of} happened"));
+pub(super) fn judge(count: &Count, inquiry: &Inquiry) -> Judged {
+    let counted = inquiry.choose(&count.of, &count.per)?;
+    let by_key = counted.by_key();
+    if count.number != Number::AtLeastOne
+        && let Some(evidence) = too_many(count, &by_key)
+    {
+        return Ok(Finding::Seen(evidence));
     }
-    let by_key = chosen.by_key();
-    let certain =
-        |events: &Vec<_>| events.iter().filter(|event: &&&super::inquiry::Chosen| event.certain).count();
-    let broken: Vec<_> = by_key.iter().filter(|(_, events)| certain(events) > 1).collect();
-    let Some((key, events)) = broken.first() else { return Finding::Held };
-    let shown = key.unwrap_or("(no key)");
-    let others = match broken.len() - 1 {
-        0 => String::new(),
-        more => format!(", and {more} more"),
+    let Some(for_each) = &count.for_each else {
+        return Ok(match by_key.is_empty() {
+            true => Finding::NotExercised(format!("no {} happened", count.of)),
+            false => Finding::Held,
+        });
     };
-    let name = of.plain();
-    let notes = (1..=events.len()).map(|nth| format!("{} {name} for {shown}", ordinal(nth)));
-    Finding::Seen(Evidence {
-        sentence: format!("at most one {of} per {per}: {shown} has {}{others}", events.len()),
-        events: events.iter().map(|event| event.began).collect(),
-        notes: notes.collect(),
-        about: key.iter().map(|key| (*key).to_owned()).collect(),
+    let wanted = inquiry.choose(for_each, &count.per)?;
+    if let Some(evidence) = too_few(count, &wanted, &by_key) {
+        return Ok(Finding::Missing(evidence));
+    }
+    if count.number == Number::ExactlyOne
+        && let Some(evidence) = unasked(count, &wanted.by_key(), &by_key)
+    {
+        return Ok(Finding::Missing(evidence));
+    }
+    Ok(match wanted.events.iter().any(|event| event.certain) {
+        true => Finding::Held,
+        false => Finding::NotExercised(format!("no {for_each} happened")),
     })
+}
+
+type ByKey<'a, 'h> = IndexMap<Option<&'a str>, Vec<&'a Chosen<'h>>>;
+
+/// A key with two that happened for sure.
+fn too_many(count: &Count, by_key: &ByKey) -> Option<Evidence> {
+    let certain = |events: &[&Chosen]| events.iter().filter(|event| event.certain).count();
+    let broken: Vec<_> = by_key.iter().filter(|(_, events)| certain(events) > 1).collect();
+    let (key, events) = broken.first()?;
+    let (shown, name) = (key.unwrap_or("(no key)"), count.of.plain());
+    let events = events.iter().filter(|event| event.certain);
+    let culprits: Vec<_> = events
+        .zip(1..)
+        .map(|(event, nth)| (event.began, format!("{} {name} for {shown}", ordinal(nth))))
+        .collect();
+    let Count { of, per, .. } = count;
+    let sentence = format!(
+        "{} {of} per {per}: {shown} has {}{}",
+        words(count.number),
+        culprits.len(),
+        and_more(broken.len())
+    );
+    let mut evidence = Evidence::new(sentence, culprits, shown);
+    evidence.about.retain(|_| key.is_some());
+    Some(evidence)
+}
+
+/// A key that must have one and has none.
+fn too_few(count: &Count, wanted: &Choice, by_key: &ByKey) -> Option<Evidence> {
+    let lacks = |event: &&Chosen| {
+        let key = event.key.as_deref();
+        event.certain && key.is_some() && !by_key.contains_key(&key)
+    };
+    let lacking: IndexMap<_, _> =
+        wanted.events.iter().filter(lacks).map(|event| (event.key.as_deref(), event)).rev().collect();
+    let (key, event) = lacking.last()?;
+    let shown = key.unwrap_or_default();
+    let Count { of, per, .. } = count;
+    let sentence =
+        format!("{} {of} per {per}: {shown} has none{}", words(count.number), and_more(lacking.len()));
+    Some(Evidence::new(sentence, vec![(event.began, format!("no {} for {shown}", of.plain()))], shown))
+}
+
+/// A key that has one though nothing asked for it.
+fn unasked(count: &Count, wanted: &ByKey, by_key: &ByKey) -> Option<Evidence> {
+    let unasked: Vec<_> =
+        by_key.iter().filter(|(key, _)| key.is_some() && !wanted.contains_key(*key)).collect();
+    let (key, events) = unasked.first()?;
+    let (shown, event) = (key.unwrap_or_default(), events.first()?);
+    let for_each = count.for_each.as_ref()?;
+    let Count { of, per, .. } = count;
+    let more = and_more(unasked.len());
+    let sentence = format!("exactly one {of} per {per}: {shown} has one, but no {for_each} happened{more}");
+    Some(Evidence::new(sentence, vec![(event.began, format!("no {} for {shown}", for_each.plain()))], shown))
+}
+
+fn words(number: Number) -> &'static str {
+    match number {
+        Number::AtMostOne => "at most one",
+        Number::ExactlyOne => "exactly one",
+        Number::AtLeastOne => "at least one",
+    }
 }
 
 fn ordinal(nth: usize) -> String {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use cel::{Context, Value};
 use serde_json::Value as Json;
 
+use crate::history::Row;
 use crate::spec::Expression;
 
 /// An expression, ready to be evaluated on many events.
@@ -92,7 +93,7 @@ pub(super) fn meant_text(text: &str) -> Value {
 }
 
 /// A value of CEL as JSON, so that equal values are written the same; `None` for what JSON has not.
-pub(super) fn plain(value: &Value) -> Option<Json> {
+pub(super) fn comparable(value: &Value) -> Option<Json> {
     Some(match value {
         Value::Null => Json::Null,
         Value::Bool(value) => Json::from(*value),
@@ -103,7 +104,51 @@ pub(super) fn plain(value: &Value) -> Option<Json> {
         Value::Float(number) if number.fract() == 0.0 && number.abs() < 9e15 => Json::from(*number as i64),
         Value::Float(number) => Json::from(*number),
         Value::String(text) => Json::from(text.as_str()),
-        Value::List(items) => Json::Array(items.iter().map(plain).collect::<Option<_>>()?),
+        Value::List(items) => Json::Array(items.iter().map(comparable).collect::<Option<_>>()?),
         _ => return None,
     })
+}
+
+/// A single value of CEL as JSON.
+///
+/// # Errors
+/// It is none that JSON has; in words.
+pub(super) fn plain(value: &Value) -> Result<Json, String> {
+    match value {
+        Value::Null => Ok(Json::Null),
+        Value::Bool(value) => Ok(Json::Bool(*value)),
+        Value::Int(number) => Ok((*number).into()),
+        Value::UInt(number) => Ok((*number).into()),
+        Value::Float(number) => Ok((*number).into()),
+        Value::String(text) => Ok(text.as_str().into()),
+        other => Err(format!("is {:?}, which cannot be a column", other.type_of())),
+    }
+}
+
+/// A number of CEL, if it is one.
+pub(super) fn number(value: &Value) -> Option<f64> {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "amounts beyond 2^53 are not counted exactly, which the docs say"
+    )]
+    match value {
+        Value::Int(number) => Some(*number as f64),
+        Value::UInt(number) => Some(*number as f64),
+        Value::Float(number) => Some(*number),
+        _ => None,
+    }
+}
+
+/// A variable over a row: a column, or `old`, the version before.
+pub(super) fn column(name: &str, row: &Row, old: Option<&Row>) -> Option<Value> {
+    match row.get(name) {
+        Some(value) => Some(meant(value)),
+        None if name == "old" => Some(old.map_or(Value::Null, whole)),
+        None => None,
+    }
+}
+
+fn whole(row: &Row) -> Value {
+    let columns = row.iter().map(|(column, value)| (column.as_str(), meant(value)));
+    Value::from(columns.collect::<HashMap<_, _>>())
 }

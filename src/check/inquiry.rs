@@ -7,11 +7,10 @@ use std::time::Instant;
 use cel::Value;
 use indexmap::IndexMap;
 
-use super::evaluate::{Evaluator, meant, meant_text};
-use super::versions::{Version, versions};
-use crate::case::Argument;
-use crate::history::{Content, Event, Fact, History, Outcome, Row, Seen, What, clock};
-use crate::spec::{Ended, Selector, Subject};
+use super::chooser::{Chooser, End, NEVER};
+use super::versions::{versions, written};
+use crate::history::{Content, Fact, History, Outcome, Seen, What, clock};
+use crate::spec::{Ended, Expression, Selector, Subject};
 
 /// Events between two looks at the clock.
 const EVENTS_PER_LOOK: u64 = 1024;
@@ -22,7 +21,7 @@ pub(super) struct Inquiry<'h> {
     pub name: &'h str,
     pub history: &'h History,
     /// Which argument each id of the case was made for.
-    arguments: HashMap<&'h str, &'h str>,
+    pub(super) arguments: HashMap<&'h str, &'h str>,
     /// When to give up.
     pub until: Instant,
 }
@@ -43,13 +42,38 @@ pub(super) struct Chosen<'h> {
     pub certain: bool,
     /// For a version of a row: whether the version before was not one of these.
     pub newly: bool,
+    /// For a version of a row: whether it is the last one, so that it stands at the end.
+    pub stands: bool,
+    /// For a delivery: whether this service was given a record of the same content before.
+    pub repeated: bool,
+    /// For a version of a row: its transaction.
+    pub transaction: u32,
+    /// What the expressions that were asked for say of it.
+    pub values: Vec<Value>,
+}
+
+impl Chosen<'_> {
+    /// Something that just happened there.
+    pub fn at(seq: u64) -> Self {
+        Chosen {
+            key: None,
+            began: seq,
+            ended: seq,
+            certain: true,
+            newly: true,
+            stands: true,
+            repeated: false,
+            transaction: 0,
+            values: Vec::new(),
+        }
+    }
 }
 
 /// What a selector chose.
 pub(super) struct Choice<'h> {
     pub events: Vec<Chosen<'h>>,
     /// Why the first event that could not be judged could not.
-    trouble: Option<String>,
+    pub(super) trouble: Option<String>,
 }
 
 impl<'h> Choice<'h> {
@@ -87,13 +111,26 @@ impl<'h> Inquiry<'h> {
     /// # Errors
     /// In words: no event could be judged at all.
     pub fn choose(&self, selector: &Selector, per: &str) -> Result<Choice<'h>, String> {
-        let mut chooser = Chooser::new(self, selector, per);
+        self.choose_with(selector, per, &[])
+    }
+
+    /// The same, with what each expression says of each event.
+    ///
+    /// # Errors
+    /// In words: no event could be judged at all, or an expression could not be evaluated on one that is meant.
+    pub fn choose_with(
+        &self,
+        selector: &Selector,
+        per: &str,
+        values: &[&Expression],
+    ) -> Result<Choice<'h>, String> {
+        let mut chooser = Chooser::new(self, selector, per, values);
         match &selector.of {
             Subject::Operation { name, ended } => self.operations(name, *ended, &mut chooser),
             Subject::Row(table) => {
-                versions(self.history, table).for_each(|version| chooser.row(&version));
+                versions(self.history, table).for_each(|version| chooser.version(&version));
             }
-            _ => {
+            Subject::Effect(_) | Subject::Record { .. } | Subject::Delivered { .. } => {
                 for (event, fact) in self.history.facts() {
                     if event.seq.is_multiple_of(EVENTS_PER_LOOK) && self.is_out_of_time() {
                         break;
@@ -102,18 +139,26 @@ impl<'h> Inquiry<'h> {
                 }
             }
         }
-        let choice = chooser.choice;
-        match choice.trouble {
-            Some(trouble) if choice.events.is_empty() => Err(format!("{selector}: {trouble}")),
-            _ => Ok(choice),
+        chooser.choice(selector)
+    }
+
+    /// Versions of rows by whole transactions: those that the same transaction replaced count as well.
+    ///
+    /// # Errors
+    /// In words: no version could be judged at all.
+    pub fn choose_written(&self, selector: &Selector, per: &str) -> Result<Choice<'h>, String> {
+        let mut chooser = Chooser::new(self, selector, per, &[]);
+        if let Subject::Row(table) = &selector.of {
+            written(self.history, table).for_each(|version| chooser.row(&version));
         }
+        chooser.choice(selector)
     }
 
     fn operations(&self, wanted: &str, ended: Ended, chooser: &mut Chooser<'_, 'h>) {
-        let mut outcomes: HashMap<usize, (u64, Outcome)> = HashMap::new();
+        let mut ends: HashMap<usize, End> = HashMap::new();
         for event in &self.history.events {
-            if let What::Returned { operation, outcome, .. } = &event.what {
-                outcomes.insert(*operation, (event.seq, *outcome));
+            if let What::Returned { operation, outcome, reply, .. } = &event.what {
+                ends.insert(*operation, End { seq: event.seq, outcome: *outcome, reply: reply.as_ref() });
             }
         }
         for event in &self.history.events {
@@ -121,173 +166,35 @@ impl<'h> Inquiry<'h> {
             if name != wanted {
                 continue;
             }
-            let (returned, outcome) = outcomes.get(operation).copied().unwrap_or((u64::MAX, Outcome::Info));
+            let end = ends.get(operation).copied().unwrap_or(NEVER);
             let is_meant = match ended {
-                Ended::Ok => outcome != Outcome::Fail,
-                Ended::Fail => outcome == Outcome::Fail,
-                Ended::Info => outcome == Outcome::Info,
+                Ended::Ok => end.outcome != Outcome::Fail,
+                Ended::Fail => end.outcome == Outcome::Fail,
+                Ended::Info => end.outcome == Outcome::Info,
                 Ended::Any => true,
             };
             if is_meant {
-                let certain = ended != Ended::Ok || outcome == Outcome::Ok;
-                chooser.operation(event.seq, returned, certain, given);
+                let certain = ended != Ended::Ok || end.outcome == Outcome::Ok;
+                chooser.operation(event.seq, end, certain, given);
             }
+        }
+    }
+
+    /// The service and the content of the delivery at this place of the history.
+    pub fn delivery(&self, seq: u64) -> Option<(Option<&'h str>, &'h Content)> {
+        let event = self.history.events.get(usize::try_from(seq).ok()?)?;
+        match &event.what {
+            What::Fact(Fact { service, seen: Seen::Delivered { record, .. }, .. }) => {
+                Some((service.as_deref(), record))
+            }
+            _ => None,
         }
     }
 
     /// Whether an operation made an id for this argument.
-    fn knows(&self, per: &str) -> bool {
+    pub fn knows(&self, per: &str) -> bool {
         self.arguments.values().any(|argument| *argument == per)
     }
-}
-
-/// Goes through events and keeps those that are meant.
-struct Chooser<'c, 'h> {
-    inquiry: &'c Inquiry<'h>,
-    of: &'c Subject,
-    holds: Option<Evaluator<'c>>,
-    key: Option<Evaluator<'c>>,
-    per: &'c str,
-    /// Whether the history tells which ids are those of `per`; without operations it does not, and all may be.
-    knows_ids: bool,
-    choice: Choice<'h>,
-}
-
-impl<'c, 'h> Chooser<'c, 'h> {
-    fn new(inquiry: &'c Inquiry<'h>, selector: &'c Selector, per: &'c str) -> Chooser<'c, 'h> {
-        let holds = selector.holds.as_ref().map(Evaluator::new);
-        let key = selector.key.as_ref().map(Evaluator::new);
-        let choice = Choice { events: Vec::new(), trouble: None };
-        let knows_ids = inquiry.knows(per);
-        Chooser { inquiry, of: &selector.of, holds, key, per, knows_ids, choice }
-    }
-
-    fn fact(&mut self, event: &'h Event, fact: &'h Fact) {
-        let at = (event.seq, event.seq, true);
-        match (&fact.seen, self.of) {
-            (Seen::Effect { effect, key, body, .. }, Subject::Effect(wanted)) if effect == wanted => {
-                let lookup = |name: &str| match name {
-                    "key" => Some(key.as_deref().map_or(Value::Null, Value::from)),
-                    "body" => Some(meant_text(body)),
-                    _ => None,
-                };
-                if self.is_meant(lookup) {
-                    self.add(at, true, lookup, |chooser| chooser.effect_keys(key.as_deref(), &fact.about));
-                }
-            }
-            (Seen::Produced { topic, record, .. }, Subject::Record { topic: wanted }) if topic == wanted => {
-                self.record(at, fact, record);
-            }
-            (
-                Seen::Delivered { topic, record, malformed: false, .. },
-                Subject::Delivered { topic: wanted, to },
-            ) if topic == wanted && (to.is_none() || *to == fact.service) => self.record(at, fact, record),
-            _ => {}
-        }
-    }
-
-    fn record(&mut self, at: (u64, u64, bool), fact: &'h Fact, record: &'h Content) {
-        let lookup = |name: &str| match name {
-            "key" => Some(record.key.as_deref().map_or(Value::Null, Value::from)),
-            "value" => Some(record.value.as_deref().map_or(Value::Null, meant_text)),
-            _ => None,
-        };
-        if self.is_meant(lookup) {
-            self.add(at, true, lookup, |chooser| chooser.ids(&fact.about));
-        }
-    }
-
-    fn row(&mut self, version: &Version<'h>) {
-        let Some(new) = version.new else { return };
-        if !self.is_meant(|name| column(name, new, version.old)) {
-            return;
-        }
-        let before = version.old.is_some_and(|old| match &self.holds {
-            Some(holds) => holds.holds(|name| column(name, old, None)).unwrap_or(false),
-            None => true,
-        });
-        let at = (version.event.seq, version.event.seq, true);
-        let about = &version.fact.about;
-        self.add(at, !before, |name| column(name, new, version.old), |chooser| chooser.ids(about));
-    }
-
-    fn operation(&mut self, began: u64, ended: u64, certain: bool, given: &'h IndexMap<String, Argument>) {
-        let lookup = |name: &str| {
-            given.get(name).map(|argument| match argument {
-                Argument::Plain(value) => meant(value),
-                Argument::New(id) | Argument::Existing(id) => Value::from(id.as_str()),
-            })
-        };
-        if self.is_meant(lookup) {
-            self.add((began, ended, certain), true, lookup, |chooser| match given.get(chooser.per) {
-                Some(Argument::Plain(value)) => vec![Some(Cow::Owned(shown(value)))],
-                Some(Argument::New(id) | Argument::Existing(id)) => vec![Some(Cow::Borrowed(id.as_str()))],
-                None => vec![None],
-            });
-        }
-    }
-
-    fn is_meant(&mut self, lookup: impl FnMut(&str) -> Option<Value>) -> bool {
-        let Some(holds) = &self.holds else { return true };
-        match holds.holds(lookup) {
-            Ok(holds) => holds,
-            Err(trouble) => {
-                self.choice.trouble.get_or_insert(trouble);
-                false
-            }
-        }
-    }
-
-    fn add(
-        &mut self,
-        (began, ended, certain): (u64, u64, bool),
-        newly: bool,
-        lookup: impl FnMut(&str) -> Option<Value>,
-        keys: impl FnOnce(&Self) -> Vec<Option<Key<'h>>>,
-    ) {
-        let keys = match self.key.as_ref().map(|key| key.key(lookup)) {
-            None => keys(self),
-            Some(Ok(key)) => vec![key.map(Cow::Owned)],
-            Some(Err(trouble)) => {
-                self.choice.trouble.get_or_insert(trouble);
-                return;
-            }
-        };
-        let chosen = keys.into_iter().map(|key| Chosen { key, began, ended, certain, newly });
-        self.choice.events.extend(chosen);
-    }
-
-    /// The ids of `per`, or nothing.
-    fn ids(&self, about: &'h [String]) -> Vec<Option<Key<'h>>> {
-        let is_of_per = |id: &&str| match self.inquiry.arguments.get(id) {
-            Some(argument) => *argument == self.per,
-            None => !self.knows_ids,
-        };
-        let ids = about.iter().map(String::as_str).filter(is_of_per);
-        let ids: Vec<_> = ids.map(|id| Some(Cow::Borrowed(id))).collect();
-        if ids.is_empty() { vec![None] } else { ids }
-    }
-
-    /// What the route says if that is such an id; else the ids of `per` that stand in the call; else what the route says.
-    fn effect_keys(&self, key: Option<&'h str>, about: &'h [String]) -> Vec<Option<Key<'h>>> {
-        let ids = self.ids(about);
-        let is_key = |id: &Option<Key>| id.as_deref() == key;
-        if ids.iter().any(is_key) || ids == [None] { vec![key.map(Cow::Borrowed)] } else { ids }
-    }
-}
-
-/// A variable over a row: `old`, or a column.
-fn column(name: &str, row: &Row, old: Option<&Row>) -> Option<Value> {
-    match row.get(name) {
-        Some(value) => Some(meant(value)),
-        None if name == "old" => Some(old.map_or(Value::Null, whole)),
-        None => None,
-    }
-}
-
-fn whole(row: &Row) -> Value {
-    let columns = row.iter().map(|(column, value)| (column.as_str(), meant(value)));
-    Value::from(columns.collect::<HashMap<_, _>>())
 }
 
 /// A value as a key or in a sentence: texts without quotes.

@@ -3,20 +3,33 @@
 //! One file per family of invariants. A checker sees its invariant and the history and nothing else, so it judges
 //! a stored history as well as a live one. A checker that panics yields *unknown*, never a pass.
 //!
-//! `inquiry` finds the events that a selector means, with their keys; `versions` those of rows that were visible;
+//! `inquiry` and `chooser` find the events that a selector means, with their keys; `versions` those of rows that were visible;
 //! `evaluate` is CEL over one of them. `calls` are operations as their clients saw them, `held` is the time that was not
 //! the services'.
 
 mod agree;
 mod always;
 mod calls;
+mod chooser;
+mod compensated;
+mod conserved;
 mod count;
 mod evaluate;
+mod every;
 mod held;
+mod in_order;
 mod inquiry;
 mod lag;
 mod linearizable;
+mod monotonic;
+mod never;
+mod never_after;
+mod never_both;
+mod paired;
+mod same_transaction;
 mod sessions;
+mod shown;
+mod transitions;
 mod versions;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -52,6 +65,23 @@ pub struct Evidence {
     pub notes: Vec<String>,
     /// Ids that the violation is about.
     pub about: Vec<String>,
+}
+
+impl Evidence {
+    /// Events with their notes, in the order of the history, and the key that they are about.
+    fn new(sentence: String, mut culprits: Vec<(u64, String)>, about: &str) -> Evidence {
+        culprits.sort_by_key(|(seq, _)| *seq);
+        let (events, notes) = culprits.into_iter().unzip();
+        Evidence { sentence, events, notes, about: vec![about.to_owned()] }
+    }
+}
+
+/// ", and 3 more", where the first of several keys is told of.
+fn and_more(broken: usize) -> String {
+    match broken {
+        0 | 1 => String::new(),
+        more => format!(", and {} more", more - 1),
+    }
 }
 
 impl Verdict {
@@ -93,8 +123,20 @@ pub fn judge_one(name: &str, invariant: &Invariant, history: &History) -> Verdic
 pub fn judge_within(name: &str, invariant: &Invariant, history: &History, time: Duration) -> Verdict {
     decide(name, history, clock::now() + time, &|inquiry| match invariant {
         Invariant::Count(count) => count::judge(count, inquiry),
+        Invariant::NeverBoth(never_both) => never_both::judge(never_both, inquiry),
+        Invariant::NeverAfter(never_after) => never_after::judge(never_after, inquiry),
+        Invariant::Compensated(compensated) => compensated::judge(compensated, inquiry),
         Invariant::Always(always) => always::judge(always, inquiry),
+        Invariant::Conserved(conserved) => conserved::judge(conserved, inquiry),
+        Invariant::Monotonic(monotonic) => monotonic::judge(monotonic, inquiry),
+        Invariant::Transitions(transitions) => transitions::judge(transitions, inquiry),
         Invariant::Agree(agree) => agree::judge(agree, inquiry),
+        Invariant::Never(_) => never::judge(inquiry),
+        Invariant::Every(every) => every::judge(every, inquiry),
+        Invariant::NoLost(no_lost) => paired::lost(no_lost, inquiry),
+        Invariant::NoPhantom(no_phantom) => paired::phantom(no_phantom, inquiry),
+        Invariant::SameTransaction(same) => same_transaction::judge(same, inquiry),
+        Invariant::InOrder(in_order) => in_order::judge(in_order, inquiry),
         Invariant::ReadYourWrites(stated) => sessions::read_your_writes(stated, inquiry),
         Invariant::MonotonicReads(stated) => sessions::monotonic_reads(stated, inquiry),
         Invariant::Lag(stated) => lag::judge(stated, inquiry),
@@ -111,24 +153,26 @@ pub fn measured(name: &str, invariant: &Invariant, history: &History) -> Vec<Dur
 }
 
 /// What a checker found, as a verdict: bounded, and honest about what the history cannot tell.
-fn decide(name: &str, history: &History, until: Instant, checker: &dyn Fn(&Inquiry) -> Finding) -> Verdict {
+fn decide(name: &str, history: &History, until: Instant, checker: &dyn Fn(&Inquiry) -> Judged) -> Verdict {
     let judged = catch_unwind(AssertUnwindSafe(|| {
         let inquiry = Inquiry::new(name, history, until);
         match checker(&inquiry) {
             // It may have stopped half-way; what it had seen by then is seen.
-            Finding::Seen(evidence) => Finding::Seen(evidence),
-            _ if inquiry.is_out_of_time() => Finding::Unknown(OUT_OF_TIME.to_owned()),
+            Ok(Finding::Seen(evidence)) => Ok(Finding::Seen(evidence)),
+            _ if inquiry.is_out_of_time() => Err(OUT_OF_TIME.to_owned()),
             finding => finding,
         }
     }));
-    let finding = judged
-        .unwrap_or_else(|_| Finding::Unknown("the checker failed; this is a defect of steadfast".to_owned()));
-    match (finding, not_quiet(history)) {
-        (Finding::Seen(evidence), _) | (Finding::Missing(evidence), None) => Verdict::Violated(evidence),
+    let judged =
+        judged.unwrap_or_else(|_| Err("the checker failed; this is a defect of steadfast".to_owned()));
+    match (judged, not_quiet(history)) {
+        (Ok(Finding::Seen(evidence)), _) | (Ok(Finding::Missing(evidence)), None) => {
+            Verdict::Violated(evidence)
+        }
         // What would have broken it, or repaired it, may have come a moment later.
-        (_, Some(reason)) | (Finding::Unknown(reason), None) => Verdict::Unknown(reason),
-        (Finding::NotExercised(reason), None) => Verdict::NotExercised(reason),
-        (Finding::Held, None) => Verdict::Held,
+        (_, Some(reason)) | (Err(reason), None) => Verdict::Unknown(reason),
+        (Ok(Finding::NotExercised(reason)), None) => Verdict::NotExercised(reason),
+        (Ok(Finding::Held), None) => Verdict::Held,
     }
 }
 
@@ -145,9 +189,10 @@ enum Finding {
     Missing(Evidence),
     /// Its subject never appeared; the reason in words.
     NotExercised(String),
-    /// It could not be decided; the reason in words.
-    Unknown(String),
 }
+
+/// What a checker says; the error is why it cannot tell, in words.
+type Judged = Result<Finding, String>;
 
 /// Why what did not happen in this history means nothing, if so: the world never came to rest, or it moved again
 /// after it had been taken to rest for the last time.

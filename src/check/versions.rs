@@ -1,6 +1,7 @@
 //! Versions of rows as anyone outside their transaction could see them.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::history::{Event, Fact, History, Row, Seen};
 use crate::spec::Table;
@@ -15,14 +16,13 @@ pub(super) struct Version<'h> {
     /// What is visible now; `None`: it is gone.
     pub new: Option<&'h Row>,
     pub transaction: u32,
-    pub commit: u64,
 }
 
 /// The visible versions of a table, in the order of their commits.
 pub(super) fn versions<'h>(history: &'h History, of: &Table) -> impl Iterator<Item = Version<'h>> {
     let mut unseen = Unseen::default();
     history.facts().filter_map(move |(event, fact)| match &fact.seen {
-        Seen::Row { database, table, old, new, transaction, commit, visible }
+        Seen::Row { database, table, old, new, transaction, visible, .. }
             if *database == of.database && *table == of.table =>
         {
             let (old, new) = (old.as_ref(), new.as_ref());
@@ -32,8 +32,21 @@ pub(super) fn versions<'h>(history: &'h History, of: &Table) -> impl Iterator<It
                 return None;
             }
             // Inserted and deleted in one transaction: nobody saw it.
-            let version = Version { event, fact, old, new, transaction: *transaction, commit: *commit };
+            let version = Version { event, fact, old, new, transaction: *transaction };
             (old.is_some() || new.is_some()).then_some(version)
+        }
+        _ => None,
+    })
+}
+
+/// All versions of a table, those that the same transaction replaced as well.
+pub(super) fn written<'h>(history: &'h History, of: &Table) -> impl Iterator<Item = Version<'h>> {
+    history.facts().filter_map(|(event, fact)| match &fact.seen {
+        Seen::Row { database, table, old, new, transaction, .. }
+            if *database == of.database && *table == of.table =>
+        {
+            let (old, new) = (old.as_ref(), new.as_ref());
+            Some(Version { event, fact, old, new, transaction: *transaction })
         }
         _ => None,
     })
@@ -44,7 +57,7 @@ pub(super) fn versions<'h>(history: &'h History, of: &Table) -> impl Iterator<It
 #[derive(Default)]
 struct Unseen<'h> {
     transaction: u32,
-    replaced: HashMap<String, Vec<Option<&'h Row>>>,
+    replaced: HashMap<u64, Vec<Option<&'h Row>>>,
 }
 
 impl<'h> Unseen<'h> {
@@ -56,18 +69,28 @@ impl<'h> Unseen<'h> {
         if self.replaced.is_empty() {
             return old;
         }
-        let known = old.and_then(|row| self.replaced.get_mut(&written(row))?.pop());
+        let known = old.and_then(|row| self.replaced.get_mut(&of_row(row))?.pop());
         known.unwrap_or(old)
     }
 
     fn put(&mut self, transaction: u32, new: Option<&'h Row>, base: Option<&'h Row>) {
         self.transaction = transaction;
         if let Some(row) = new {
-            self.replaced.entry(written(row)).or_default().push(base);
+            self.replaced.entry(of_row(row)).or_default().push(base);
         }
     }
 }
 
-fn written(row: &Row) -> String {
-    serde_json::to_string(row).unwrap_or_default()
+/// A number for what a row holds; equal rows have the same.
+pub(super) fn of_row(row: &Row) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    row.iter().for_each(|column| column.hash(&mut hasher));
+    hasher.finish()
+}
+
+/// The same for anything else.
+pub(super) fn fingerprint(of: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
 }

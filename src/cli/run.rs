@@ -13,6 +13,7 @@ use crate::campaign::{self, Options, Progress, Stopped, Worlds};
 use crate::case::Seed;
 use crate::history::clock;
 use crate::report::{Ending, Judged, Summary, json, text};
+use crate::run::RunError;
 use crate::spec::Spec;
 use crate::world::supervisor::Supervisor;
 
@@ -120,10 +121,15 @@ fn code(summary: &Summary) -> u8 {
 
 /// Says why nothing can be said; the exit code for it.
 pub(super) fn report(stopped: &Stopped) -> u8 {
-    screen::problem(&format!("steadfast: {stopped}"));
+    match stopped {
+        Stopped::World(RunError::Refused(problems)) => {
+            screen::problem(&problems.render(screen::colour(), screen::width()));
+        }
+        _ => screen::problem(&format!("steadfast: {stopped}")),
+    }
     match stopped {
         Stopped::Interrupted => INTERRUPTED,
-        Stopped::World(crate::run::RunError::Spec(_) | crate::run::RunError::Query { .. })
+        Stopped::World(RunError::Spec(_) | RunError::Query { .. } | RunError::Refused(_))
         | Stopped::Case(_)
         | Stopped::Unfit { .. } => WRONG,
         Stopped::World(_) | Stopped::NoWorld { .. } | Stopped::Io { .. } => WORLD_FAILED,

@@ -3,6 +3,8 @@
 //! [`System`] is the spec, started: it can be played on, reset, made fresh and stopped. It judges nothing and
 //! decides nothing about cases; it returns what was seen.
 
+mod asked;
+mod final_state;
 mod obey;
 mod patience;
 mod play;
@@ -91,6 +93,9 @@ pub enum RunError {
     /// The spec asks for something that it does not have.
     #[error("{0}")]
     Spec(String),
+    /// A database refuses queries of the spec.
+    #[error("{0}")]
+    Refused(crate::spec::Problems),
 }
 
 impl RunError {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indexmap::IndexMap;
 use tokio::task::JoinSet;
 
-use super::quiet::{LOOK_EVERY, cut_off, disagree};
+use super::quiet::{LOOK_EVERY, cut_off};
 use super::schedule::Schedule;
 use super::system::while_there;
 use super::{RunError, System};
@@ -125,15 +125,15 @@ impl System {
         for _ in 0..LOOKS {
             self.conductor.record(What::Quiet);
             let quiet_at = clock::now();
-            let disagrees = disagree(&self.observe().await?);
+            let is_doubtful = self.observe().await?;
             self.read_rows().await?;
             let moved = self.conductor.idle_for() < clock::since(quiet_at);
-            if !moved && (looked_again || !disagrees) {
+            if !moved && (looked_again || !is_doubtful) {
                 break;
             }
             // Before a final state is judged wrong, it is looked at again after one more quiet period.
-            looked_again |= disagrees;
-            let silence = if disagrees { self.patience.second_look(quiet_for) } else { quiet_for };
+            looked_again |= is_doubtful;
+            let silence = if is_doubtful { self.patience.second_look(quiet_for) } else { quiet_for };
             self.conductor.stir();
             let moving = self.until_quiet(silence, deadline.max(clock::now() + silence * 4)).await?;
             if !moving.is_empty() {

@@ -6,8 +6,7 @@
 
 use std::time::Duration;
 
-use crate::history::{Fact, Observation, Outcome, Seen, What, clock};
-use crate::spec::Source;
+use crate::history::{Fact, Outcome, Seen, What, clock};
 
 use super::{RunError, System};
 
@@ -104,54 +103,6 @@ impl System {
         }
         Ok(())
     }
-
-    /// Reads the final state that the invariants compare.
-    pub(super) async fn observe(&mut self) -> Result<Vec<Observation>, RunError> {
-        let spec = std::sync::Arc::clone(&self.spec);
-        let mut observed = Vec::new();
-        for (invariant, stated) in &spec.invariants {
-            for (name, source) in stated.sources() {
-                let seen = self.query(invariant, name, source).await?;
-                self.conductor.record(What::Observed(seen.clone()));
-                observed.push(seen);
-            }
-        }
-        Ok(observed)
-    }
-
-    async fn query(&self, invariant: &str, name: &str, source: &Source) -> Result<Observation, RunError> {
-        let failed = |reason: String| RunError::Query {
-            invariant: invariant.to_owned(),
-            source_name: name.to_owned(),
-            reason,
-        };
-        let database = self.databases.get(&source.database);
-        let database =
-            database.ok_or_else(|| failed(format!("there is no database `{}`", source.database)))?;
-        let read = database.query(&source.sql).await.map_err(|error| failed(error.to_string()))?;
-        let shown = |value: serde_json::Value| match value {
-            serde_json::Value::String(text) => self.conductor.shown_body(text.as_bytes()).into(),
-            other => other,
-        };
-        Ok(Observation {
-            invariant: invariant.to_owned(),
-            source: name.to_owned(),
-            columns: read.columns,
-            rows: read.rows.into_iter().map(|row| row.into_iter().map(shown).collect()).collect(),
-        })
-    }
-}
-
-/// Whether two sources of one invariant show different rows, so that a second look is worth its time.
-pub(super) fn disagree(observed: &[Observation]) -> bool {
-    let sorted = |observation: &Observation| {
-        let mut rows: Vec<String> = observation.rows.iter().map(|row| format!("{row:?}")).collect();
-        rows.sort_unstable();
-        rows
-    };
-    observed
-        .windows(2)
-        .any(|pair| pair[0].invariant == pair[1].invariant && sorted(&pair[0]) != sorted(&pair[1]))
 }
 
 /// How an operation ended that was cut off by the end of its case.

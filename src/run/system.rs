@@ -19,7 +19,7 @@ use crate::seam::http::Callee;
 use crate::seam::kafka::{KafkaSeam, MediatedTopic, Tenancy};
 use crate::seam::postgres::PostgresSeam;
 use crate::seam::{Conductor, Order};
-use crate::spec::{Action, Spec, Table, Variant};
+use crate::spec::{Action, Spec, Variant};
 use crate::world::postgres::{Access, Database, PostgresError, SchemaError};
 use crate::world::supervisor::Supervisor;
 use crate::world::{Place, World};
@@ -155,25 +155,8 @@ impl System {
         for database in self.databases.values_mut() {
             database.keep_rows().await?;
         }
-        self.tables_exist().await
-    }
-
-    /// An invariant over a table that nobody made would never be exercised, and nobody would know why.
-    async fn tables_exist(&self) -> Result<(), RunError> {
-        for (invariant, stated) in &self.spec.invariants {
-            for Table { database: name, table } in stated.tables() {
-                let Some(database) = self.databases.get(name) else { continue };
-                let tables = database.tables().await?;
-                if !tables.contains(table) {
-                    let tables = if tables.is_empty() { "no table".to_owned() } else { tables.join(", ") };
-                    return Err(RunError::Spec(format!(
-                        "invariant `{invariant}`: there is no table `{table}` in {name}, once its schema has run \
-                         and all services are ready; it has {tables}"
-                    )));
-                }
-            }
-        }
-        Ok(())
+        self.tables_exist().await?;
+        self.queries_are_right().await
     }
 
     /// The spec that is running.

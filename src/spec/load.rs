@@ -40,7 +40,7 @@ impl Spec {
     /// # Errors
     /// All problems of the text.
     pub fn parse(file: &Path, text: &str) -> Result<Spec, Problems> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = without_mark(text);
         if let Some(problem) = unfit(text) {
             return Err(Problems::new(file, "", vec![problem]));
         }
@@ -55,6 +55,11 @@ impl Spec {
             _ => Err(Problems::new(file, text, problems)),
         }
     }
+}
+
+/// The text without its byte order mark.
+pub(super) fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 fn cannot_read(error: &io::Error) -> Problem {

@@ -19,6 +19,7 @@ mod reader;
 mod resolve;
 mod selector;
 mod session;
+mod source;
 mod template;
 
 use std::path::{Path, PathBuf};
@@ -31,10 +32,14 @@ use std::time::Duration;
 pub use crate::fault::{Delivery, Order};
 pub use expect::{Expect, Meaning};
 pub use expression::Expression;
-pub use invariant::{Agree, Always, Count, Invariant, Number};
+pub use invariant::{
+    Agree, Always, Compensated, Conserved, Count, Every, InOrder, Invariant, Latest, Monotonic, Never,
+    NeverAfter, NeverBoth, NoLost, NoPhantom, Number, Page, SameTransaction, Term, Track, Transitions, View,
+};
 pub use problem::{Problem, Problems};
 pub use selector::{Ended, Selector, Subject, Table};
 pub use session::{Lag, Linearizable, MonotonicReads, Object, Part as ObjectPart, ReadYourWrites};
+pub use source::{Place, Refused, Source};
 pub use template::{Part, Template};
 
 /// One spec file, resolved: nothing in it is left to look up.
@@ -276,15 +281,6 @@ pub enum BodyTemplate {
     List(Vec<BodyTemplate>),
     /// An object.
     Object(IndexMap<String, BodyTemplate>),
-}
-
-/// Where a final state is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// Database of the spec.
-    pub database: String,
-    /// A query; its rows are compared as a set.
-    pub sql: String,
 }
 
 /// What can be said of an invariant after a run.

@@ -21,6 +21,8 @@ pub(super) struct Names {
     pub operations: IndexMap<String, IndexSet<String>>,
     /// Arguments that some operation makes.
     pub new_arguments: IndexSet<String>,
+    /// Operations that make an argument: the argument, and the operation.
+    pub makers: Vec<(String, String)>,
 }
 
 /// What the environment of a service asks for.
@@ -65,6 +67,7 @@ impl Names {
             for (key, value) in operation.get("given").into_iter().flat_map(Node::entries) {
                 if value.text() == Some("new") {
                     names.new_arguments.insert(key.name.clone());
+                    names.makers.push((key.name.clone(), name.name.clone()));
                 }
             }
         }

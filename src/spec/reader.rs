@@ -38,6 +38,7 @@ pub(super) struct Field<'n> {
 }
 
 /// The fields of a map whose keys are fixed.
+#[derive(Default)]
 pub(super) struct Fields<'n> {
     fields: Vec<Field<'n>>,
 }

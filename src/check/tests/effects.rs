@@ -52,3 +52,195 @@ fn a_selector_narrows_what_is_counted() {
         "unknown: `charge` with body.amount > 0: No such key: amount",
     );
 }
+
+#[test]
+fn exactly_one_asks_for_one_where_it_must_be_and_none_elsewhere() {
+    let invariant = "{ exactly_one: charge, per: order, for_each: place_order }";
+    check(invariant, "", "not exercised: no `place_order` happened");
+    check(invariant, "op place_order order=+o1 : ok\neffect charge o1", "held");
+    check(
+        invariant,
+        "op place_order order=+o1 : ok",
+        "violated by [0]: exactly one `charge` per order: o1 has none",
+    );
+    check(
+        invariant,
+        "op place_order order=+o1 : ok\neffect charge o1\neffect charge o1",
+        "violated by [2, 3]: exactly one `charge` per order: o1 has 2",
+    );
+    // An operation of unknown end may have happened, or not.
+    check(invariant, "op place_order order=+o1 : info", "not exercised: no `place_order` happened");
+    check(
+        invariant,
+        "op place_order order=+o1 : ok\neffect charge o1\nop place_order order=+o2 : info",
+        "held",
+    );
+    check(
+        invariant,
+        "op place_order order=+o1 : ok\neffect charge o1\nop place_order order=+o2 : info\neffect charge o2",
+        "held",
+    );
+    check(
+        invariant,
+        "op place_order order=+o1 : info\neffect charge o1\neffect charge o1",
+        "violated by [2, 3]: exactly one `charge` per order: o1 has 2",
+    );
+    // One that failed did not.
+    check(
+        invariant,
+        "op place_order order=+o1 : fail\neffect charge o1",
+        "violated by [2]: exactly one `charge` per order: o1 has one, but no `place_order` happened",
+    );
+    // What is absent may still come; what was seen was seen.
+    check(
+        invariant,
+        "op place_order order=+o1 : ok\n...",
+        "unknown: the history ends before the world was quiet",
+    );
+    check(
+        invariant,
+        "op place_order order=+o1 : ok\neffect charge o1\neffect charge o1\n...",
+        "violated by [2, 3]: exactly one `charge` per order: o1 has 2",
+    );
+}
+
+#[test]
+fn for_each_is_the_operation_that_makes_the_id_unless_said_otherwise() {
+    check(
+        "{ exactly_one: charge, per: order }",
+        "op place_order order=+o1 : ok\nop place_order order=+o2 : ok\neffect charge o1",
+        "violated by [2]: exactly one `charge` per order: o2 has none",
+    );
+}
+
+#[test]
+fn at_least_one_counts_no_further() {
+    let invariant =
+        "{ at_least_one: email, per: order, for_each: { row: shop.orders, holds: status == 'paid' } }";
+    check(
+        invariant,
+        "effect email o1",
+        "not exercised: no row of shop.orders with status == 'paid' happened",
+    );
+    check(invariant, "row 1 shop.orders id=o1 status=paid\neffect email o1\neffect email o1", "held");
+    // Paid once, and asked for since.
+    check(
+        invariant,
+        "row 1 shop.orders id=o1 status=paid
+         row 2 shop.orders id=o1 status=paid -> id=o1 status=done",
+        "violated by [0]: at least one `email` per order: o1 has none",
+    );
+    // Paid inside a transaction only: nobody ever saw it.
+    check(
+        invariant,
+        "hidden 1 shop.orders id=o1 status=paid
+         row 1 shop.orders id=o1 status=paid -> id=o1 status=lost",
+        "not exercised: no row of shop.orders with status == 'paid' happened",
+    );
+    check(
+        invariant,
+        "row 1 shop.orders id=o1 status=placed\neffect email o2\nrow 2 shop.orders id=o2 status=paid",
+        "held",
+    );
+}
+
+#[test]
+fn never_both_in_whichever_order() {
+    let invariant = "{ never_both: [refund, email], per: order }";
+    check(invariant, "effect charge o1", "not exercised: no `refund` and no `email` happened");
+    check(invariant, "effect refund o1\neffect email o2\neffect email o2", "held");
+    check(
+        invariant,
+        "effect email o1\neffect charge o1\neffect refund o1\n...",
+        "violated by [0, 2]: never both per order: o1 has `refund` and `email`",
+    );
+    let invariant = "{ never_both: [cancel_order, email], per: order }";
+    check(
+        invariant,
+        "op place_order order=+o1 : ok\nop cancel_order order=o1 : info\neffect email o1",
+        "held",
+    );
+    check(
+        invariant,
+        "op place_order order=+o1 : ok\nop cancel_order order=o1 : ok\neffect email o1",
+        "violated by [2, 4]: never both per order: o1 has `cancel_order` and `email`",
+    );
+}
+
+#[test]
+fn never_after_knows_what_is_at_the_same_time() {
+    let invariant = "{ never_after: { first: cancel_order, then: charge }, per: order }";
+    check(invariant, "effect charge o1", "not exercised: no `cancel_order` happened");
+    check(
+        invariant,
+        "op place_order order=+o1 : ok\neffect charge o1\nop cancel_order order=o1 : ok",
+        "held",
+    );
+    check(
+        invariant,
+        "op place_order order=+o1 : ok\nop cancel_order order=o1 : ok\neffect charge o1",
+        "violated by [2, 4]: never `charge` after `cancel_order`, per order: o1 has",
+    );
+    // Charged while it was being cancelled, or cancelled nobody knows when.
+    check(
+        invariant,
+        "op place_order order=+o1 : ok\nbegin c cancel_order order=o1\neffect charge o1\nend c ok",
+        "held",
+    );
+    check(
+        invariant,
+        "op place_order order=+o1 : ok\nbegin c cancel_order order=o1\neffect charge o1",
+        "not exercised: no `cancel_order` happened",
+    );
+    let delivered = "{ never_after: { first: refund, then: { delivered: order-events } }, per: order }";
+    // Kafka may deliver a record again.
+    check(
+        delivered,
+        "delivered order-events to payments o1 id=o1\neffect refund o1\ndelivered order-events to payments o1 id=o1",
+        "held",
+    );
+    check(
+        delivered,
+        "effect refund o1\ndelivered order-events to payments o1 id=o1",
+        "violated by [0, 1]: never delivery of order-events after `refund`, per order: o1 has",
+    );
+}
+
+#[test]
+fn compensated_counts_what_was_undone() {
+    let invariant = "compensated:
+  effect: charge
+  by: refund
+  when: { row: shop.orders, holds: status == 'failed' }
+  or: email
+per: order";
+    let failed = |id: &str| format!("row 9 shop.orders id={id} status=failed\n");
+    let check = |events: &str, expected: &str| check(invariant, events, expected);
+    let nothing = "not exercised: no `charge` happened where row of shop.orders with status == 'failed' stands at the end";
+    check("", nothing);
+    check(&failed("o1"), nothing);
+    check(&format!("{}effect charge o1\neffect refund o1", failed("o1")), "held");
+    check(&format!("{}effect charge o1\neffect email o1", failed("o1")), "held");
+    check(
+        &format!("effect charge o1\n{}", failed("o1")),
+        "violated by [0, 1]: each `charge` has one `refund` where row of shop.orders with status == 'failed' stands at \
+         the end, per order: o1 has 1 and 0",
+    );
+    check(
+        &format!("effect charge o1\neffect refund o1\neffect refund o1\n{}", failed("o1")),
+        "violated by [0, 1, 2, 3]: each `charge` has one `refund` where row of shop.orders with status == 'failed' \
+         stands at the end, per order: o1 has 1 and 2",
+    );
+    // It failed for a while only.
+    check(
+        "row 1 shop.orders id=o1 status=failed
+         row 2 shop.orders id=o1 status=failed -> id=o1 status=paid
+         effect charge o1",
+        nothing,
+    );
+    // A refund may still come.
+    check(
+        &format!("effect charge o1\n{}...", failed("o1")),
+        "unknown: the history ends before the world was quiet",
+    );
+}

@@ -1,9 +1,11 @@
 //! Hand-made histories, the right ones and the broken ones, for each invariant.
 
 mod effects;
+mod events;
 mod finals;
 mod limits;
 mod notation;
+mod properties;
 mod rows;
 mod sessions;
 

@@ -1,8 +1,25 @@
 //! The families of invariants: their keys, and what exactly each of them means.
 
+mod effects;
+mod events;
+mod finals;
+mod rows;
 pub mod sessions;
 
 use super::{Key, Section, optional, required};
+
+pub use effects::{
+    AT_LEAST_ONE, AT_MOST_ONE, COMPENSATED, COMPENSATED_EVENTS, EXACTLY_ONE, NEVER_AFTER, NEVER_AFTER_EVENTS,
+    NEVER_BOTH,
+};
+pub use events::{
+    IN_ORDER, NO_LOST, NO_LOST_EVENTS, NO_PHANTOM, NO_PHANTOM_EVENTS, SAME_TRANSACTION, SAME_TRANSACTION_ROWS,
+};
+pub use finals::{AGREE, AGREE_SOURCE, EVERY, NEVER, SOURCE};
+pub use rows::{
+    ALWAYS, ALWAYS_ROW, CONSERVED, CONSERVED_SUM, MONOTONIC, MONOTONIC_COLUMN, TRANSITIONS,
+    TRANSITIONS_COLUMN,
+};
 
 /// A family of invariants: one way of saying what must hold.
 #[derive(Debug)]
@@ -32,6 +49,8 @@ pub enum Group {
     Rows,
     /// What all says once the world is quiet.
     FinalState,
+    /// Rows and records that belong together.
+    Events,
     /// What one client sees, and how soon.
     Sessions,
     /// What all clients see of one object.
@@ -41,31 +60,26 @@ pub enum Group {
 /// All families, in the order of the reference page.
 pub static FAMILIES: &[&Family] = &[
     &AT_MOST_ONE,
+    &EXACTLY_ONE,
+    &AT_LEAST_ONE,
+    &NEVER_BOTH,
+    &NEVER_AFTER,
+    &COMPENSATED,
     &ALWAYS,
+    &CONSERVED,
+    &MONOTONIC,
+    &TRANSITIONS,
     &AGREE,
+    &NEVER,
+    &EVERY,
+    &NO_LOST,
+    &NO_PHANTOM,
+    &SAME_TRANSACTION,
+    &IN_ORDER,
     &sessions::READ_YOUR_WRITES,
     &sessions::MONOTONIC_READS,
     &sessions::LAG,
     &sessions::LINEARIZABLE,
-];
-
-/// Families that are planned and not there yet: refused by name.
-pub static LATER: &[&str] = &[
-    "exactly_one",
-    "at_least_one",
-    "never_both",
-    "never_after",
-    "compensated",
-    "conserved",
-    "monotonic",
-    "transitions",
-    "never",
-    "every",
-    "eventually",
-    "no_lost",
-    "no_phantom",
-    "same_transaction",
-    "in_order",
 ];
 
 const PER: Key = required("per", "argument", "The argument whose ids the events are about.");
@@ -120,77 +134,4 @@ pub static SELECTOR: Section = Section {
         optional("key", "CEL", "What an event is about, where it is not an id of `per` that stands in it."),
     ],
     later: &[],
-};
-
-/// `at_most_one`.
-pub static AT_MOST_ONE: Family = Family {
-    name: "at_most_one",
-    group: Group::Effects,
-    section: &Section {
-        path: "invariants.INVARIANT (at_most_one)",
-        keys: &[required("at_most_one", "selector", "The events that may happen once only."), PER],
-        later: &[],
-    },
-    inner: &[],
-    example: "at_most_one: charge\nper: order",
-    meaning: "No key has two of these events. Every effect counts, whatever became of the reply; a repetition that the \
-              dependency recognised was no effect. An effect without a key counts as one about \"nothing\".",
-    not_exercised: "None of these events happened.",
-};
-
-/// `always`.
-pub static ALWAYS: Family = Family {
-    name: "always",
-    group: Group::Rows,
-    section: &Section {
-        path: "invariants.INVARIANT (always)",
-        keys: &[required("always", "map", "A condition on every committed version of every row.")],
-        later: &[],
-    },
-    inner: &[&ALWAYS_ROW],
-    example: "always: { row: shop.stock, holds: available >= 0 }",
-    meaning: "The condition is true of every version of every row that was ever visible: the last version of a row in \
-              each transaction. A version that the same transaction replaced was never visible and does not count; one \
-              that the next transaction repaired does.",
-    not_exercised: "No version of a row of the table was committed.",
-};
-
-/// The rows that `always` is about.
-pub static ALWAYS_ROW: Section = Section {
-    path: "invariants.INVARIANT.always",
-    keys: &[
-        required("row", "database.table", "The table."),
-        required("holds", "CEL over its columns", "What is true of every row."),
-    ],
-    later: &["where"],
-};
-
-/// `agree`.
-pub static AGREE: Family = Family {
-    name: "agree",
-    group: Group::FinalState,
-    section: &Section {
-        path: "invariants.INVARIANT (agree)",
-        keys: &[required(
-            "agree",
-            "map of two or more sources",
-            "Sources that show the same rows once all is quiet.",
-        )],
-        later: &[],
-    },
-    inner: &[&SOURCE],
-    example: "agree:\n  orders: select order_id, status from orders\n  dashboard: select order_id, status from dashboard",
-    meaning: "All sources show the same rows, each as often, in any order; columns are compared by position. They are \
-              read once the world is quiet, and again after one more quiet period before a difference is judged.",
-    not_exercised: "All sources are empty.",
-};
-
-/// A query, where several databases make the short form ambiguous.
-pub static SOURCE: Section = Section {
-    path: "invariants.INVARIANT.agree.SOURCE",
-    keys: &[
-        required("database", "database", "The database of the spec that is asked."),
-        required("sql", "SQL", "The query."),
-    ],
-    later: &["http", "topic", "effects"],
 };

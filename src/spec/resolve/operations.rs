@@ -128,6 +128,13 @@ fn call(reader: &Reader, field: &Field, fields: &Fields, arguments: &[&str]) -> 
     let body = fields.get("body").and_then(|body| references::body(reader, body, &allowed));
     let headers = fields.get("headers").map(|headers| references::texts(reader, headers, "header", allowed));
     let expect = fields.get("expect").map(|expect| super::expect::read(reader, expect)).unwrap_or_default();
+    let call = address(reader, field, arguments)?;
+    Some(Action::Call { call, body, headers: headers.unwrap_or_default(), expect })
+}
+
+/// A method and an address at a service: `GET ${orders}/orders`.
+pub(super) fn address(reader: &Reader, field: &Field, arguments: &[&str]) -> Option<HttpCall> {
+    let allowed = |name: &str| references::in_operation(reader, arguments, name);
     let text = reader.filled(field)?;
     let (method, address) = method_and_rest(reader, text, |part| field.node.inside(reader.text, part))?;
     let offset = text.find(address).unwrap_or_default();
@@ -140,8 +147,7 @@ fn call(reader: &Reader, field: &Field, fields: &Fields, arguments: &[&str]) -> 
         reader.report(problem.help(format!("write it as in `{method} ${{{first}}}/path`")));
         return None;
     }
-    let call = HttpCall { method: method.to_owned(), target };
-    Some(Action::Call { call, body, headers: headers.unwrap_or_default(), expect })
+    Some(HttpCall { method: method.to_owned(), target })
 }
 
 fn is_at_a_service(reader: &Reader, target: &Template) -> bool {

@@ -41,7 +41,11 @@ fn a_right_spec_is_read() {
 
 #[test]
 fn the_right_spec_uses_every_key() {
-    for section in super::keys::SECTIONS {
+    use super::keys::invariants::{FAMILIES, SELECTOR, SOURCE};
+    let of_all = [&SELECTOR, &SOURCE];
+    let of_families = FAMILIES.iter().flat_map(|family| family.inner.iter().chain([&family.section]));
+    let sections = super::keys::SECTIONS.iter().chain(of_families).chain(&of_all);
+    for section in sections {
         for key in section.keys {
             let typed = CHECKOUT.lines().any(|line| {
                 line.split([' ', '{'])
@@ -49,6 +53,42 @@ fn the_right_spec_uses_every_key() {
             });
             assert!(typed, "`{}` of {}", key.name, section.path);
         }
+    }
+}
+
+/// Whatever the reference shows as an example, one can write.
+#[test]
+fn examples_of_families_are_read() {
+    let spec = "
+spec: shop
+version: 1
+world:
+  kafka: { topics: { order-events: {} } }
+  postgres: { shop: {} }
+  dependencies:
+    gateway:
+      POST /a: { effect: charge, key: body.id }
+      POST /b: { effect: refund, key: body.id }
+      POST /c: { effect: shipment, key: body.id }
+      POST /d: { effect: email, key: body.id }
+      POST /e: { effect: cancelled_email, key: body.id }
+      POST /f: { effect: confirmed_email, key: body.id }
+services:
+  orders: { run: orders, env: { PORT: \"${port}\" }, ready: GET / }
+  payments: { run: payments, env: { KAFKA: \"${kafka}\" } }
+operations:
+  place_order: { given: { order: new }, call: \"POST ${orders}/orders\" }
+  put: { given: { key: new, value: 1..9 }, call: \"PUT ${orders}/${key}\" }
+  get: { given: { key: existing }, call: \"GET ${orders}/${key}\" }
+  get_order: { given: { order: existing }, call: \"GET ${orders}/orders/${order}\" }
+invariants:
+  it:
+";
+    for family in super::keys::invariants::FAMILIES {
+        let lines: String = family.example.lines().map(|line| format!("    {line}\n")).collect();
+        let text = format!("{spec}{lines}");
+        Spec::parse(std::path::Path::new("shop.yaml"), &text)
+            .unwrap_or_else(|problems| panic!("{}: {problems}", family.name));
     }
 }
 

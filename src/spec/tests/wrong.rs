@@ -202,11 +202,7 @@ fn invariants_and_variants() {
     check("effect_about_nothing", &[("        key: body.order_id\n", "")]);
     check("unknown_per", &[("    per: order", "    per: sku")]);
     check(
-        "invariant_of_a_later_version",
-        &[("at_most_one: charge\n    per: order", "exactly_one: charge\n    per: order")],
-    );
-    check(
-        "source_of_a_later_version",
+        "page_without_columns",
         &[("orders: select order_id, status from orders", "orders: { http: GET /orders }")],
     );
     check("nearly_the_same_name", &[("  every view agrees:", "  No-double-charge:")]);
@@ -221,6 +217,48 @@ fn invariants_and_variants() {
 }
 
 #[test]
+fn selectors() {
+    check("selector_of_nothing", &[("exactly_one: charge", "exactly_one: { holds: body.amount > 0 }")]);
+    check(
+        "selector_of_two",
+        &[("{ operation: place_order, ended: ok }", "{ operation: place_order, effect: charge }")],
+    );
+    check(
+        "selector_with_a_stray_key",
+        &[("{ operation: place_order, ended: ok }", "{ effect: charge, ended: ok }")],
+    );
+    check("selector_of_a_misspelt_name", &[("every: place_order", "every: place_ordr")]);
+    check("selector_of_two_kinds", &[("  note:\n", "  charge:\n")]);
+    check("unknown_variable", &[("by: value.version", "by: valeu.version")]);
+    check("unknown_argument_of_an_operation", &[("place_order: -quantity", "place_order: -amount")]);
+    check("key_that_is_not_cel", &[("key: order_id }", "key: order_id + }")]);
+    check("operation_without_the_argument", &[("first: cancel_order", "first: note")]);
+}
+
+#[test]
+fn families() {
+    check("one_kind_alone", &[("never_both: [{ effect: charge, holds: key != '' }, {", "never_both: [{")]);
+    check(
+        "rows_that_come_after",
+        &[("then: { delivered: order-events, to: payments }", "then: shop.orders")],
+    );
+    check("records_in_place_of_rows", &[("no_lost: { row: shop.orders,", "no_lost: { row: audit,")]);
+    check("records_as_produced", &[("in_order: { delivered: order-events }", "in_order: order-events")]);
+    check(
+        "several_makers",
+        &[
+            ("for_each: { operation: place_order, ended: ok }, ", ""),
+            ("{ note: new, kind: plain }", "{ note: new, order: new, kind: plain }"),
+        ],
+    );
+    check("two_things_shown", &[("{ effects: charge, columns", "{ effects: charge, topic: audit, columns")]);
+    check(
+        "rows_of_a_topic",
+        &[("latest: { topic: order-events, key", "latest: { topic: order-events, rows: data, key")],
+    );
+}
+
+#[test]
 fn several_problems_are_told_at_once() {
     check(
         "several_problems",
@@ -228,7 +266,7 @@ fn several_problems_are_told_at_once() {
             ("version: 1", "version: one"),
             ("partitions: 3", "partitions: 0"),
             ("    ready: GET /health", "    redy: GET /health"),
-            ("per: order", "per: ordre"),
+            ("    per: order", "    per: ordre"),
             ("- crash: payments", "- crash: paymets"),
             ("clients: 2", "clients: 99"),
         ],

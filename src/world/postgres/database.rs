@@ -188,6 +188,25 @@ impl Database {
         Ok(Rows { columns, rows })
     }
 
+    /// What the server has against a query, and at which of its characters, from 1; nothing is executed.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub async fn refuses(&self, sql: &str) -> Result<Option<(String, Option<usize>)>, PostgresError> {
+        let mut reader = self.sessions()?.reader.lock().await;
+        let prepared = (&mut *reader).prepare(AssertSqlSafe(sql.to_owned()).into_sql_str()).await;
+        let Err(error) = prepared else { return Ok(None) };
+        let Some(said) = error.as_database_error() else {
+            return Err(PostgresError::sql(format!("cannot prepare a query on `{}`", self.name))(error));
+        };
+        let said = said.downcast_ref::<sqlx::postgres::PgDatabaseError>();
+        let position = said.position().and_then(|position| match position {
+            sqlx::postgres::PgErrorPosition::Original(at) => Some(at),
+            sqlx::postgres::PgErrorPosition::Internal { .. } => None,
+        });
+        Ok(Some((said.message().to_owned(), position)))
+    }
+
     /// The tables of the user, as row versions name them: with their schema where it is not `public`.
     ///
     /// # Errors

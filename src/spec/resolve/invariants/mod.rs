@@ -1,10 +1,12 @@
 //! `invariants`: what must hold. A family has its keys and its meaning in `keys/invariants.rs`, and its reader here.
 
 mod agree;
-mod always;
 mod cel;
 mod count;
+mod events;
 mod linearizable;
+mod never;
+mod rows;
 mod selector;
 mod sessions;
 
@@ -23,8 +25,22 @@ type Read = fn(&Reader, &Field) -> Option<Invariant>;
 /// How each family is read, in the order of the table of families.
 static READERS: &[(&Family, Read)] = &[
     (&families::AT_MOST_ONE, count::at_most_one),
-    (&families::ALWAYS, always::read),
+    (&families::EXACTLY_ONE, count::exactly_one),
+    (&families::AT_LEAST_ONE, count::at_least_one),
+    (&families::NEVER_BOTH, events::never_both),
+    (&families::NEVER_AFTER, events::never_after),
+    (&families::COMPENSATED, events::compensated),
+    (&families::ALWAYS, rows::always),
+    (&families::CONSERVED, rows::conserved),
+    (&families::MONOTONIC, rows::monotonic),
+    (&families::TRANSITIONS, rows::transitions),
     (&families::AGREE, agree::read),
+    (&families::NEVER, never::read),
+    (&families::EVERY, events::every),
+    (&families::NO_LOST, events::no_lost),
+    (&families::NO_PHANTOM, events::no_phantom),
+    (&families::SAME_TRANSACTION, events::same_transaction),
+    (&families::IN_ORDER, events::in_order),
     (&families::sessions::READ_YOUR_WRITES, sessions::read_your_writes),
     (&families::sessions::MONOTONIC_READS, sessions::monotonic_reads),
     (&families::sessions::LAG, sessions::lag),
@@ -83,9 +99,6 @@ fn no_family(field: &Field) -> Problem {
     let names: Vec<&str> = families::FAMILIES.iter().map(|family| family.name).collect();
     let known = format!("this version knows {}", list(&names, "and"));
     let entries = field.node.entries();
-    if let Some((key, _)) = entries.iter().find(|(key, _)| families::LATER.contains(&key.name.as_str())) {
-        return Problem::at(&key.at, format!("not supported yet: the invariant `{}`", key.name)).help(known);
-    }
     let near = entries.iter().find_map(|(key, _)| Some((key, suggest(&key.name, names.iter().copied())?)));
     match (near, entries) {
         (Some((key, help)), _) => {

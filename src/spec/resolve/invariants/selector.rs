@@ -1,5 +1,7 @@
 //! Selectors: which events are meant, in the short form and in the long one.
 
+use std::ops::Range;
+
 use crate::spec::problem::Problem;
 use crate::spec::raw::{Kind, shorten};
 use crate::spec::reader::{Field, Fields, Reader, list, suggest};
@@ -13,17 +15,35 @@ const KEY: &str = "where the key stands, such as `order_id` or `value.order_id`"
 /// The keys that tell what a selector looks at.
 const SUBJECTS: &[&str] = &["effect", "record", "delivered", "row", "operation"];
 
+/// The variables of a record.
+pub(super) const VARIABLES_OF_RECORDS: &[&str] = &["key", "value", "headers"];
+
+/// A selector as far as it could be read, and where it stands.
+pub(super) struct Told<'n> {
+    pub field: Option<Field<'n>>,
+    pub selector: Option<Selector>,
+}
+
+impl<'n> Told<'n> {
+    /// The selector under this key.
+    pub fn of(reader: &Reader, fields: &Fields<'n>, key: &str) -> Told<'n> {
+        let field = fields.get(key).cloned();
+        let selector = field.as_ref().and_then(|field| selector(reader, field));
+        Told { field, selector }
+    }
+}
+
 /// A name, or a map that says what it names.
 pub(super) fn selector(reader: &Reader, field: &Field) -> Option<Selector> {
     match field.node.kind {
         Kind::Map(_) => long(reader, field),
-        _ => short(reader, field).map(Selector::all),
+        _ => named(reader, &field.node.at, reader.filled(field)?),
     }
 }
 
 /// A name alone, resolved among all that has one.
-fn short(reader: &Reader, field: &Field) -> Option<Subject> {
-    let name = reader.filled(field)?.trim();
+pub(super) fn named(reader: &Reader, at: &Range<usize>, name: &str) -> Option<Selector> {
+    let name = name.trim();
     let names = &reader.names;
     let mut found: Vec<(&str, Subject)> = Vec::new();
     if names.effects.contains_key(name) {
@@ -43,9 +63,9 @@ fn short(reader: &Reader, field: &Field) -> Option<Subject> {
         found.push(("row", Subject::Row(table)));
     }
     if let [(first, _), (second, _), ..] = found.as_slice() {
-        let message = format!("`{}` names both an {first} and a {second}", shorten(name));
+        let message = format!("`{}` names several things ({first}, {second})", shorten(name));
         let help = format!("write `{{ {first}: {0} }}` or `{{ {second}: {0} }}`", shorten(name));
-        reader.report(Problem::at(&field.node.at, message).help(help));
+        reader.report(Problem::at(at, message).help(help));
         return None;
     }
     let Some((_, subject)) = found.pop() else {
@@ -56,10 +76,10 @@ fn short(reader: &Reader, field: &Field) -> Option<Subject> {
         let message = format!("there is no effect, operation, topic or table `{}`", shorten(name));
         let help = suggest(name, known.iter().copied())
             .unwrap_or_else(|| format!("known here: {}", list(&known, "and")));
-        reader.report(Problem::at(&field.node.at, message).help(help));
+        reader.report(Problem::at(at, message).help(help));
         return None;
     };
-    Some(subject)
+    Some(Selector::all(subject))
 }
 
 fn long(reader: &Reader, field: &Field) -> Option<Selector> {
@@ -139,11 +159,11 @@ fn subject(reader: &Reader, fields: &Fields, told: &Field) -> Option<Subject> {
 }
 
 /// The variables that an expression over such an event may name; `None`: the columns are known to the database only.
-fn variables<'r>(reader: &'r Reader, of: &Subject) -> Option<Vec<&'r str>> {
+pub(super) fn variables<'r>(reader: &'r Reader, of: &Subject) -> Option<Vec<&'r str>> {
     match of {
         Subject::Row(_) => None,
         Subject::Effect(_) => Some(vec!["body", "key"]),
-        Subject::Record { .. } | Subject::Delivered { .. } => Some(vec!["key", "value", "headers"]),
+        Subject::Record { .. } | Subject::Delivered { .. } => Some(VARIABLES_OF_RECORDS.to_vec()),
         Subject::Operation { name, .. } => {
             let arguments = reader.names.operations.get(name)?;
             Some(arguments.iter().map(String::as_str).chain(["reply"]).collect())
@@ -154,36 +174,44 @@ fn variables<'r>(reader: &'r Reader, of: &Subject) -> Option<Vec<&'r str>> {
 /// `database.table`.
 pub(super) fn table(reader: &Reader, field: &Field) -> Option<Table> {
     let text = reader.filled(field)?.trim();
+    let database = text.split('.').next().unwrap_or_default();
+    let at = if text.contains('.') {
+        field.node.inside(reader.text, 0..database.len())
+    } else {
+        field.node.at.clone()
+    };
+    table_named(reader, &at, text, &field.label)
+}
+
+pub(super) fn table_named(reader: &Reader, at: &Range<usize>, text: &str, label: &str) -> Option<Table> {
     let Some((database, table)) = text.split_once('.').filter(|(_, table)| !table.is_empty()) else {
         let first = reader.names.databases.first().map_or("database", String::as_str);
-        let problem = Problem::at(&field.node.at, format!("{} does not say in which database", field.label));
+        let problem = Problem::at(at, format!("{label} does not say in which database"));
         reader.report(problem.help(format!("write `{first}.{}`", shorten(text.trim_matches('.')))));
         return None;
     };
-    let at = field.node.inside(reader.text, 0..database.len());
-    let exists = reader.name(&at, database, "database", reader.names.databases.iter().map(String::as_str));
+    let exists = reader.name(at, database, "database", reader.names.databases.iter().map(String::as_str));
     exists.then(|| Table { database: database.to_owned(), table: table.to_owned() })
 }
 
-/// What the keys are ids of; `selectors` are those of the invariant, each with its field.
+/// What the keys are ids of; `selectors` are those of the invariant.
 ///
 /// A selector finds its key by itself if it has a `key`, or is an operation with an argument of this name; otherwise
 /// some operation must make such ids, or nothing would have a key.
-pub(super) fn per(
-    reader: &Reader,
-    fields: &Fields,
-    selectors: &[(&Field, Option<&Selector>)],
-) -> Option<String> {
+pub(super) fn per(reader: &Reader, fields: &Fields, selectors: &[&Told]) -> Option<String> {
     let field = fields.get("per")?;
     let per = reader.filled(field)?;
     let has_argument =
         |name: &str| reader.names.operations.get(name).is_some_and(|given| given.contains(per));
     let mut needs_ids = selectors.is_empty();
-    for (at, selector) in selectors {
-        let Some(selector) = selector.filter(|selector| selector.key.is_none()) else { continue };
+    for Told { field: at, selector } in selectors {
+        let (Some(at), Some(selector)) = (at, selector) else { continue };
+        if selector.key.is_some() {
+            continue;
+        }
         match &selector.of {
             Subject::Operation { name, .. } if has_argument(name) => {}
-            Subject::Operation { name, .. } if !reader.names.new_arguments.contains(per) => {
+            Subject::Operation { name, .. } => {
                 let message = format!("operation `{name}` has no argument `{}`", shorten(per));
                 let known = reader.names.operations.get(name).into_iter().flatten().map(String::as_str);
                 reader.known(&field.node.at, per, &message, known);

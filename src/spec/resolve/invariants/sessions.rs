@@ -9,7 +9,7 @@ use crate::spec::reader::{Field, Fields, Reader};
 use crate::spec::{Expression, Invariant, Lag, MonotonicReads, ReadYourWrites};
 
 use super::cel::{expression, uses_only};
-use super::selector::{per, selector};
+use super::selector::{Told, per};
 
 pub(super) fn read_your_writes(reader: &Reader, field: &Field) -> Option<Invariant> {
     let outer = reader.section(field, keys::READ_YOUR_WRITES.section);
@@ -43,14 +43,11 @@ pub(super) fn monotonic_reads(reader: &Reader, field: &Field) -> Option<Invarian
 pub(super) fn lag(reader: &Reader, field: &Field) -> Option<Invariant> {
     let outer = reader.section(field, keys::LAG.section);
     let fields = reader.section(outer.get("lag")?, &keys::SPAN);
-    let (from_field, to_field) = (fields.get("from"), fields.get("to"));
-    let from = from_field.and_then(|field| selector(reader, field));
-    let to = to_field.and_then(|field| selector(reader, field));
+    let [from, to] = ["from", "to"].map(|key| Told::of(reader, &fields, key));
     let bounds = Duration::from_millis(1)..=Duration::from_secs(3600);
     let at_most = fields.get("at_most").and_then(|field| reader.duration(field, bounds));
-    let selectors = [(from_field, from.as_ref()), (to_field, to.as_ref())];
-    let selectors: Vec<_> = selectors.into_iter().filter_map(|(field, read)| Some((field?, read))).collect();
-    let per = per(reader, &outer, &selectors);
+    let per = per(reader, &outer, &[&from, &to]);
+    let (from, to) = (from.selector, to.selector);
     Some(Invariant::Lag(Lag { from: from?, to: to?, at_most: at_most?, per: per? }))
 }
 

@@ -1,0 +1,243 @@
+//! Goes through a history and keeps the events that a selector means.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use cel::Value;
+use indexmap::IndexMap;
+
+use super::evaluate::{Evaluator, column, meant, meant_text};
+use super::inquiry::{Choice, Chosen, Inquiry, Key, shown};
+use super::versions::{Version, fingerprint, of_row};
+use crate::case::Argument;
+use crate::history::{Content, Event, Fact, Outcome, Reply, Seen};
+use crate::spec::{Expression, Selector, Subject};
+
+/// How an operation ended.
+#[derive(Clone, Copy)]
+pub(super) struct End<'h> {
+    pub seq: u64,
+    pub outcome: Outcome,
+    pub reply: Option<&'h Reply>,
+}
+
+/// The end of an operation that nobody saw.
+pub(super) const NEVER: End = End { seq: u64::MAX, outcome: Outcome::Info, reply: None };
+
+/// Goes through events and keeps those that are meant.
+pub(super) struct Chooser<'c, 'h> {
+    inquiry: &'c Inquiry<'h>,
+    of: &'c Subject,
+    holds: Option<Evaluator<'c>>,
+    key: Option<Evaluator<'c>>,
+    per: &'c str,
+    /// Whether the history tells which ids are those of `per`; without operations it does not, and all may be.
+    knows_ids: bool,
+    values: Vec<Evaluator<'c>>,
+    choice: Choice<'h>,
+    /// Versions that stand so far, by what they hold: their places among the chosen events.
+    standing: HashMap<u64, Vec<Range<usize>>>,
+    /// Contents that were delivered, by service.
+    delivered: HashSet<u64>,
+    /// An expression that was asked for could not be evaluated.
+    broken: Option<String>,
+}
+
+impl<'c, 'h> Chooser<'c, 'h> {
+    pub fn new(
+        inquiry: &'c Inquiry<'h>,
+        selector: &'c Selector,
+        per: &'c str,
+        values: &[&'c Expression],
+    ) -> Chooser<'c, 'h> {
+        let holds = selector.holds.as_ref().map(Evaluator::new);
+        let key = selector.key.as_ref().map(Evaluator::new);
+        let choice = Choice { events: Vec::new(), trouble: None };
+        Chooser {
+            inquiry,
+            of: &selector.of,
+            holds,
+            key,
+            per,
+            knows_ids: inquiry.knows(per),
+            values: values.iter().map(|expression| Evaluator::new(expression)).collect(),
+            choice,
+            standing: HashMap::new(),
+            delivered: HashSet::new(),
+            broken: None,
+        }
+    }
+
+    pub fn choice(self, selector: &Selector) -> Result<Choice<'h>, String> {
+        match (self.broken, &self.choice.trouble) {
+            (Some(broken), _) => Err(format!("{selector}: {broken}")),
+            (None, Some(trouble)) if self.choice.events.is_empty() => Err(format!("{selector}: {trouble}")),
+            _ => Ok(self.choice),
+        }
+    }
+
+    pub fn fact(&mut self, event: &'h Event, fact: &'h Fact) {
+        let mut at = Chosen::at(event.seq);
+        match (&fact.seen, self.of) {
+            (Seen::Effect { effect, key, body, .. }, Subject::Effect(wanted)) if effect == wanted => {
+                let lookup = |name: &str| of_effect(name, key.as_deref(), body);
+                if self.is_meant(lookup) {
+                    let keys = self.effect_keys(key.as_deref(), &fact.about);
+                    self.add(at, lookup, keys);
+                }
+            }
+            (Seen::Produced { topic, record, .. }, Subject::Record { topic: wanted }) if topic == wanted => {
+                self.record(at, fact, record);
+            }
+            (
+                Seen::Delivered { topic, record, malformed: false, .. },
+                Subject::Delivered { topic: wanted, to },
+            ) if topic == wanted && (to.is_none() || *to == fact.service) => {
+                at.repeated =
+                    !self.delivered.insert(fingerprint(&(&fact.service, &record.key, &record.value)));
+                self.record(at, fact, record);
+            }
+            _ => {}
+        }
+    }
+
+    fn record(&mut self, at: Chosen<'h>, fact: &'h Fact, record: &'h Content) {
+        let lookup = |name: &str| of_record(name, record);
+        if self.is_meant(lookup) {
+            let keys = self.ids(&fact.about);
+            self.add(at, lookup, keys);
+        }
+    }
+
+    /// A visible version, which takes the place of the one before.
+    pub fn version(&mut self, version: &Version<'h>) {
+        if let Some(places) = version.old.and_then(|old| self.standing.get_mut(&of_row(old))?.pop()) {
+            self.choice.events[places].iter_mut().for_each(|event| event.stands = false);
+        }
+        let before = self.choice.events.len();
+        self.row(version);
+        let places = before..self.choice.events.len();
+        if let Some(new) = version.new.filter(|_| !places.is_empty()) {
+            self.standing.entry(of_row(new)).or_default().push(places);
+        }
+    }
+
+    pub fn row(&mut self, version: &Version<'h>) {
+        let Some(new) = version.new else { return };
+        if !self.is_meant(|name| column(name, new, version.old)) {
+            return;
+        }
+        let before = version.old.is_some_and(|old| match &self.holds {
+            Some(holds) => holds.holds(|name| column(name, old, None)).unwrap_or(false),
+            None => true,
+        });
+        let at = Chosen { newly: !before, transaction: version.transaction, ..Chosen::at(version.event.seq) };
+        let keys = self.ids(&version.fact.about);
+        self.add(at, |name| column(name, new, version.old), keys);
+    }
+
+    pub fn operation(
+        &mut self,
+        began: u64,
+        end: End<'h>,
+        certain: bool,
+        given: &'h IndexMap<String, Argument>,
+    ) {
+        let lookup = |name: &str| match given.get(name) {
+            Some(Argument::Plain(value)) => Some(meant(value)),
+            Some(Argument::New(id) | Argument::Existing(id)) => Some(Value::from(id.as_str())),
+            None if name == "reply" => Some(end.reply.map_or(Value::Null, reply)),
+            None => None,
+        };
+        if self.is_meant(lookup) {
+            let key = given.get(self.per).map(|argument| match argument {
+                Argument::Plain(value) => Cow::Owned(shown(value)),
+                Argument::New(id) | Argument::Existing(id) => Cow::Borrowed(id.as_str()),
+            });
+            self.add(Chosen { ended: end.seq, certain, ..Chosen::at(began) }, lookup, vec![key]);
+        }
+    }
+
+    fn is_meant(&mut self, lookup: impl FnMut(&str) -> Option<Value>) -> bool {
+        let Some(holds) = &self.holds else { return true };
+        match holds.holds(lookup) {
+            Ok(holds) => holds,
+            Err(trouble) => {
+                self.choice.trouble.get_or_insert(trouble);
+                false
+            }
+        }
+    }
+
+    fn add(
+        &mut self,
+        mut at: Chosen<'h>,
+        lookup: impl Fn(&str) -> Option<Value>,
+        mut keys: Vec<Option<Key<'h>>>,
+    ) {
+        match self.key.as_ref().map(|key| key.key(&lookup)) {
+            None => {}
+            Some(Ok(key)) => keys = vec![key.map(Cow::Owned)],
+            Some(Err(trouble)) => {
+                self.choice.trouble.get_or_insert(trouble);
+                return;
+            }
+        }
+        match self.values.iter().map(|value| value.value(&lookup)).collect() {
+            Ok(values) => at.values = values,
+            Err(trouble) => {
+                self.broken.get_or_insert(trouble);
+            }
+        }
+        self.choice.events.extend(keys.into_iter().map(|key| Chosen { key, ..at.clone() }));
+    }
+
+    /// The ids of `per`, or nothing.
+    fn ids(&self, about: &'h [String]) -> Vec<Option<Key<'h>>> {
+        let is_of_per = |id: &&str| match self.inquiry.arguments.get(id) {
+            Some(argument) => *argument == self.per,
+            None => !self.knows_ids,
+        };
+        let ids = about.iter().map(String::as_str).filter(is_of_per);
+        let ids: Vec<_> = ids.map(|id| Some(Cow::Borrowed(id))).collect();
+        if ids.is_empty() { vec![None] } else { ids }
+    }
+
+    /// What the route says if that is such an id; else the ids of `per` that stand in the call; else what the route says.
+    fn effect_keys(&self, key: Option<&'h str>, about: &'h [String]) -> Vec<Option<Key<'h>>> {
+        let ids = self.ids(about);
+        let is_key = |id: &Option<Key>| id.as_deref() == key;
+        if ids.iter().any(is_key) || ids == [None] { vec![key.map(Cow::Borrowed)] } else { ids }
+    }
+}
+
+/// A variable over an effect.
+pub(super) fn of_effect(name: &str, key: Option<&str>, body: &str) -> Option<Value> {
+    match name {
+        "key" => Some(key.map_or(Value::Null, Value::from)),
+        "body" => Some(meant_text(body)),
+        _ => None,
+    }
+}
+
+/// A variable over a record.
+pub(super) fn of_record(name: &str, record: &Content) -> Option<Value> {
+    match name {
+        "key" => Some(record.key.as_deref().map_or(Value::Null, Value::from)),
+        "value" => Some(record.value.as_deref().map_or(Value::Null, meant_text)),
+        "headers" => Some(headers(record)),
+        _ => None,
+    }
+}
+
+fn headers(record: &Content) -> Value {
+    let headers = record.headers.iter();
+    let headers =
+        headers.map(|(name, value)| (name.as_str(), value.as_deref().map_or(Value::Null, Value::from)));
+    Value::from(headers.collect::<HashMap<_, _>>())
+}
+
+fn reply(reply: &Reply) -> Value {
+    serde_json::to_value(reply).as_ref().map_or(Value::Null, meant)
+}

@@ -1,0 +1,124 @@
+//! `conserved`: a sum over rows that no transaction changes, or that changes by what was done.
+
+use super::evaluate::{Evaluator, column, number};
+use super::inquiry::Inquiry;
+use super::versions::{Version, versions};
+use super::{Evidence, Finding, Judged};
+use crate::spec::{Conserved, Selector, Term};
+
+/// Sums are of 64-bit floats; whole numbers are exact up to 2^53, and fractions are forgiven this much.
+const SLACK: f64 = 1e-6;
+
+/// Without `equals` every transaction by itself; with it, the whole case once it is quiet.
+pub(super) fn judge(conserved: &Conserved, inquiry: &Inquiry) -> Judged {
+    let mut changes = changes(conserved, inquiry)?;
+    // Tables of one database are read one behind the other; their transactions are in the order of the history.
+    changes.sort_by_key(|change| change.version.event.seq);
+    match &conserved.equals {
+        None => each_transaction(conserved, &changes),
+        Some(terms) => in_the_end(conserved, terms, &changes, inquiry),
+    }
+}
+
+/// By how much a version changed the sum.
+struct Change<'h> {
+    version: Version<'h>,
+    by: f64,
+}
+
+fn changes<'h>(conserved: &Conserved, inquiry: &Inquiry<'h>) -> Result<Vec<Change<'h>>, String> {
+    let mut changes = Vec::new();
+    for (table, expression) in &conserved.sum {
+        let evaluator = Evaluator::new(expression);
+        let value = |row: Option<&crate::history::Row>| -> Result<f64, String> {
+            let Some(row) = row else { return Ok(0.0) };
+            let told = |reason: String| format!("`{expression}` on a row of {table}: {reason}");
+            let value = evaluator.value(|name| column(name, row, None)).map_err(told)?;
+            number(&value).ok_or_else(|| told(format!("is {:?}, not a number", value.type_of())))
+        };
+        for version in versions(inquiry.history, table) {
+            let by = value(version.new)? - value(version.old)?;
+            changes.push(Change { version, by });
+        }
+    }
+    Ok(changes)
+}
+
+fn each_transaction(conserved: &Conserved, changes: &[Change]) -> Judged {
+    if changes.is_empty() {
+        return Ok(Finding::NotExercised(format!("no version of {} was committed", tables(conserved))));
+    }
+    for transaction in changes.chunk_by(|one, two| one.version.transaction == two.version.transaction) {
+        let by: f64 = transaction.iter().map(|change| change.by).sum();
+        if by.abs() > SLACK {
+            let sentence = format!(
+                "the sum of {} is conserved, but a transaction changed it by {by:+}",
+                written(conserved)
+            );
+            let told = transaction.iter().filter(|change| change.by != 0.0);
+            let culprits = told.map(|change| (change.version.event.seq, format!("{:+}", change.by)));
+            return Ok(Finding::Seen(evidence(sentence, culprits.collect(), transaction)));
+        }
+    }
+    Ok(Finding::Held)
+}
+
+fn in_the_end(conserved: &Conserved, terms: &[Term], changes: &[Change], inquiry: &Inquiry) -> Judged {
+    let (mut least, mut most, mut counted) = (0.0, 0.0, 0_usize);
+    let mut culprits = Vec::new();
+    for Term { of, add } in terms {
+        for event in inquiry.choose_with(of, "", &[add])?.events {
+            let value = event.values.first().and_then(number);
+            let value = value.ok_or_else(|| format!("`{add}` of {of} is not a number"))?;
+            counted += 1;
+            least += if event.certain { value } else { value.min(0.0) };
+            most += if event.certain { value } else { value.max(0.0) };
+            culprits.push((event.began, told(of, value, event.certain)));
+        }
+    }
+    if counted == 0 && changes.is_empty() {
+        let names: Vec<String> = terms.iter().map(|term| term.of.to_string()).collect();
+        return Ok(Finding::NotExercised(format!("no {} happened", names.join(" and no "))));
+    }
+    let by: f64 = changes.iter().map(|change| change.by).sum();
+    if by >= least - SLACK && by <= most + SLACK {
+        return Ok(Finding::Held);
+    }
+    let wanted = if least == most { format!("{least:+}") } else { format!("{least:+} to {most:+}") };
+    let sentence =
+        format!("the sum of {} changed by {by:+}, but what was done adds up to {wanted}", written(conserved));
+    culprits.extend(
+        changes
+            .iter()
+            .filter(|change| change.by != 0.0)
+            .map(|change| (change.version.event.seq, format!("{:+}", change.by))),
+    );
+    Ok(Finding::Missing(evidence(sentence, culprits, changes)))
+}
+
+fn told(of: &Selector, value: f64, certain: bool) -> String {
+    let maybe = if certain { "" } else { ", if it happened" };
+    format!("{} stands for {value:+}{maybe}", of.plain())
+}
+
+fn evidence(sentence: String, culprits: Vec<(u64, String)>, changes: &[Change]) -> Evidence {
+    let mut evidence = Evidence::new(sentence, culprits, "");
+    evidence.about.clear();
+    for id in changes.iter().flat_map(|change| &change.version.fact.about) {
+        if !evidence.about.contains(id) {
+            evidence.about.push(id.clone());
+        }
+    }
+    evidence
+}
+
+fn tables(conserved: &Conserved) -> String {
+    let tables: Vec<String> = conserved.sum.iter().map(|(table, _)| format!("a row of {table}")).collect();
+    tables.join(" or ")
+}
+
+fn written(conserved: &Conserved) -> String {
+    let terms: Vec<String> =
+        conserved.sum.iter().map(|(table, expression)| format!("{expression} in {table}")).collect();
+    terms.join(" and ")
+}

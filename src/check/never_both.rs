@@ -1,0 +1,34 @@
+//! `never_both`: no key has events of two kinds.
+
+use indexmap::IndexMap;
+
+use super::inquiry::Inquiry;
+use super::{Evidence, Finding, Judged, and_more};
+use crate::spec::NeverBoth;
+
+/// What happened for sure counts; in which order is all one.
+pub(super) fn judge(never_both: &NeverBoth, inquiry: &Inquiry) -> Judged {
+    let NeverBoth { of, per } = never_both;
+    // By key the first event of each kind.
+    let mut keys: IndexMap<String, Vec<(usize, u64)>> = IndexMap::new();
+    for (kind, selector) in of.iter().enumerate() {
+        for event in inquiry.choose(selector, per)?.events {
+            let Some(key) = event.key.filter(|_| event.certain) else { continue };
+            let firsts = keys.entry(key.into_owned()).or_default();
+            if !firsts.iter().any(|(known, _)| *known == kind) {
+                firsts.push((kind, event.began));
+            }
+        }
+    }
+    if keys.is_empty() {
+        let names: Vec<String> = of.iter().map(ToString::to_string).collect();
+        return Ok(Finding::NotExercised(format!("no {} happened", names.join(" and no "))));
+    }
+    let broken: Vec<_> = keys.iter().filter(|(_, firsts)| firsts.len() > 1).collect();
+    let Some((key, firsts)) = broken.first() else { return Ok(Finding::Held) };
+    let names: Vec<String> = firsts.iter().map(|(kind, _)| of[*kind].to_string()).collect();
+    let sentence =
+        format!("never both per {per}: {key} has {}{}", names.join(" and "), and_more(broken.len()));
+    let culprits = firsts.iter().map(|(kind, seq)| (*seq, format!("{} for {key}", of[*kind].plain())));
+    Ok(Finding::Seen(Evidence::new(sentence, culprits.collect(), key)))
+}

@@ -1,0 +1,41 @@
+//! `same_transaction`: two rows are committed together or not at all.
+
+use std::collections::{HashMap, HashSet};
+
+use super::inquiry::Inquiry;
+use super::{Evidence, Finding, Judged, and_more};
+use crate::spec::SameTransaction;
+
+/// The transaction that makes a row what is meant also writes the other one. An outbox row that is deleted by the
+/// transaction that wrote it, as change capture likes it, was written all the same.
+pub(super) fn judge(same: &SameTransaction, inquiry: &Inquiry) -> Judged {
+    let SameTransaction { row, with, per } = same;
+    let rows = inquiry.choose(row, per)?;
+    let written = inquiry.choose_written(with, per)?;
+    let mut beside: HashSet<(u32, &str)> = HashSet::new();
+    let mut elsewhere: HashMap<&str, u64> = HashMap::new();
+    for event in &written.events {
+        if let Some(key) = event.key.as_deref() {
+            beside.insert((event.transaction, key));
+            elsewhere.entry(key).or_insert(event.began);
+        }
+    }
+    let mut rows = rows
+        .events
+        .iter()
+        .filter(|event| event.newly)
+        .filter_map(|event| Some((event.key.as_deref()?, event)))
+        .peekable();
+    if rows.peek().is_none() {
+        return Ok(Finding::NotExercised(format!("there was no {row}")));
+    }
+    let broken: Vec<_> = rows.filter(|(key, event)| !beside.contains(&(event.transaction, key))).collect();
+    let Some((key, event)) = broken.first() else { return Ok(Finding::Held) };
+    let mut culprits = vec![(event.began, format!("committed without {}", with.plain()))];
+    culprits.extend(elsewhere.get(key).map(|seq| (*seq, "committed by another transaction".to_owned())));
+    let sentence = format!(
+        "{row} and {with} share a transaction, per {per}: those of {key} do not{}",
+        and_more(broken.len())
+    );
+    Ok(Finding::Seen(Evidence::new(sentence, culprits, key)))
+}

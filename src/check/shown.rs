@@ -1,0 +1,68 @@
+//! What the sources of `agree` show: some were read, some are taken from the history.
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use super::chooser::{of_effect, of_record};
+use super::evaluate::{Evaluator, plain};
+use super::inquiry::Inquiry;
+use crate::history::Seen;
+use crate::spec::{Expression, Latest, View};
+
+/// The rows of a source.
+pub(super) struct Shown {
+    pub name: String,
+    pub rows: Vec<Vec<Json>>,
+    /// Where in the history they were read.
+    pub read: Option<u64>,
+}
+
+/// The last observation counts: a difference is looked at twice before it is judged.
+pub(super) fn shown_by(name: &str, view: &View, inquiry: &Inquiry) -> Result<Shown, String> {
+    let (rows, read) = match view {
+        View::Sql(_) | View::Page(_) => {
+            let mut found = inquiry.history.observations().filter(|(_, seen)| seen.is_of(inquiry.name, name));
+            let (event, last) = found.next_back().ok_or_else(|| format!("`{name}` was not read"))?;
+            (last.rows.clone(), Some(event.seq))
+        }
+        View::Latest(latest) => (last_records(latest, inquiry)?, None),
+        View::Effects { effect, columns } => (effects(effect, columns, inquiry)?, None),
+    };
+    Ok(Shown { name: name.to_owned(), rows, read })
+}
+
+fn last_records(latest: &Latest, inquiry: &Inquiry) -> Result<Vec<Vec<Json>>, String> {
+    let key = latest.key.as_ref().map(Evaluator::new);
+    let mut records = IndexMap::new();
+    for (_, fact) in inquiry.history.facts() {
+        let Seen::Produced { topic, record, .. } = &fact.seen else { continue };
+        if *topic != latest.topic {
+            continue;
+        }
+        let key = match &key {
+            None => record.key.clone(),
+            Some(key) => key
+                .key(|name| of_record(name, record))
+                .map_err(|reason| format!("the key of a record of {topic}: {reason}"))?,
+        };
+        match record.value {
+            Some(_) => records.insert(key, record),
+            None => records.swap_remove(&key),
+        };
+    }
+    let columns: Vec<Evaluator> = latest.columns.iter().map(Evaluator::new).collect();
+    records.values().map(|record| cells(&columns, |name| of_record(name, record))).collect()
+}
+
+fn effects(effect: &str, columns: &[Expression], inquiry: &Inquiry) -> Result<Vec<Vec<Json>>, String> {
+    let columns: Vec<Evaluator> = columns.iter().map(Evaluator::new).collect();
+    let happened = inquiry.history.facts().filter_map(|(_, fact)| match &fact.seen {
+        Seen::Effect { effect: name, key, body, .. } if name == effect => Some((key.as_deref(), body)),
+        _ => None,
+    });
+    happened.map(|(key, body)| cells(&columns, |name| of_effect(name, key, body))).collect()
+}
+
+fn cells(columns: &[Evaluator], lookup: impl Fn(&str) -> Option<cel::Value>) -> Result<Vec<Json>, String> {
+    columns.iter().map(|column| column.value(&lookup).and_then(|value| plain(&value))).collect()
+}
