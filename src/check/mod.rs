@@ -170,7 +170,7 @@ fn decide(name: &str, history: &History, until: Instant, checker: &dyn Fn(&Inqui
             Verdict::Violated(evidence)
         }
         // What would have broken it, or repaired it, may have come a moment later.
-        (_, Some(reason)) | (Err(reason) | Ok(Finding::Unknown(reason)), None) => Verdict::Unknown(reason),
+        (_, Some(reason)) | (Err(reason), None) => Verdict::Unknown(reason),
         (Ok(Finding::NotExercised(reason)), None) => Verdict::NotExercised(reason),
         (Ok(Finding::Held), None) => Verdict::Held,
     }
@@ -189,8 +189,6 @@ enum Finding {
     Missing(Evidence),
     /// Its subject never appeared; the reason in words.
     NotExercised(String),
-    /// It could not be decided; the reason in words.
-    Unknown(String),
 }
 
 /// What a checker says; the error is why it cannot tell, in words.

@@ -12,6 +12,7 @@ type Observed = Vec<Vec<Value>>;
 
 /// What must hold.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a spec has few, and they are moved once")]
 pub enum Invariant {
     /// So many events per key.
     Count(Count),
