@@ -12,7 +12,6 @@ type Observed = Vec<Vec<Value>>;
 
 /// What must hold.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "a spec has few, and they are moved once")]
 pub enum Invariant {
     /// So many events per key.
     Count(Count),
@@ -21,7 +20,7 @@ pub enum Invariant {
     /// Once one thing happened to a key, another does not.
     NeverAfter(NeverAfter),
     /// What was done for a key that failed is undone.
-    Compensated(Compensated),
+    Compensated(Box<Compensated>),
     /// A predicate on every committed version of every row of a table.
     Always(Always),
     /// A sum over rows that changes by nothing, or by what was done.
@@ -345,7 +344,8 @@ impl Invariant {
             Invariant::Count(count) => count.for_each.iter().chain([&count.of]).collect(),
             Invariant::NeverBoth(never_both) => never_both.of.iter().collect(),
             Invariant::NeverAfter(NeverAfter { first, then, .. }) => vec![first, then],
-            Invariant::Compensated(Compensated { effect, by, when, or, .. }) => {
+            Invariant::Compensated(compensated) => {
+                let Compensated { effect, by, when, or, .. } = &**compensated;
                 or.iter().chain([effect, by, when]).collect()
             }
             Invariant::Every(Every { every, eventually, .. }) => vec![every, eventually],

@@ -56,7 +56,7 @@ pub(super) fn compensated(reader: &Reader, field: &Field) -> Option<Invariant> {
         return None;
     }
     let (effect, by, when) = (effect.selector?, by.selector?, when.selector?);
-    Some(Invariant::Compensated(Compensated { effect, by, when, or: or.selector, per: per? }))
+    Some(Invariant::Compensated(Box::new(Compensated { effect, by, when, or: or.selector, per: per? })))
 }
 
 pub(super) fn every(reader: &Reader, field: &Field) -> Option<Invariant> {
