@@ -7,6 +7,7 @@ mod explain;
 mod investigate;
 mod replay;
 mod search;
+mod self_check;
 mod shard;
 mod shrink;
 mod stage;
@@ -33,6 +34,7 @@ use crate::world::supervisor::Supervisor;
 
 use investigate::Suspect;
 pub use replay::{Replayed, invariant_of, keep, replay};
+pub use self_check::self_check;
 pub use shard::Shard;
 pub use shrink::shrink;
 use stage::Stage;
@@ -236,9 +238,7 @@ impl Campaign<'_> {
         for number in UNDISTURBED {
             let case = generator.without_faults(number);
             let (history, verdicts) = self.play(&case, Between::Reset).await?;
-            seen.add_run(history.facts().filter_map(|(_, fact)| {
-                Some((fact.service.as_deref(), fact.kind()?, fact.about.as_slice()))
-            }));
+            add_facts(&mut seen, &history);
             tally.add_run(&case, &history, &verdicts);
             self.follow_up(0, &case, None, &history, &verdicts, tally).await?;
         }
@@ -255,6 +255,12 @@ impl Campaign<'_> {
         verdicts: &IndexMap<String, Verdict>,
         tally: &mut Tally,
     ) -> Result<(), Stopped> {
+        if let Some(moving) = history.not_quiet()
+            && tally.add_not_quiet(number, moving)
+        {
+            let kept = self.keep_not_quiet(number, case, history);
+            tally.keep_not_quiet(kept.map_err(|error| error.to_string()));
+        }
         for (invariant, verdict) in verdicts {
             if matches!(verdict, Verdict::Unknown(_)) && tally.is_first_unknown(invariant) {
                 let kept = self.keep_undecided(invariant, history);
@@ -292,4 +298,11 @@ impl Campaign<'_> {
         let stage = Stage { spec, options, variant: *variant, cancel };
         stage.play((1, system), case, between).await
     }
+}
+
+fn add_facts(seen: &mut Seen, history: &History) {
+    let facts = history.facts();
+    seen.add_run(
+        facts.filter_map(|(_, fact)| Some((fact.service.as_deref(), fact.kind()?, fact.about.as_slice()))),
+    );
 }

@@ -13,7 +13,7 @@ use kafka_protocol::protocol::Request;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::case::CaseFile;
-use crate::history::Event;
+use crate::history::{Event, reader};
 use crate::seam::kafka::batch::Batch;
 use crate::seam::postgres::statement::Statement;
 use crate::spec::Spec;
@@ -162,6 +162,17 @@ pub fn files(bytes: &[u8]) -> Result<(), Wrong> {
             serde_json::from_str::<Event>(&written).map_err(|error| format!("{error} in {written}"))?;
         if again != event {
             return Err(format!("another event: {written}"));
+        }
+    }
+    // A file of a history is as good when it is written again.
+    if let Ok(stored) = reader::read_from(bytes, file) {
+        let lines: Vec<String> =
+            stored.history.events.iter().filter_map(|event| serde_json::to_string(event).ok()).collect();
+        let written = lines.join("\n");
+        let again =
+            reader::read_from(written.as_bytes(), file).map_err(|error| format!("{error} in\n{written}"))?;
+        if again.history != stored.history {
+            return Err(format!("another history:\n{written}"));
         }
     }
     if let Err(problems) = Spec::parse(file, text) {

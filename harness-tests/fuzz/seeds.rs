@@ -107,6 +107,7 @@ pub fn files() -> Vec<Vec<u8>> {
     let texts = [
         include_str!("seeds/case.yaml"),
         include_str!("../../specs/checkout.yaml"),
+        include_str!("../tests/history/least.jsonl"),
         r#"{"seq":0,"at":0,"what":{"began":{"format":1,"spec":"checkout","variant":null}}}"#,
         r#"{"seq":1,"at":1,"what":{"fact":{"service":"payments","about":["o1"],"seen":{"called":{"dependency":"gateway","request":"POST /charges","body":"{}"}}}}}"#,
         r#"{"seq":2,"at":2,"what":{"returned":{"operation":0,"outcome":"info","detail":"503"}}}"#,

@@ -49,7 +49,7 @@ fn the_main_job() {
         keys(summary).as_deref(),
         Some(
             "type format spec variant world seed cases case_digests operations faults_fired faults faults_never_fired operations_never_ok \
-             seconds cases_per_second outcome invariants report"
+             cases_not_quiet still_moving seconds cases_per_second outcome invariants report"
         )
     );
     assert_eq!(
@@ -64,7 +64,8 @@ fn the_main_job() {
     assert_eq!(
         keys(found).as_deref(),
         Some(
-            "name verdict expected reason case minimal shrink_runs shrink_seconds reproduced without case_file"
+            "name verdict expected reason case minimal is_minimal same_as shrink_runs shrink_seconds reproduced without \
+             without_operations case_file"
         )
     );
     assert_eq!(found["name"], "no double charge");

@@ -1,7 +1,10 @@
 //! For every fault a bug that it reveals: found, shrunk to that fault alone, gone without it. And a service without
 //! the bug, which the same fault leaves alone.
+//!
+//! `STEADFAST_PLANTED_SEEDS=20` does another thing instead: it shrinks each bug from so many seeds and makes a table of it.
 
 mod project;
+mod shrinking_page;
 
 use std::process::ExitCode;
 
@@ -45,6 +48,9 @@ const PLANTED: &[(&str, &str, &str)] = &[
 ];
 
 fn main() -> ExitCode {
+    if let Some(seeds) = std::env::var("STEADFAST_PLANTED_SEEDS").ok().and_then(|seeds| seeds.parse().ok()) {
+        return measure(seeds);
+    }
     let trials = PLANTED.iter().map(|&(fault, flaw, invariant)| {
         Trial::test(fault.replace([':', ' '], "_"), move || check(fault, flaw, invariant))
     });
@@ -70,6 +76,60 @@ fn check(fault: &str, flaw: &str, invariant: &str) -> Result<(), Failed> {
     expect(right["outcome"] == "held", "without the flaw all holds", &right)?;
     expect(right["faults_fired"].as_u64() > Some(0), "faults fired", &right)?;
     expect(right["faults_never_fired"] == serde_json::json!([]), "each fault fired", &right)
+}
+
+/// The table of how well each bug is shrunk. With `STEADFAST_BLESS=1` it goes into `docs/shrinking.md`.
+fn measure(seeds: u32) -> ExitCode {
+    let mut table = format!("Seeds for each bug: {seeds}.\n\n");
+    table += "| fault | flaw of the service | found | minimum reached | runs | seconds |\n|---|---|---|---|---|---|\n";
+    for (fault, flaw, invariant) in PLANTED {
+        let shrunk: Vec<Shrunk> =
+            (1..=seeds).filter_map(|seed| shrunk(fault, flaw, invariant, seed)).collect();
+        let reached = shrunk.iter().filter(|one| one.is_minimum).count();
+        let runs = median(shrunk.iter().map(|one| one.runs).collect());
+        let seconds = median(shrunk.iter().map(|one| one.seconds).collect());
+        let line = format!(
+            "| {fault} | {flaw} | {} of {seeds} | {reached} of {} | {runs:.0} | {seconds:.1} |\n",
+            shrunk.len(),
+            shrunk.len()
+        );
+        eprint!("{line}");
+        table += &line;
+        // Line by line: it takes hours, and what was measured is true even if the rest was not.
+        if std::env::var_os("STEADFAST_BLESS").is_some() {
+            shrinking_page::holds("real services", &table);
+        }
+    }
+    println!("{table}");
+    ExitCode::SUCCESS
+}
+
+/// What became of one seed.
+struct Shrunk {
+    is_minimum: bool,
+    runs: f64,
+    seconds: f64,
+}
+
+/// `None` if the flaw was not found with this seed.
+fn shrunk(fault: &str, flaw: &str, invariant: &str, seed: u32) -> Option<Shrunk> {
+    let project = till(fault, flaw, invariant);
+    let flawed =
+        summary(&project, &format!("run till.yaml --variant flawed --seed {seed} --cases 80 --reproduce 1"));
+    let found = flawed["invariants"].as_array()?.iter().find(|found| found["name"] == invariant)?;
+    let case = std::fs::read_to_string(project.path().join(found["case_file"].as_str()?)).ok()?;
+    let is_this_fault = case.contains(&format!("- {{do: {{{}", in_case(fault)));
+    let is_minimum = found["minimal"]["faults"] == 1 && is_this_fault;
+    Some(Shrunk {
+        is_minimum,
+        runs: found["shrink_runs"].as_f64()?,
+        seconds: found["shrink_seconds"].as_f64()?,
+    })
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// As a case file begins it; a fault that stands alone hits `null`.

@@ -1,6 +1,8 @@
 //! The reference pages are written from the tables that the parser reads by, so they cannot tell anything else.
 //! `STEADFAST_BLESS=1` writes them anew.
 
+#[path = "reference/history.rs"]
+mod history;
 mod project;
 
 use std::fmt::Write;
@@ -18,6 +20,12 @@ fn the_page_of_faults_tells_what_there_is() {
 #[test]
 fn the_page_of_the_spec_tells_what_there_is() {
     check("docs/spec.md", &spec());
+}
+
+#[test]
+fn the_page_of_the_history_tells_what_there_is() {
+    let trace = include_str!("history/least.jsonl");
+    check("docs/history.md", &history::page(&steadfast::history::schema(), trace));
 }
 
 #[test]

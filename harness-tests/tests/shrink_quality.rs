@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::fmt;
 
+use proptest::sample::subsequence;
 use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use shop_in_memory::{Run, play, spec};
@@ -165,65 +166,77 @@ fn scattered(number: u64) -> u64 {
     number.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 40
 }
 
-/// Large cases as proptest draws them; what it needs to shrink them itself is in the trees.
-struct Drawn {
-    operations: Box<dyn ValueTree<Value = Vec<Operation>>>,
-    faults: Box<dyn ValueTree<Value = Vec<Fault>>>,
+/// A large case, by seed.
+fn drawn(spec: &Spec, workload: &BoxedStrategy<Vec<Operation>>, seed: u64) -> Case {
+    let mut runner = runner(seed);
+    let operations = workload.new_tree(&mut runner).unwrap().current();
+    let mut seen = Seen::default();
+    let quiet = play(&Case { operations: operations.clone(), faults: vec![] });
+    seen.add_run(
+        quiet
+            .facts
+            .iter()
+            .map(|(service, kind, about)| (service.as_deref(), kind.clone(), std::slice::from_ref(about))),
+    );
+    let faults = faults(spec, &operations, &seen, FAULTS..=FAULTS).new_tree(&mut runner).unwrap().current();
+    Case { operations, faults }
 }
 
-impl Drawn {
-    fn from(spec: &Spec, workload: &BoxedStrategy<Vec<Operation>>, seed: u64) -> Drawn {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        let source = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let mut runner = TestRunner::new_with_rng(Config::default(), source);
-        let tree = workload.new_tree(&mut runner).unwrap();
-        let operations = tree.current();
-        let mut seen = Seen::default();
-        let quiet = play(&Case { operations: operations.clone(), faults: vec![] });
-        seen.add_run(
-            quiet.facts.iter().map(|(service, kind, about)| {
-                (service.as_deref(), kind.clone(), std::slice::from_ref(about))
-            }),
-        );
-        let faults = faults(spec, &operations, &seen, FAULTS..=FAULTS).new_tree(&mut runner).unwrap();
-        Drawn { operations: Box::new(tree), faults: Box::new(faults) }
-    }
+fn runner(seed: u64) -> TestRunner {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+}
 
-    /// The case: of what the trees hold, what can be run.
-    fn case(&self) -> Case {
-        let mut made: HashSet<String> = HashSet::new();
-        let mut operations = Vec::new();
-        for operation in self.operations.current() {
-            if operation.needs().all(|id| made.contains(id)) {
-                made.extend(operation.creates().map(str::to_owned));
-                operations.push(operation);
-            }
-        }
-        let mut faults = self.faults.current();
-        faults.retain(|fault| made.contains(&fault.at.about));
-        Case { operations, faults }
+/// What proptest makes of a case as two vectors, in its order: operations, then faults, each item taken away in turn. And the
+/// runs it takes.
+fn shrunk_by_proptest(case: &Case, seed: u64, violates: impl Fn(&Case) -> bool) -> (Case, u32) {
+    let mut runner = runner(seed);
+    let mut operations = whole(&case.operations, 1, &mut runner);
+    let mut faults = whole(&case.faults, 0, &mut runner);
+    let mut runs = 0;
+    let mut moves = operations.simplify();
+    while moves && runs < MOST_RUNS {
+        runs += 1;
+        let violated = violates(&possible(operations.current(), faults.current()));
+        moves = if violated { operations.simplify() } else { operations.complicate() };
     }
+    moves = faults.simplify();
+    while moves && runs < MOST_RUNS {
+        runs += 1;
+        let violated = violates(&possible(operations.current(), faults.current()));
+        moves = if violated { faults.simplify() } else { faults.complicate() };
+    }
+    (possible(operations.current(), faults.current()), runs)
+}
 
-    /// What proptest makes of it: each vector in turn, as its runner does; and the runs.
-    fn shrunk_by_proptest(mut self, violates: impl Fn(&Case) -> bool) -> (Case, u32) {
-        let mut runs = 0;
-        for of_operations in [true, false] {
-            let mut moves = if of_operations { self.operations.simplify() } else { self.faults.simplify() };
-            while moves && runs < MOST_RUNS {
-                runs += 1;
-                let still = violates(&self.case());
-                let tree = if of_operations { None } else { Some(&mut self.faults) };
-                moves = match (still, tree) {
-                    (true, None) => self.operations.simplify(),
-                    (false, None) => self.operations.complicate(),
-                    (true, Some(faults)) => faults.simplify(),
-                    (false, Some(faults)) => faults.complicate(),
-                };
-            }
+/// A tree of a vector that begins with all of it.
+fn whole<T: Clone + fmt::Debug + 'static>(
+    items: &[T],
+    least: usize,
+    runner: &mut TestRunner,
+) -> impl ValueTree<Value = Vec<T>> + use<T> {
+    let some = subsequence(items.to_vec(), least..=items.len());
+    loop {
+        let tree = some.new_tree(runner).unwrap();
+        if tree.current().len() == items.len() {
+            return tree;
         }
-        (self.case(), runs)
     }
+}
+
+/// Of operations and faults, what can be run: nothing about what nobody makes.
+fn possible(chosen: Vec<Operation>, mut faults: Vec<Fault>) -> Case {
+    let mut made: HashSet<String> = HashSet::new();
+    let mut operations = Vec::new();
+    for operation in chosen {
+        if operation.needs().all(|id| made.contains(id)) {
+            made.extend(operation.creates().map(str::to_owned));
+            operations.push(operation);
+        }
+    }
+    faults.retain(|fault| made.contains(&fault.at.about));
+    Case { operations, faults }
 }
 
 /// Seeds whose cases violate, for each bug.
@@ -232,7 +245,7 @@ fn violating(bugs: &[Bug], most: usize) -> Vec<Vec<u64>> {
     let workload = workload(&spec, OPERATIONS..=OPERATIONS).boxed();
     let mut found = vec![Vec::new(); bugs.len()];
     for seed in 0..200_000_u64 {
-        let case = Drawn::from(&spec, &workload, seed).case();
+        let case = drawn(&spec, &workload, seed);
         if case.faults.len() != FAULTS || case.operations.len() != OPERATIONS {
             continue;
         }
@@ -258,12 +271,11 @@ struct Score {
 }
 
 impl Score {
-    fn add(&mut self, bug: &Bug, case: &Case, values: &Values, runs: u32) {
+    fn add(&mut self, is_minimal: bool, reached: Shape, runs: u32) {
         self.trials += 1;
         self.runs.push(runs);
         self.runs.sort_unstable();
-        let reached = shape(case, values);
-        if reached.reaches(&bug.minimum) {
+        if is_minimal {
             self.minimal += 1;
         } else {
             *self.others.entry(reached).or_insert(0) += 1;
@@ -316,7 +328,8 @@ fn score(bug: &Bug, column: &Column, cases: &[Case], values: &Values) -> Score {
         let minimal = runtime.block_on(shrink(case.clone(), hints, budget, &mut predicate, &mut |_| ()));
         assert_eq!(minimal.ended, Ended::Minimal, "{} {}", bug.name, column.head);
         assert!(predicate.attempt(&minimal.case).violated);
-        score.add(bug, &minimal.case, values, minimal.runs);
+        let reached = shape(&minimal.case, values);
+        score.add(reached.reaches(&bug.minimum), reached, minimal.runs);
     }
     score
 }
@@ -325,8 +338,7 @@ fn score(bug: &Bug, column: &Column, cases: &[Case], values: &Values) -> Score {
 fn line(bug: &Bug, seeds: &[u64], sometimes: usize, failures: &mut Vec<String>) -> String {
     let spec = spec();
     let (values, workload) = (Values::of(&spec), workload(&spec, OPERATIONS..=OPERATIONS).boxed());
-    let drawn = |seed: &u64| Drawn::from(&spec, &workload, *seed);
-    let cases: Vec<Case> = seeds.iter().map(|seed| drawn(seed).case()).collect();
+    let cases: Vec<Case> = seeds.iter().map(|seed| drawn(&spec, &workload, *seed)).collect();
     let mut line = format!("| {} |", bug.name);
     for column in COLUMNS {
         let cases = if column.shown == 100 { &cases[..] } else { &cases[..sometimes] };
@@ -338,10 +350,13 @@ fn line(bug: &Bug, seeds: &[u64], sometimes: usize, failures: &mut Vec<String>) 
         line += &score.to_string();
     }
     let mut of_proptest = Score::default();
-    for seed in seeds {
+    for (case, seed) in cases.iter().zip(seeds) {
         let violates = |case: &Case| (bug.evidence)(case, &play(case)).is_some();
-        let (case, runs) = drawn(seed).shrunk_by_proptest(violates);
-        of_proptest.add(bug, &case, &values, runs);
+        let (shrunk, runs) = shrunk_by_proptest(case, *seed, violates);
+        // It is asked for less: as few operations and faults, whatever clients, triggers and values.
+        let Shape { operations, faults, .. } = bug.minimum;
+        let is_minimal = (shrunk.operations.len(), shrunk.faults.len()) == (operations, faults);
+        of_proptest.add(is_minimal, shape(&shrunk, &values), runs);
     }
     line + &of_proptest.to_string()
 }

@@ -1,6 +1,7 @@
 //! From a violation to its explanation: confirm it on fresh services, shrink it, measure it, save it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::store::so_far;
 use super::{Campaign, Progress, Stopped};
@@ -14,6 +15,8 @@ use crate::shrink::{Attempt, Ended, Hints, Measured, Minimal, Predicate, Step, T
 /// Runs on fresh services before a violation counts as one, if one of them shows it; else as many as are worth it.
 const CONFIRMATIONS: u32 = 3;
 const MOST_CONFIRMATIONS: u32 = 10;
+/// No service is given less time than this to do something.
+const LEAST_SILENCE: Duration = Duration::from_secs(2);
 
 /// A violation that was seen, to be looked into.
 #[derive(Debug, Clone, Copy)]
@@ -160,14 +163,24 @@ impl Campaign<'_> {
         let hints = Hints { attempt, values: Values::of(&self.spec), measured };
         let budget = self.options.shrink;
         let saver = self.saver(invariant);
+        self.system.give_up_after(Some(stuck_after(&confirmed.history)));
         let mut runner = Runner { campaign: self, invariant };
         let mut remember = |step: Step<'_>| saver.save(step.case, &so_far(step.runs));
         let minimal = shrink(case, hints, budget, &mut runner, &mut remember).await;
+        self.system.give_up_after(None);
         match minimal.ended {
             Ended::Failed(stopped) => Err(stopped),
             _ => Ok(minimal),
         }
     }
+}
+
+/// The silence after which a candidate is stuck: several times the longest that the violation itself had.
+fn stuck_after(history: &History) -> Duration {
+    let at: Vec<u64> =
+        history.facts().filter(|(_, fact)| fact.changes_state()).map(|(event, _)| event.at).collect();
+    let gaps = at.windows(2).map(|pair| Duration::from_micros(pair[1].saturating_sub(pair[0])));
+    (gaps.max().unwrap_or_default() * 3).max(LEAST_SILENCE)
 }
 
 /// Runs candidates of the shrinker on fresh services.

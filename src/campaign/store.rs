@@ -7,6 +7,9 @@ use crate::case::{Case, CaseFile};
 use crate::history::{Event, History};
 use crate::report::Violation;
 
+/// The name of the files of a case that did not become quiet.
+const NOT_QUIET: &str = "not quiet";
+
 /// Writes the simplest case so far, again and again: whatever ends us, it is not lost.
 pub(super) struct Saver {
     path: PathBuf,
@@ -78,6 +81,25 @@ impl Campaign<'_> {
         let path = self.file(invariant).with_extension("unknown.history.jsonl");
         write_lines(&path, &history.events)?;
         Ok(path)
+    }
+
+    /// Keeps a case that did not become quiet, and its history.
+    pub(super) fn keep_not_quiet(
+        &self,
+        number: u32,
+        case: &Case,
+        history: &History,
+    ) -> Result<PathBuf, Stopped> {
+        let saver = self.saver(NOT_QUIET);
+        let file = CaseFile {
+            invariant: None,
+            found: Some((self.options.seed, number)),
+            note: Some("it did not become quiet".to_owned()),
+            case: case.clone(),
+            ..saver.file
+        };
+        file.save(&saver.path)?;
+        self.keep_history(NOT_QUIET, history)
     }
 
     fn file(&self, invariant: &str) -> PathBuf {

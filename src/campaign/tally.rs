@@ -1,5 +1,6 @@
 //! What a search has seen so far, and what that amounts to.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -9,7 +10,7 @@ use crate::case::{Case, Seed};
 use crate::check::{Verdict, measured};
 use crate::fault::Rule;
 use crate::history::{History, Outcome, What};
-use crate::report::{FaultCount, Found, InvariantSummary, Lag, NeverOk, Spent, Summary};
+use crate::report::{FaultCount, Found, InvariantSummary, Lag, NeverOk, NotQuiet, Spent, Summary};
 use crate::spec::{Expected, Invariant, Spec};
 use crate::world::Kind;
 
@@ -26,6 +27,7 @@ pub(super) struct Tally {
     faults: Vec<(Rule, FaultCount)>,
     searched: Duration,
     spent: Spent,
+    not_quiet: Option<NotQuiet>,
     invariants: IndexMap<String, Seen>,
 }
 
@@ -75,6 +77,7 @@ impl Tally {
                 .collect(),
             searched: Duration::ZERO,
             spent: Spent::default(),
+            not_quiet: None,
             invariants: spec
                 .invariants
                 .iter()
@@ -181,6 +184,22 @@ impl Tally {
         })
     }
 
+    /// Counts a case that did not become quiet; whether it is the first.
+    pub(super) fn add_not_quiet(&mut self, number: u32, moving: &[String]) -> bool {
+        if let Some(known) = &mut self.not_quiet {
+            known.cases += 1;
+            return false;
+        }
+        let (moving, history_file) = (moving.to_vec(), Err("it was not kept".to_owned()));
+        self.not_quiet = Some(NotQuiet { cases: 1, first: number, moving, history_file });
+        true
+    }
+
+    /// Where the history of the first of them is.
+    pub(super) fn keep_not_quiet(&mut self, file: Result<PathBuf, String>) {
+        self.not_quiet.iter_mut().for_each(|known| known.history_file.clone_from(&file));
+    }
+
     /// The minimal cases of what was found, each with its invariant.
     pub(super) fn minimal_cases(&self) -> Vec<(String, Case)> {
         let minimal = |(name, seen): (&String, &Seen)| match &seen.found {
@@ -252,6 +271,7 @@ impl Tally {
             // A search that ended with its first finding says nothing of the faults that it never got to.
             faults_never_fired: if decided_early { Vec::new() } else { never_fired(&faults) },
             faults,
+            not_quiet: self.not_quiet,
             search_seconds: self.searched.as_secs_f64(),
             spent: self.spent,
             seconds: took.as_secs_f64(),

@@ -13,6 +13,7 @@ mod seed;
 pub mod subjects;
 pub mod workload;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use indexmap::IndexMap;
@@ -107,6 +108,26 @@ impl<'de> Deserialize<'de> for Argument {
                 "an argument is a plain value, `{ new: ID }` or `{ existing: ID }`",
             )),
         }
+    }
+}
+
+impl schemars::JsonSchema for Argument {
+    fn schema_name() -> Cow<'static, str> {
+        "Argument".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let id = |kind: &str| {
+            schemars::json_schema!({
+                "type": "object", "properties": { kind: { "type": "string" } }, "required": [kind],
+                "additionalProperties": false,
+            })
+        };
+        let plain = ["null", "boolean", "number", "string", "array"];
+        schemars::json_schema!({
+            "description": "The value of an argument: an id, as `{\"new\": \"o1\"}` or `{\"existing\": \"o1\"}`, or a plain value.",
+            "anyOf": [id("new"), id("existing"), { "type": plain }],
+        })
     }
 }
 

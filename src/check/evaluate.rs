@@ -93,7 +93,7 @@ pub(super) fn meant_text(text: &str) -> Value {
 }
 
 /// A value of CEL as JSON, so that equal values are written the same; `None` for what JSON has not.
-pub(super) fn plain(value: &Value) -> Option<Json> {
+pub(super) fn comparable(value: &Value) -> Option<Json> {
     Some(match value {
         Value::Null => Json::Null,
         Value::Bool(value) => Json::from(*value),
@@ -104,9 +104,25 @@ pub(super) fn plain(value: &Value) -> Option<Json> {
         Value::Float(number) if number.fract() == 0.0 && number.abs() < 9e15 => Json::from(*number as i64),
         Value::Float(number) => Json::from(*number),
         Value::String(text) => Json::from(text.as_str()),
-        Value::List(items) => Json::Array(items.iter().map(plain).collect::<Option<_>>()?),
+        Value::List(items) => Json::Array(items.iter().map(comparable).collect::<Option<_>>()?),
         _ => return None,
     })
+}
+
+/// A single value of CEL as JSON.
+///
+/// # Errors
+/// It is none that JSON has; in words.
+pub(super) fn plain(value: &Value) -> Result<Json, String> {
+    match value {
+        Value::Null => Ok(Json::Null),
+        Value::Bool(value) => Ok(Json::Bool(*value)),
+        Value::Int(number) => Ok((*number).into()),
+        Value::UInt(number) => Ok((*number).into()),
+        Value::Float(number) => Ok((*number).into()),
+        Value::String(text) => Ok(text.as_str().into()),
+        other => Err(format!("is {:?}, which cannot be a column", other.type_of())),
+    }
 }
 
 /// A number of CEL, if it is one.

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::held::Held;
 use super::inquiry::{Choice, Chosen, Inquiry};
-use super::{Evidence, Finding};
+use super::{Evidence, Finding, Judged};
 use crate::spec::Lag;
 
 /// One event and the one that followed it.
@@ -25,27 +25,24 @@ impl Span<'_, '_> {
     }
 }
 
-pub(super) fn judge(stated: &Lag, inquiry: &Inquiry) -> Finding {
+pub(super) fn judge(stated: &Lag, inquiry: &Inquiry) -> Judged {
     let Lag { from, to, at_most, per } = stated;
-    let (from_events, to_events) = match (inquiry.choose(from, per), inquiry.choose(to, per)) {
-        (Ok(from), Ok(to)) => (from, to),
-        (Err(reason), _) | (_, Err(reason)) => return Finding::Unknown(reason),
-    };
+    let (from_events, to_events) = (inquiry.choose(from, per)?, inquiry.choose(to, per)?);
     let (spans, missing) = spans(inquiry, &from_events, &to_events);
     let limit = u64::try_from(at_most.as_micros()).unwrap_or(u64::MAX);
     if let Some(late) = spans.iter().filter(|span| span.lag() > limit).max_by_key(|span| span.lag()) {
-        return Finding::Seen(too_late(stated, late));
+        return Ok(Finding::Seen(too_late(stated, late)));
     }
     if let Some(alone) = missing {
         let key = alone.key.as_deref().unwrap_or("(no key)");
-        return Finding::Missing(Evidence {
+        return Ok(Finding::Missing(Evidence {
             sentence: format!("no {to} followed {from} of {key}; {at_most:?} at most"),
             events: vec![alone.began],
             notes: vec![format!("nothing followed it: no {to} of {key}")],
             about: alone.key.iter().map(ToString::to_string).collect(),
-        });
+        }));
     }
-    if spans.is_empty() { Finding::NotExercised(format!("no {from} happened")) } else { Finding::Held }
+    Ok(if spans.is_empty() { Finding::NotExercised(format!("no {from} happened")) } else { Finding::Held })
 }
 
 /// How long each took, in a history.

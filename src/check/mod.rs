@@ -3,9 +3,9 @@
 //! One file per family of invariants. A checker sees its invariant and the history and nothing else, so it judges
 //! a stored history as well as a live one. A checker that panics yields *unknown*, never a pass.
 //!
-//! `inquiry` and `chooser` find the events that a selector means, with their keys; `versions` those of rows that were
-//! visible; `evaluate` is CEL over one of them. `calls` are operations as their clients saw them, `held` is the time that
-//! was not the services'.
+//! `inquiry` and `chooser` find the events that a selector means, with their keys; `versions` those of rows that were visible;
+//! `evaluate` is CEL over one of them. `calls` are operations as their clients saw them, `held` is the time that was not
+//! the services'.
 
 mod agree;
 mod always;
@@ -137,10 +137,10 @@ pub fn judge_within(name: &str, invariant: &Invariant, history: &History, time: 
         Invariant::NoPhantom(no_phantom) => paired::phantom(no_phantom, inquiry),
         Invariant::SameTransaction(same) => same_transaction::judge(same, inquiry),
         Invariant::InOrder(in_order) => in_order::judge(in_order, inquiry),
-        Invariant::ReadYourWrites(stated) => Ok(sessions::read_your_writes(stated, inquiry)),
-        Invariant::MonotonicReads(stated) => Ok(sessions::monotonic_reads(stated, inquiry)),
-        Invariant::Lag(stated) => Ok(lag::judge(stated, inquiry)),
-        Invariant::Linearizable(stated) => Ok(linearizable::judge(stated, inquiry)),
+        Invariant::ReadYourWrites(stated) => sessions::read_your_writes(stated, inquiry),
+        Invariant::MonotonicReads(stated) => sessions::monotonic_reads(stated, inquiry),
+        Invariant::Lag(stated) => lag::judge(stated, inquiry),
+        Invariant::Linearizable(stated) => linearizable::judge(stated, inquiry),
     })
 }
 
@@ -160,7 +160,7 @@ fn decide(name: &str, history: &History, until: Instant, checker: &dyn Fn(&Inqui
             // It may have stopped half-way; what it had seen by then is seen.
             Ok(Finding::Seen(evidence)) => Ok(Finding::Seen(evidence)),
             _ if inquiry.is_out_of_time() => Err(OUT_OF_TIME.to_owned()),
-            judged => judged,
+            finding => finding,
         }
     }));
     let judged =
@@ -170,7 +170,7 @@ fn decide(name: &str, history: &History, until: Instant, checker: &dyn Fn(&Inqui
             Verdict::Violated(evidence)
         }
         // What would have broken it, or repaired it, may have come a moment later.
-        (_, Some(reason)) | (Err(reason) | Ok(Finding::Unknown(reason)), None) => Verdict::Unknown(reason),
+        (_, Some(reason)) | (Err(reason), None) => Verdict::Unknown(reason),
         (Ok(Finding::NotExercised(reason)), None) => Verdict::NotExercised(reason),
         (Ok(Finding::Held), None) => Verdict::Held,
     }
@@ -189,8 +189,6 @@ enum Finding {
     Missing(Evidence),
     /// Its subject never appeared; the reason in words.
     NotExercised(String),
-    /// It could not be decided; the reason in words.
-    Unknown(String),
 }
 
 /// What a checker says; the error is why it cannot tell, in words.

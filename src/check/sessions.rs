@@ -8,13 +8,13 @@ use cel::Value;
 use super::calls::{Call, calls};
 use super::evaluate::Evaluator;
 use super::inquiry::Inquiry;
-use super::{Evidence, Finding};
+use super::{Evidence, Finding, Judged};
 use crate::history::Outcome;
 use crate::spec::{MonotonicReads, ReadYourWrites};
 
 /// A read of a client that began after its write ended `ok` shows that write, unless something else may have changed
 /// the same key since. What a reply shows is for the spec to say; a read without one is not judged.
-pub(super) fn read_your_writes(stated: &ReadYourWrites, inquiry: &Inquiry) -> Finding {
+pub(super) fn read_your_writes(stated: &ReadYourWrites, inquiry: &Inquiry) -> Judged {
     let ReadYourWrites { write, read, sees, changed_by, per } = stated;
     let all = calls(inquiry.history);
     let mut changes: HashMap<Cow<str>, Vec<&Call>> = HashMap::new();
@@ -36,15 +36,15 @@ pub(super) fn read_your_writes(stated: &ReadYourWrites, inquiry: &Inquiry) -> Fi
         match sees.holds(variable) {
             Ok(true) => {}
             // A reply that has not even the fields shows nothing of the write.
-            Ok(false) | Err(_) => return stale(stated, written, read, &key),
+            Ok(false) | Err(_) => return Ok(stale(stated, written, read, &key)),
         }
     }
-    match judged {
+    Ok(match judged {
         0 => {
             Finding::NotExercised(format!("no client read with `{read}` what it had written with `{write}`"))
         }
         _ => Finding::Held,
-    }
+    })
 }
 
 /// A reply that says what is there, or that nothing is.
@@ -84,7 +84,7 @@ fn stale(stated: &ReadYourWrites, written: &Call, read: &Call, key: &str) -> Fin
 }
 
 /// What a client reads of a key never falls from one read to the next.
-pub(super) fn monotonic_reads(stated: &MonotonicReads, inquiry: &Inquiry) -> Finding {
+pub(super) fn monotonic_reads(stated: &MonotonicReads, inquiry: &Inquiry) -> Judged {
     let MonotonicReads { read, value, per } = stated;
     let all = calls(inquiry.history);
     let evaluator = Evaluator::new(value);
@@ -107,21 +107,21 @@ pub(super) fn monotonic_reads(stated: &MonotonicReads, inquiry: &Inquiry) -> Fin
         {
             pairs += 1;
             match seen.partial_cmp(known) {
-                Some(std::cmp::Ordering::Less) => return fallen(before, known, read, &seen, &place.1),
+                Some(std::cmp::Ordering::Less) => return Ok(fallen(before, known, read, &seen, &place.1)),
                 Some(_) => {}
                 None => {
                     let reason = format!("`{value}` is {} and then {}", text(known), text(&seen));
-                    return Finding::Unknown(format!("{reason}, which cannot be compared"));
+                    return Err(format!("{reason}, which cannot be compared"));
                 }
             }
         }
         highest.insert(place, (read, seen));
     }
-    match (pairs, trouble) {
-        (0, Some(reason)) => Finding::Unknown(format!("`{value}` of `{read}`: {reason}")),
+    Ok(match (pairs, trouble) {
+        (0, Some(reason)) => return Err(format!("`{value}` of `{read}`: {reason}")),
         (0, None) => Finding::NotExercised(format!("no client read the same {per} twice with `{read}`")),
         _ => Finding::Held,
-    }
+    })
 }
 
 fn fallen(before: &Call, known: &Value, read: &Call, seen: &Value, key: &str) -> Finding {
@@ -136,6 +136,6 @@ fn fallen(before: &Call, known: &Value, read: &Call, seen: &Value, key: &str) ->
 
 /// A value in a sentence.
 fn text(value: &Value) -> String {
-    super::evaluate::plain(value)
+    super::evaluate::comparable(value)
         .map_or_else(|| format!("{:?}", value.type_of()), |plain| super::inquiry::shown(&plain))
 }

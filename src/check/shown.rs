@@ -66,7 +66,7 @@ fn effects(effect: &str, columns: &[Expression], inquiry: &Inquiry) -> Result<Ve
 fn cells(columns: &[Evaluator], lookup: impl Fn(&str) -> Option<cel::Value>) -> Result<Vec<Json>, String> {
     let cell = |column: &Evaluator| {
         let value = column.value(&lookup)?;
-        plain(&value).ok_or_else(|| format!("is {:?}, which cannot be a column", value.type_of()))
+        plain(&value)
     };
     columns.iter().map(cell).collect()
 }

@@ -35,8 +35,14 @@ pub(super) enum Command {
     Replay(ReplayArguments),
     /// Shrink a stored case, or go on where that was ended
     Shrink(ShrinkArguments),
+    /// Say how to do a case by hand: the calls, the records, the kill
+    Explain(ExplainArguments),
     /// Keep a case beside its spec (in regressions/), where every run begins with it
     Keep(KeepArguments),
+    /// Judge a stored history with the invariants of a spec; starts nothing
+    Check(CheckArguments),
+    /// Print the JSON Schema of a file format
+    Schema(SchemaArguments),
     /// Say which worlds work here, what is missing, and what was left behind
     Doctor(DoctorArguments),
 }
@@ -67,6 +73,9 @@ pub(super) struct RunArguments {
     /// Runs of a minimal case, with its faults and without each
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) reproduce: u32,
+    /// Search for nothing: run one case twice, and show the first mediated fact that differs
+    #[arg(long)]
+    pub(super) self_check: bool,
     #[command(flatten)]
     pub(super) budget: BudgetArguments,
     #[command(flatten)]
@@ -170,6 +179,47 @@ pub(super) struct KeepArguments {
     /// Beside this spec [default: the one it was found with]
     #[arg(long, value_name = "FILE")]
     pub(super) spec: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// The case file
+    #[arg(value_name = "CASE")]
+    pub(super) case: PathBuf,
+    /// With this spec [default: the one it was found with]
+    #[arg(long, value_name = "FILE")]
+    pub(super) spec: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    /// The history: one that a run stored, or a trace in the same format
+    #[arg(value_name = "HISTORY")]
+    pub(super) history: PathBuf,
+    /// The spec whose invariants count
+    #[arg(long, value_name = "FILE")]
+    pub(super) spec: PathBuf,
+    /// With what this variant of the spec expects [default: the one it was recorded in]
+    #[arg(long, value_name = "NAME")]
+    pub(super) variant: Option<String>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArguments {
+    /// Of what
+    #[arg(value_enum, value_name = "FORMAT", default_value_t = Schemas::Spec)]
+    pub(super) of: Schemas,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Schemas {
+    /// A spec, for editors
+    Spec,
+    /// A line of a stored history
+    History,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,9 @@
 //! error, colour only to a terminal.
 
 mod arguments;
+mod check;
 mod doctor;
+mod explain;
 mod publish;
 mod replay;
 mod run;
@@ -67,7 +69,10 @@ async fn obey(arguments: Arguments) -> u8 {
         Command::Run(arguments) => run::run(arguments, &supervisor, &cancel).await,
         Command::Replay(arguments) => replay::replay(arguments, &supervisor, &cancel).await,
         Command::Shrink(arguments) => shrink::shrink(arguments, &supervisor, &cancel).await,
+        Command::Explain(arguments) => explain::explain(&arguments),
         Command::Keep(arguments) => replay::keep(&arguments),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Schema(arguments) => check::schema(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments, &supervisor).await,
     };
     if let Err(error) = supervisor.end().await {

@@ -63,6 +63,11 @@ pub(super) async fn run(arguments: RunArguments, supervisor: &Supervisor, cancel
     let mut codes = Vec::new();
     let mut judged = Vec::new();
     for (spec, variant) in jobs {
+        if arguments.self_check {
+            let (variant, format) = (variant.as_deref(), arguments.format);
+            codes.push(self_check(&spec, variant, &options, format, &mut worlds, supervisor, cancel).await);
+            continue;
+        }
         let (code, outcome) =
             judge(&spec, variant.as_deref(), &options, arguments.format, &mut worlds, supervisor, cancel)
                 .await;
@@ -128,6 +133,37 @@ async fn judge(
             }
             (report(&stopped), Err(stopped.to_string()))
         }
+    }
+}
+
+async fn self_check(
+    spec: &Arc<Spec>,
+    variant: Option<&str>,
+    options: &Options,
+    format: Format,
+    worlds: &mut [Worlds],
+    supervisor: &Supervisor,
+    cancel: &CancellationToken,
+) -> u8 {
+    let live = Live::new(format == Format::Json);
+    let mut told = |progress: Progress<'_>| live.show(&progress);
+    let checking = async {
+        let Some(worlds) = worlds.first_mut() else { return Err(Stopped::Interrupted) };
+        let world = worlds.of(spec, cancel, &mut told).await?;
+        let (spec, supervisor) = (Arc::clone(spec), supervisor.clone());
+        campaign::self_check(spec, variant, options, &world, supervisor, cancel, &mut told).await
+    };
+    let checked = checking.await;
+    drop(live);
+    match checked {
+        Ok(checked) => {
+            screen::result(&match format {
+                Format::Human => text::self_checked(&spec.name, variant, &checked),
+                Format::Json => json::self_checked(&spec.name, variant, &checked),
+            });
+            if checked.is_same() { HELD } else { NOT_PROVEN }
+        }
+        Err(stopped) => report(&stopped),
     }
 }
 

@@ -27,6 +27,7 @@ pub struct Recorder {
 
 /// One event, or several that are not written out yet.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are of the large kind")]
 enum Entry {
     Written(Event),
     Unwritten { at: u64, facts: Unwritten },

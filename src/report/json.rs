@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::case::Seed;
 
-use super::{Found, InvariantSummary, Rate, Summary, Violation};
+use super::{Found, InvariantSummary, Rate, SelfChecked, Summary, Violation};
 
 #[derive(Serialize)]
 struct SummaryLine<'a> {
@@ -22,6 +22,8 @@ struct SummaryLine<'a> {
     faults: Vec<FaultLine<'a>>,
     faults_never_fired: &'a [String],
     operations_never_ok: Vec<&'a str>,
+    cases_not_quiet: u32,
+    still_moving: &'a [String],
     seconds: f64,
     cases_per_second: f64,
     outcome: &'static str,
@@ -107,6 +109,8 @@ pub fn summary(summary: &Summary, report: Option<&str>) -> String {
             .collect(),
         faults_never_fired: &summary.faults_never_fired,
         operations_never_ok: summary.never_ok.iter().map(|operation| operation.name.as_str()).collect(),
+        cases_not_quiet: summary.not_quiet.as_ref().map_or(0, |not_quiet| not_quiet.cases),
+        still_moving: summary.not_quiet.as_ref().map_or(&[], |not_quiet| &not_quiet.moving),
         seconds: rounded(summary.seconds),
         cases_per_second: rounded(summary.cases_per_second()),
         outcome: summary.ending().word(),
@@ -149,6 +153,31 @@ pub fn shrunk(spec: &str, variant: Option<&str>, found: &InvariantSummary) -> St
         invariant: InvariantLine<'a>,
     }
     line(&ShrunkLine { r#type: "shrunk", format: 1, spec, variant, invariant: invariant(found) })
+}
+
+/// The line for a case that was run twice.
+pub fn self_checked(spec: &str, variant: Option<&str>, checked: &SelfChecked) -> String {
+    #[derive(Serialize)]
+    struct SelfCheckLine<'a> {
+        r#type: &'static str,
+        format: u32,
+        spec: &'a str,
+        variant: Option<&'a str>,
+        case: u32,
+        facts: usize,
+        difference: Option<&'a str>,
+        fired_once: &'a [String],
+    }
+    line(&SelfCheckLine {
+        r#type: "self-check",
+        format: 1,
+        spec,
+        variant,
+        case: checked.case,
+        facts: checked.compared.facts,
+        difference: checked.compared.difference.as_deref(),
+        fired_once: &checked.fired_once,
+    })
 }
 
 /// The line for a run that could not tell anything.
@@ -233,6 +262,6 @@ fn rounded(number: f64) -> f64 {
     (number * 1000.0).round() / 1000.0
 }
 
-fn line(value: &impl Serialize) -> String {
+pub(super) fn line(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|error| format!(r#"{{"type":"error","message":"{error}"}}"#))
 }

@@ -2,8 +2,12 @@
 //!
 //! A report consumes data only, so a live run, a replay and a stored result print the same.
 
+pub mod by_hand;
+pub mod cause;
+pub mod checked;
 pub mod chronicle;
 pub mod diagram;
+pub mod difference;
 mod fitted;
 pub mod github;
 pub mod html;
@@ -52,6 +56,8 @@ pub struct Summary {
     pub faults: Vec<FaultCount>,
     /// Faults of the spec that never fired in any case; none, if the search ended before it could tell.
     pub faults_never_fired: Vec<String>,
+    /// The cases that did not become quiet, if any.
+    pub not_quiet: Option<NotQuiet>,
     /// How long the search took, without building, starting and shrinking.
     pub search_seconds: f64,
     /// Where the time of the search went.
@@ -60,6 +66,19 @@ pub struct Summary {
     pub seconds: f64,
     /// What was found of each invariant.
     pub invariants: Vec<InvariantSummary>,
+}
+
+/// Cases that did not become quiet before their deadline: something went on for ever, or waited for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotQuiet {
+    /// How many.
+    pub cases: u32,
+    /// The number of the first; 0 for one outside the search.
+    pub first: u32,
+    /// What was still moving in it.
+    pub moving: Vec<String>,
+    /// Where its history is kept, or why it could not be.
+    pub history_file: Result<PathBuf, String>,
 }
 
 /// How often a fault of the spec came.
@@ -209,6 +228,26 @@ pub struct Violation {
     pub without_operations: Vec<(String, Rate)>,
     /// The file that replays it, or why it could not be written: what was found is worth telling all the same.
     pub case_file: Result<PathBuf, String>,
+}
+
+/// What running one case twice showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelfChecked {
+    /// The number of the case.
+    pub case: u32,
+    /// Its size.
+    pub size: Size,
+    /// How its two histories compare.
+    pub compared: difference::Compared,
+    /// Faults that fired in one of the runs alone.
+    pub fired_once: Vec<String>,
+}
+
+impl SelfChecked {
+    /// Whether both runs were the same, as far as we mediate them.
+    pub fn is_same(&self) -> bool {
+        self.compared.difference.is_none() && self.fired_once.is_empty()
+    }
 }
 
 /// Operations and faults of a case.

@@ -141,7 +141,10 @@ impl<'a> Teller<'a> {
     }
 
     fn fault(&mut self, index: usize, action: &str, allowed: &str) -> Option<Step> {
-        let fault = self.case.faults.get(index)?;
+        let Some(fault) = self.case.faults.get(index) else {
+            let step = Step::new("⚡ fault", action, format!("allowed: {allowed}"));
+            return Some(Step { is_fault: true, ..step });
+        };
         let about = &fault.at.about;
         let FaultAction { rule, .. } = &fault.action;
         let text = match (rule.kind.act)(&rule.target, &fault.action.how) {
@@ -199,7 +202,7 @@ impl<'a> Teller<'a> {
 }
 
 /// When, in words: `after its call to gateway about o1`.
-fn moment(at: &Trigger) -> String {
+pub(super) fn moment(at: &Trigger) -> String {
     let Trigger { fact, about, nth, edge, .. } = at;
     let edge = match edge {
         Edge::Before => "before",

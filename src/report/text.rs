@@ -3,20 +3,21 @@
 
 use anstyle::{AnsiColor, Style};
 
+use super::cause::chain;
 use super::fitted::fitted;
 use super::judged::in_words;
 use super::steps::{Step, steps};
-use super::{Ending, FaultCount, InvariantSummary, Summary, Violation, counted};
+use super::{Ending, FaultCount, InvariantSummary, NotQuiet, SelfChecked, Summary, Violation, counted};
 use crate::case::Seed;
 use crate::spec::Expected;
 
-const RED: Style = AnsiColor::Red.on_default().bold();
-const GREEN: Style = AnsiColor::Green.on_default();
-const YELLOW: Style = AnsiColor::Yellow.on_default();
-const DIM: Style = Style::new().dimmed();
-const BOLD: Style = Style::new().bold();
+pub(super) const RED: Style = AnsiColor::Red.on_default().bold();
+pub(super) const GREEN: Style = AnsiColor::Green.on_default();
+pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const BOLD: Style = Style::new().bold();
 
-fn painted(style: Style, text: &str) -> String {
+pub(super) fn painted(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
@@ -52,6 +53,11 @@ pub fn violation(name: &str, expected: Expected, violation: &Violation, width: u
     text.push_str(&story(&steps(&violation.minimal, &violation.history, &violation.evidence), width));
     let sentence = format!("  {}", painted(BOLD, &violation.evidence.sentence));
     text.push_str(&format!("\n{}\n", fitted(&sentence, 4, width)));
+    let chain = chain(&violation.minimal, &violation.history, &violation.evidence);
+    if !chain.is_empty() {
+        let because = format!("  {}   {}", painted(DIM, "because"), chain.join(" → "));
+        text.push_str(&format!("{}\n", fitted(&because, 12, width)));
+    }
     for line in rates(violation).lines() {
         text.push_str(&format!("{}\n", fitted(&format!("  {}", line.trim_start()), 4, width)));
     }
@@ -139,6 +145,14 @@ pub fn summary(summary: &Summary, report: Option<&str>, width: usize) -> String 
         let line = format!("  {verdict}{pad}   {}", in_words(invariant));
         text.push_str(&format!("{}\n", fitted(&line, (wide + 7).min(width / 2), width)));
     }
+    if let Some(not_quiet) = &summary.not_quiet {
+        let NotQuiet { cases, first, moving, history_file } = not_quiet;
+        let cases = counted(u64::from(*cases), "case");
+        let first = if *first == 0 { "before the search".to_owned() } else { format!("in case {first}") };
+        let file = history_file.as_ref().map_or_else(String::clone, |file| file.display().to_string());
+        let line = format!("{cases} did not become quiet, the first {first}: {}", moving.join(", "));
+        text.push_str(&format!("  {}   history in {file}\n", painted(YELLOW, &line)));
+    }
     for operation in &summary.never_ok {
         let line = format!("  {}", painted(YELLOW, &operation.to_string()));
         text.push_str(&format!("{}\n", fitted(&line, 4, width)));
@@ -196,6 +210,26 @@ fn faults(summary: &Summary, width: usize) -> String {
         let line = if never { format!("{line}   ◀ never fired") } else { line };
         let line = format!("  {}", painted(if never { YELLOW } else { DIM }, &line));
         text.push_str(&format!("{}\n", fitted(&line, fired_wide + drawn_wide + 15, width)));
+    }
+    text
+}
+
+/// What a self-check showed.
+pub fn self_checked(spec: &str, variant: Option<&str>, checked: &SelfChecked) -> String {
+    let SelfChecked { case, size, compared, fired_once } = checked;
+    let variant = variant.map(|variant| format!(" · {variant}")).unwrap_or_default();
+    let mut text =
+        format!("{}   case {case}, run twice: {size}\n", painted(BOLD, &format!("{spec}{variant}")));
+    let facts = counted(compared.facts as u64, "mediated fact");
+    match &compared.difference {
+        None => text.push_str(&format!("  {}\n", painted(GREEN, &format!("✓ {facts}, the same both times")))),
+        Some(first) => {
+            let line = format!("? of {facts} the first that differs: {first}");
+            text.push_str(&format!("  {}\n", painted(YELLOW, &line)));
+        }
+    }
+    for fault in fired_once {
+        text.push_str(&format!("  {}\n", painted(YELLOW, &format!("? fired in one run only: {fault}"))));
     }
     text
 }

@@ -89,7 +89,7 @@ impl System {
                     self.release_if_stuck();
                 }
             }
-            if clock::now() >= deadline + self.away + self.conductor.slowed() {
+            if self.is_stuck() || clock::now() >= deadline + self.away + self.conductor.slowed() {
                 running.abort_all();
                 // One may just have ended all the same; it is told once.
                 while let Some(last) = running.join_next().await {
@@ -157,7 +157,7 @@ impl System {
                 return Ok(Vec::new());
             }
             tracing::trace!(?moving, "not quiet yet");
-            if clock::now() >= deadline + self.away + self.conductor.slowed() {
+            if self.is_stuck() || clock::now() >= deadline + self.away + self.conductor.slowed() {
                 return Ok(moving);
             }
             tokio::select! {

@@ -64,6 +64,19 @@ impl System {
         Ok(moving)
     }
 
+    /// Whether nothing has changed for so long that nothing will, and nothing waits for the harness.
+    pub(super) fn is_stuck(&mut self) -> bool {
+        let Some(limit) = self.stuck_after else { return false };
+        if self.conductor.idle_for() < limit || self.conductor.withholds() || !self.paused.is_empty() {
+            return false;
+        }
+        let Some(kafka) = &self.kafka else { return true };
+        let unsettled = kafka.unsettled();
+        unsettled.relay == 0
+            && unsettled.rejoining.is_empty()
+            && self.services.values_mut().all(|service| service.waits_for_restart(kafka).is_none())
+    }
+
     /// Brings every row version that was committed since the last time into the history.
     pub(super) async fn read_rows(&mut self) -> Result<(), RunError> {
         for (name, database) in &mut self.databases {

@@ -64,6 +64,8 @@ pub struct System {
     pub(super) runs: u64,
     pub(super) spent: Spent,
     pub(super) patience: Patience,
+    /// After so long a silence a case counts as stuck; `None`: only its deadline ends it.
+    pub(super) stuck_after: Option<Duration>,
     /// Services that stand still, each until its token is cancelled.
     pub(super) paused: Vec<(String, CancellationToken)>,
     /// How long servers of the world were away in this case; that is not the services' time.
@@ -112,6 +114,7 @@ impl System {
             client: reqwest::Client::new(),
             runs: 0,
             spent: Spent::default(),
+            stuck_after: None,
             patience: Patience::default(),
             paused: Vec::new(),
             away: Duration::ZERO,
@@ -194,6 +197,12 @@ impl System {
         .await?;
         self.spent.renewing += clock::since(began);
         Ok(())
+    }
+
+    /// From now on a case in which nothing changes for so long, and in which no fault keeps anything waiting, is ended as not
+    /// quiet: whoever compares many cases needs not wait for the deadline of each that is stuck.
+    pub fn give_up_after(&mut self, silence: Option<Duration>) {
+        self.stuck_after = silence;
     }
 
     /// Where the time went since the last call.

@@ -143,6 +143,11 @@ impl Conductor {
         live.case.iter().flat_map(|playing| &playing.holds).filter(|held| held.ends_with_quiet()).count()
     }
 
+    /// Whether a fault keeps anything waiting, for whatever it is to end with.
+    pub fn withholds(&self) -> bool {
+        lock(&self.live).case.as_ref().is_some_and(|playing| !playing.holds.is_empty())
+    }
+
     /// Releases whatever is held, and says how many that were; faults that are yet to come may still fire.
     pub fn release_holds(&self) -> usize {
         let mut live = lock(&self.live);

@@ -156,7 +156,7 @@ fn a_violation_that_shows_at_every_third_run_is_shrunk_all_the_same() {
     let (minimal, ..) = shrunk(&case, unmeasured(&case), Budget::default(), rarely(3, cancelled));
     assert_eq!(minimal.ended, Ended::Minimal);
     assert_eq!((minimal.case.operations.len(), minimal.case.faults.len()), (2, 0));
-    assert_eq!(minimal.measured, Measured { violated: 8, runs: 24 });
+    assert_eq!(minimal.measured, Measured { violated: 12, runs: 36 });
 }
 
 #[test]
@@ -165,8 +165,8 @@ fn a_case_that_does_not_violate_again_is_rare_and_stays_as_it_is() {
     let (minimal, cases, steps) =
         shrunk(&case, unmeasured(&case), Budget::default(), |case| everything_fired(case, false));
     assert_eq!((minimal.ended, &minimal.case), (Ended::Rare, &case));
-    assert_eq!(minimal.measured, Measured { violated: 0, runs: 40 });
-    assert_eq!((cases.len(), steps.len()), (40, 0));
+    assert_eq!(minimal.measured, Measured { violated: 0, runs: 60 });
+    assert_eq!((cases.len(), steps.len()), (60, 0));
 }
 
 #[test]

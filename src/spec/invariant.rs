@@ -12,6 +12,7 @@ type Observed = Vec<Vec<Value>>;
 
 /// What must hold.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a spec has few, and they are moved once")]
 pub enum Invariant {
     /// So many events per key.
     Count(Count),
@@ -31,6 +32,14 @@ pub enum Invariant {
     Transitions(Transitions),
     /// All sources show the same rows once the world is quiet.
     Agree(Agree),
+    /// A client sees what it wrote.
+    ReadYourWrites(ReadYourWrites),
+    /// What a client reads never falls.
+    MonotonicReads(MonotonicReads),
+    /// One event follows another in time.
+    Lag(Lag),
+    /// Some order of the operations explains what each returned.
+    Linearizable(Linearizable),
     /// A query that returns nothing once the world is quiet.
     Never(Never),
     /// What happened to a key is followed up.
@@ -43,14 +52,6 @@ pub enum Invariant {
     SameTransaction(SameTransaction),
     /// Records of a key arrive as they were produced.
     InOrder(InOrder),
-    /// A client sees what it wrote.
-    ReadYourWrites(ReadYourWrites),
-    /// What a client reads never falls.
-    MonotonicReads(MonotonicReads),
-    /// One event follows another in time.
-    Lag(Lag),
-    /// Some order of the operations explains what each returned.
-    Linearizable(Linearizable),
 }
 
 /// `at_most_one`, `exactly_one`, `at_least_one`: so many events per key.
@@ -352,8 +353,8 @@ impl Invariant {
             Invariant::NoLost(NoLost { row, record, .. })
             | Invariant::NoPhantom(NoPhantom { record, row, .. }) => vec![row, record],
             Invariant::SameTransaction(SameTransaction { row, with, .. }) => vec![row, with],
+            Invariant::Lag(Lag { from, to, .. }) => vec![from, to],
             Invariant::InOrder(in_order) => vec![&in_order.delivered],
-            Invariant::Lag(lag) => vec![&lag.from, &lag.to],
             Invariant::Always(_)
             | Invariant::Conserved(_)
             | Invariant::Monotonic(_)

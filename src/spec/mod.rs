@@ -17,6 +17,7 @@ mod problem;
 mod raw;
 mod reader;
 mod resolve;
+pub mod schema;
 mod selector;
 mod session;
 mod source;

@@ -155,6 +155,7 @@ pub fn summary(expected: Expected, found: Vec<Found>) -> Summary {
     });
     let count = |rule: &str, drawn, fired| FaultCount { rule: rule.to_owned(), drawn, fired };
     Summary {
+        not_quiet: None,
         spec: spec.name.clone(),
         variant: Some("naive".to_owned()),
         world: "embedded".to_owned(),

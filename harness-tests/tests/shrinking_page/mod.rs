@@ -1,4 +1,4 @@
-//! `docs/shrinking.md`: each table in it is written by the test that measured it, and compared by it ever after.
+//! `docs/shrinking.md`: each table in it is written by the test that measured it.
 
 use std::path::Path;
 

@@ -11,7 +11,7 @@ mod search;
 
 use super::calls::{Call, calls};
 use super::inquiry::Inquiry;
-use super::{Evidence, Finding};
+use super::{Evidence, Finding, Judged};
 use crate::history::Outcome;
 use crate::spec::{Linearizable, Object};
 use minimal::minimal;
@@ -26,7 +26,7 @@ const MOST_STEPS: u64 = 2_000_000;
 const MOST_SHOWN: usize = 12;
 
 /// For each key some order explains what every operation returned.
-pub(super) fn judge(stated: &Linearizable, inquiry: &Inquiry) -> Finding {
+pub(super) fn judge(stated: &Linearizable, inquiry: &Inquiry) -> Judged {
     let all = calls(inquiry.history);
     let per = &stated.per;
     match &stated.object {
@@ -49,11 +49,11 @@ pub(super) fn judge(stated: &Linearizable, inquiry: &Inquiry) -> Finding {
     }
 }
 
-fn judge_all<M: Model>(model: &M, objects: Objects<'_, '_, M::Act>, inquiry: &Inquiry) -> Finding {
-    let used = match objects.used(|act| model.only_reads(act)) {
-        Ok(used) => used,
-        Err(finding) => return finding,
-    };
+fn judge_all<M: Model>(model: &M, objects: Objects<'_, '_, M::Act>, inquiry: &Inquiry) -> Judged {
+    if let Some(reason) = objects.nothing_to_judge(|act| model.only_reads(act))? {
+        return Ok(Finding::NotExercised(reason));
+    }
+    let used = objects.used();
     let mut budget = Budget::new(MOST_STEPS, inquiry.until);
     let mut open = None;
     for (key, used) in &used {
@@ -64,11 +64,11 @@ fn judge_all<M: Model>(model: &M, objects: Objects<'_, '_, M::Act>, inquiry: &In
             }
             Answer::Unexplained(index) => {
                 let needed = minimal(model, &used.operations, index, &budget);
-                return Finding::Seen(evidence(key, used, index, &needed));
+                return Ok(Finding::Seen(evidence(key, used, index, &needed)));
             }
         }
     }
-    open.map_or(Finding::Held, Finding::Unknown)
+    open.map_or(Ok(Finding::Held), Err)
 }
 
 /// The operation that no order explains comes last; before it what contradicts it, and what happened meanwhile.

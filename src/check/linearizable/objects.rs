@@ -6,9 +6,8 @@ use std::collections::HashMap;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::super::Finding;
 use super::super::calls::Call;
-use super::super::evaluate::{Evaluator, plain};
+use super::super::evaluate::{Evaluator, comparable};
 use super::model::{CounterAct, ElementsAct, Operation, RegisterAct};
 use crate::history::Outcome;
 use crate::spec::{Expression, ObjectPart as Part};
@@ -44,22 +43,26 @@ impl<'c, 'h, A> Objects<'c, 'h, A> {
         *self.numbers.entry(value.to_string()).or_insert(next)
     }
 
-    /// The operations by key, in the order of the first of each; or why there is nothing to judge.
-    pub fn used(
-        self,
-        only_reads: impl Fn(&A) -> bool,
-    ) -> Result<IndexMap<Cow<'h, str>, Used<'c, 'h, A>>, Finding> {
-        if let Some(reason) = self.lost_write {
-            return Err(Finding::Unknown(reason));
+    /// Why there is nothing to judge, if so.
+    ///
+    /// # Errors
+    /// In words: what is there cannot be judged.
+    pub fn nothing_to_judge(&self, only_reads: impl Fn(&A) -> bool) -> Result<Option<String>, String> {
+        if let Some(reason) = &self.lost_write {
+            return Err(reason.clone());
         }
-        let is_read = |(_, act): &&(&Call, A)| only_reads(act);
-        if !self.found.iter().any(|found| is_read(&found)) {
-            let reason = "no operation that reads was answered".to_owned();
-            return Err(self.lost_read.map_or(Finding::NotExercised(reason), Finding::Unknown));
+        let mut reads = self.found.iter().map(|(_, act)| only_reads(act));
+        let (read, wrote) = (reads.clone().any(|read| read), reads.any(|read| !read));
+        match (read, wrote, &self.lost_read) {
+            (false, _, Some(reason)) => Err(reason.clone()),
+            (false, _, None) => Ok(Some("no operation that reads was answered".to_owned())),
+            (true, false, _) => Ok(Some("no operation wrote".to_owned())),
+            (true, true, _) => Ok(None),
         }
-        if self.found.iter().all(|found| is_read(&found)) {
-            return Err(Finding::NotExercised("no operation wrote".to_owned()));
-        }
+    }
+
+    /// The operations by key, in the order of the first of each.
+    pub fn used(self) -> IndexMap<Cow<'h, str>, Used<'c, 'h, A>> {
         let mut used: IndexMap<Cow<str>, Used<A>> = IndexMap::new();
         for (call, act) in self.found {
             let Some(key) = call.key(self.per) else { continue };
@@ -68,7 +71,7 @@ impl<'c, 'h, A> Objects<'c, 'h, A> {
             of.operations.push(Operation { act, from: call.began, to });
             of.calls.push(call);
         }
-        Ok(used)
+        used
     }
 
     /// What changed the object: everything of this name that did not fail.
@@ -118,7 +121,7 @@ fn told(part: &Part, reason: &str) -> String {
 
 fn value(evaluator: &Evaluator, call: &Call) -> Result<Value, String> {
     let value = evaluator.value(|name| call.value(name))?;
-    plain(&value).ok_or_else(|| format!("is {:?}, which cannot be compared", value.type_of()))
+    comparable(&value).ok_or_else(|| format!("is {:?}, which cannot be compared", value.type_of()))
 }
 
 impl Objects<'_, '_, RegisterAct> {

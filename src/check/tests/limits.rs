@@ -3,17 +3,14 @@
 use std::time::Duration;
 
 use super::super::inquiry::Inquiry;
-use super::super::{Evidence, Finding, Verdict, decide, judge_within};
+use super::super::{Evidence, Finding, Judged, Verdict, decide, judge_within};
 use super::notation::{history, invariant, said};
 use crate::history::clock;
 
 const HISTORY: &str = "op place_order order=+o1 : ok\neffect charge o1";
 
-fn check(checker: &dyn Fn(&Inquiry) -> Finding, time: Duration, expected: &str) {
-    assert_eq!(
-        said(&decide("it", &history(HISTORY), clock::now() + time, &|inquiry| Ok(checker(inquiry)))),
-        expected
-    );
+fn check(checker: &dyn Fn(&Inquiry) -> Judged, time: Duration, expected: &str) {
+    assert_eq!(said(&decide("it", &history(HISTORY), clock::now() + time, checker)), expected);
 }
 
 #[test]
@@ -25,12 +22,12 @@ fn a_checker_that_panics_is_unknown() {
 #[test]
 fn a_checker_that_runs_out_of_time_is_unknown() {
     let late = "unknown: it could not be judged in time; raise `check_within`";
-    check(&|_| Finding::Held, Duration::from_secs(60), "held");
-    check(&|_| Finding::Held, Duration::ZERO, late);
-    check(&|_| Finding::NotExercised("nothing came".to_owned()), Duration::ZERO, late);
-    check(&|_| Finding::Missing(Evidence::default()), Duration::ZERO, late);
+    check(&|_| Ok(Finding::Held), Duration::from_secs(60), "held");
+    check(&|_| Ok(Finding::Held), Duration::ZERO, late);
+    check(&|_| Ok(Finding::NotExercised("nothing came".to_owned())), Duration::ZERO, late);
+    check(&|_| Ok(Finding::Missing(Evidence::default())), Duration::ZERO, late);
     // What it saw until then it did see.
-    check(&|_| Finding::Seen(Evidence::default()), Duration::ZERO, "violated by []: ");
+    check(&|_| Ok(Finding::Seen(Evidence::default())), Duration::ZERO, "violated by []: ");
 }
 
 #[test]

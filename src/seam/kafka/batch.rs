@@ -257,10 +257,13 @@ impl<'a> Cursor<'a> {
     /// As [`record`](Self::record), but nothing is kept of it.
     fn pass(&mut self) -> Result<(), Malformed> {
         let ends = self.begin()?;
-        (self.varint()?, self.varint()?);
-        (self.span()?, self.span()?);
+        self.varint()?;
+        self.varint()?;
+        self.span()?;
+        self.span()?;
         for _ in 0..self.headers()? {
-            (self.span()?.ok_or_else(cut_off)?, self.span()?);
+            self.span()?.ok_or_else(cut_off)?;
+            self.span()?;
         }
         self.end(ends)
     }

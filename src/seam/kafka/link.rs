@@ -41,6 +41,7 @@ pub struct Link {
 
 /// What is done with a request.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, moved once")]
 pub enum Step {
     /// It goes to the broker.
     Forward(Bytes, Exchange),

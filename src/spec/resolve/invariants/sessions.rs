@@ -43,12 +43,12 @@ pub(super) fn monotonic_reads(reader: &Reader, field: &Field) -> Option<Invarian
 pub(super) fn lag(reader: &Reader, field: &Field) -> Option<Invariant> {
     let outer = reader.section(field, keys::LAG.section);
     let fields = reader.section(outer.get("lag")?, &keys::SPAN);
-    let from = Told::of(reader, &fields, "from");
-    let to = Told::of(reader, &fields, "to");
+    let [from, to] = ["from", "to"].map(|key| Told::of(reader, &fields, key));
     let bounds = Duration::from_millis(1)..=Duration::from_secs(3600);
     let at_most = fields.get("at_most").and_then(|field| reader.duration(field, bounds));
     let per = per(reader, &outer, &[&from, &to]);
-    Some(Invariant::Lag(Lag { from: from.selector?, to: to.selector?, at_most: at_most?, per: per? }))
+    let (from, to) = (from.selector, to.selector);
+    Some(Invariant::Lag(Lag { from: from?, to: to?, at_most: at_most?, per: per? }))
 }
 
 /// The name of an operation of the spec.
