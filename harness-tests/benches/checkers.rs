@@ -18,6 +18,7 @@ const GOAL: Duration = Duration::from_millis(500);
 const SPEC: &str = r#"
 spec: shop
 version: 1
+check_within: 10m
 world:
   kafka: { topics: { order-events: {} } }
   postgres: { shop: {} }
