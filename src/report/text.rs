@@ -64,7 +64,7 @@ pub fn violation(name: &str, expected: Expected, violation: &Violation, width: u
     match &violation.case_file {
         Ok(file) => {
             if !violation.is_minimal {
-                let more = format!("   steadfast shrink {}", file.display());
+                let more = format!("    steadfast shrink {}   it may not be minimal yet", file.display());
                 text.push_str(&format!("  {}{more}\n", painted(DIM, "go on")));
             }
             text.push_str(&format!("  {}   steadfast replay {}\n", painted(DIM, "replay"), file.display()))
@@ -83,7 +83,7 @@ pub(super) fn shrinking(violation: &Violation) -> String {
         return format!("the same case as `{other}`, which it breaks as well");
     }
     let minimal = super::Size::of(&violation.minimal);
-    let rest = if violation.is_minimal { "" } else { "; the budget ended it, so it may not be minimal" };
+    let rest = if violation.is_minimal { "" } else { "; ended by the budget" };
     format!("shrunk   {found_as} → {minimal}   ({shrink_runs} runs, {shrink_seconds:.1} s{rest})")
 }
 

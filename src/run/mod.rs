@@ -8,6 +8,7 @@ mod final_state;
 mod obey;
 mod patience;
 mod play;
+mod port;
 mod quiet;
 mod schedule;
 mod service;

@@ -1,6 +1,6 @@
 //! One service of the system under test: its environment filled in, its process, whether it is ready.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -253,10 +253,4 @@ pub(super) async fn build_all(
         build(supervisor, &command, Arc::new(|line: &str| tracing::debug!(build = line))).await?;
     }
     Ok(())
-}
-
-/// A port on loopback that is free now. The service binds it a moment later, so another program could in
-/// theory be faster; then the service says so and the run ends with its log.
-pub(super) async fn free_port() -> std::io::Result<SocketAddr> {
-    tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()
 }

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::RunError;
 use super::patience::Patience;
-use super::service::{RunningService, build_all, free_port};
+use super::port::free_port;
+use super::service::{RunningService, build_all};
 use crate::adapter::kafka::Producer;
 use crate::fault::{Act, Ask, Moment, Rule, Verb};
 use crate::history::clock;
