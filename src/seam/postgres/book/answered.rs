@@ -213,7 +213,18 @@ impl Book {
         Some(std::mem::take(&mut self.ahead).about)
     }
 
+    /// What is asked from now on belongs to a transaction that can only be rolled back. A client that has read the error
+    /// may say so before the server has told that it is ready.
+    fn fail_ahead(&mut self) {
+        let following = match self.expected.front() {
+            Some(Expected::Query(_)) => self.expected.len() - 1,
+            _ => self.expected.len(),
+        };
+        self.ahead.failed |= following == 0 && self.ahead.explicit;
+    }
+
     fn failed(&mut self, code: String, about: Vec<Vec<String>>) -> Answered {
+        self.fail_ahead();
         let mut all = if self.ahead.explicit { self.ahead.about.clone() } else { Vec::new() };
         about.iter().for_each(|some| join(&mut all, some));
         let ruling = self.conductor.passed(self.rolled_back(all, Some(code)));
@@ -222,6 +233,7 @@ impl Book {
 
     /// The server has failed as a fault wanted it; the client is told what the fault says.
     fn fail_instead(&mut self, instead: Instead) -> Answered {
+        self.fail_ahead();
         let bytes = failing::error(&instead.code);
         let ruling = std::mem::take(&mut self.postponed);
         let _ = self.conductor.passed(self.rolled_back(instead.about, Some(instead.code)));

@@ -49,6 +49,29 @@ fn what_the_client_is_told_of_a_commit_waits_for_it() {
 }
 
 #[test]
+fn a_transaction_that_failed_is_rolled_back_once() {
+    for fails_by_a_fault in [false, true] {
+        let (mut book, conductor) = book();
+        book.ask(b'Q', b"begin\0").unwrap();
+        book.answer(b'C', b"BEGIN\0");
+        book.answer(b'Z', b"T");
+        let asked = book.ask(b'Q', format!("insert into t values ('{ID}')\0").as_bytes()).unwrap();
+        if fails_by_a_fault {
+            book.fail(asked.failing, "40001");
+        }
+        book.answer(b'E', b"C40001\0\0");
+        // It has read the error and does not wait for more.
+        book.ask(b'Q', b"rollback\0").unwrap();
+        book.answer(b'Z', b"E");
+        book.answer(b'C', b"ROLLBACK\0");
+        book.answer(b'Z', b"I");
+        let history = history(&conductor);
+        let rolled_back = history.facts().filter(|(_, fact)| matches!(fact.seen, Seen::RolledBack { .. }));
+        assert_eq!(rolled_back.count(), 1, "{fails_by_a_fault}");
+    }
+}
+
+#[test]
 fn a_long_statement_is_shortened() {
     let (mut book, conductor) = book();
     let text = format!("select  '{ID}',\n{}", "1, ".repeat(1_000));
