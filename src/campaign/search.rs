@@ -49,7 +49,7 @@ impl Campaign<'_> {
                     operations: tally.operations(),
                     faults: tally.faults_fired(),
                 });
-                tally.is_suspect(&played.verdicts)
+                tally.is_suspect(&played.history, &played.verdicts)
             })
             .await;
             tally.searched(clock::since(round));

@@ -106,12 +106,14 @@ impl Tally {
         u32::try_from(self.cases.len()).unwrap_or(u32::MAX)
     }
 
-    /// Whether something here is to be looked into.
-    pub(super) fn is_suspect(&self, verdicts: &IndexMap<String, Verdict>) -> bool {
-        let is_new = |(name, verdict): (&String, &Verdict)| {
-            matches!(verdict, Verdict::Violated(_)) && !self.is_found(name)
+    /// Whether something here is to be looked into, or kept.
+    pub(super) fn is_suspect(&self, history: &History, verdicts: &IndexMap<String, Verdict>) -> bool {
+        let is_new = |(name, verdict): (&String, &Verdict)| match verdict {
+            Verdict::Violated(_) => !self.is_found(name),
+            Verdict::Unknown(_) => self.is_first_unknown(name),
+            Verdict::Held | Verdict::NotExercised(_) => false,
         };
-        verdicts.iter().any(is_new)
+        history.not_quiet().is_some() || verdicts.iter().any(is_new)
     }
 
     /// Counts a run that is no case of the search.

@@ -70,7 +70,7 @@ pub enum Flaw {
     ExpiresByClock,
     /// Answers from what the board shows.
     ReadsTheBoard,
-    /// Answers from its own orders and from what the board shows, in turn.
+    /// Answers from two copies in turn, the second of which stays as it was first asked for.
     ReadsAnyCopy,
     /// Answers for a second as it did before.
     RemembersAnswers,

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Json;
@@ -29,7 +28,8 @@ pub struct Shown {
 #[derive(Clone)]
 pub struct Copies {
     till: Till,
-    asked: Arc<AtomicUsize>,
+    /// How often each order was asked for.
+    asked: Arc<Mutex<HashMap<String, u32>>>,
     answers: Arc<Mutex<HashMap<String, (Instant, Shown)>>>,
 }
 
@@ -40,13 +40,7 @@ impl Copies {
 
     /// The order as the right copy has it, which is that of the desk.
     async fn find(&self, order_id: &str) -> sqlx::Result<Option<Shown>> {
-        let turn = self.asked.fetch_add(1, Ordering::SeqCst);
-        let from_board = match self.till.flaw {
-            Flaw::ReadsTheBoard => true,
-            Flaw::ReadsAnyCopy => turn % 2 == 1,
-            _ => false,
-        };
-        let sql = if from_board {
+        let sql = if self.till.has(Flaw::ReadsTheBoard) {
             "select order_id, status, note, version from board where order_id = $1"
         } else {
             "select order_id, status, note, version from orders where order_id = $1"
@@ -56,10 +50,18 @@ impl Copies {
         Ok(found.map(|(order_id, status, note, version)| Shown { order_id, status, note, version }))
     }
 
-    async fn remembered(&self, order_id: &str) -> Option<Shown> {
+    /// How often the order was asked for before.
+    async fn turn(&self, order_id: &str) -> u32 {
+        let mut asked = self.asked.lock().await;
+        let times = asked.entry(order_id.to_owned()).or_default();
+        *times += 1;
+        *times - 1
+    }
+
+    async fn remembered(&self, order_id: &str, for_ever: bool) -> Option<Shown> {
         let answers = self.answers.lock().await;
-        let (since, shown) = answers.get(order_id).filter(|_| self.till.has(Flaw::RemembersAnswers))?;
-        (since.elapsed() < REMEMBERED).then(|| shown.clone())
+        let (since, shown) = answers.get(order_id)?;
+        (for_ever || since.elapsed() < REMEMBERED).then(|| shown.clone())
     }
 }
 
@@ -68,7 +70,10 @@ pub async fn show(
     State(copies): State<Copies>,
     Path(order_id): Path<String>,
 ) -> Result<Json<Shown>, StatusCode> {
-    if let Some(shown) = copies.remembered(&order_id).await {
+    // One of two copies in turn, the second of which is never brought up to date.
+    let for_ever = copies.till.has(Flaw::ReadsAnyCopy) && copies.turn(&order_id).await % 2 == 1;
+    let remembers = for_ever || copies.till.has(Flaw::RemembersAnswers);
+    if remembers && let Some(shown) = copies.remembered(&order_id, for_ever).await {
         return Ok(Json(shown));
     }
     let found = copies.find(&order_id).await.map_err(|error| {
@@ -76,7 +81,7 @@ pub async fn show(
         StatusCode::INTERNAL_SERVER_ERROR
     })?;
     let shown = found.ok_or(StatusCode::NOT_FOUND)?;
-    if copies.till.has(Flaw::RemembersAnswers) {
+    if remembers {
         copies.answers.lock().await.insert(order_id, (Instant::now(), shown.clone()));
     }
     Ok(Json(shown))
