@@ -3,6 +3,7 @@
 mod batches;
 mod clients;
 mod database;
+mod idle_transactions;
 mod seam;
 mod stage;
 mod traffic;

@@ -4,6 +4,7 @@ mod lifecycle;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::postgres::{PgRow, PgValueRef};
@@ -16,6 +17,8 @@ use super::row_versions::{Batch, Catalog, RowVersion};
 use super::{Access, PostgresError, values};
 
 const COMMITS_PER_SNAPSHOT: usize = 500;
+/// A slot that has given nothing for so long may wait for a flush; mostly it answers within a millisecond.
+const FLUSH_AFTER: Duration = Duration::from_millis(20);
 
 /// What a query returned. Columns may repeat a name; the order is the one of the query.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,6 +53,28 @@ struct Sessions {
     control: PgConnection,
     /// Read only, with a time limit; shared, so that final observations need no exclusive handle.
     reader: Mutex<PgConnection>,
+}
+
+impl Sessions {
+    /// What the slot has to give.
+    ///
+    /// The server reads its log as far as it is flushed, and flushes whole pages of what an open transaction writes. Where a
+    /// record of it begins on such a page and ends on the next, the server waits for the rest, and nobody flushes that
+    /// while the transaction is idle: a service that is paused in the middle of one would stop us, too. A commit of our own
+    /// flushes everything.
+    async fn drain(&mut self, slot: &str) -> Result<Vec<Vec<u8>>, sqlx::Error> {
+        let sql = "select data from pg_logical_slot_get_binary_changes($1, null, null, \
+                   'proto_version', '1', 'publication_names', 'steadfast')";
+        let mut draining = std::pin::pin!(sqlx::query_scalar(sql).bind(slot).fetch_all(&mut self.control));
+        loop {
+            tokio::select! {
+                drained = &mut draining => return drained,
+                () = tokio::time::sleep(FLUSH_AFTER) => {
+                    run(&mut self.admin, "select pg_logical_emit_message(true, 'steadfast', '')").await?;
+                }
+            }
+        }
+    }
 }
 
 impl Database {
@@ -120,14 +145,9 @@ impl Database {
     /// When the server fails, or says something that cannot be read.
     pub async fn row_versions(&mut self) -> Result<Vec<RowVersion>, PostgresError> {
         let doing = format!("cannot read the row versions of `{}`", self.name);
-        let sql = "select data from pg_logical_slot_get_binary_changes($1, null, null, \
-                   'proto_version', '1', 'publication_names', 'steadfast')";
-        let slot = self.slot.clone();
-        let messages: Vec<Vec<u8>> = sqlx::query_scalar(sql)
-            .bind(slot)
-            .fetch_all(self.control()?)
-            .await
-            .map_err(PostgresError::sql(&doing))?;
+        let missing = self.not_connected();
+        let sessions = self.sessions.as_mut().ok_or(missing)?;
+        let messages = sessions.drain(&self.slot).await.map_err(PostgresError::sql(&doing))?;
         if messages.is_empty() {
             return Ok(Vec::new());
         }
