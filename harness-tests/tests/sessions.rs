@@ -9,9 +9,12 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use project::{Project, repository};
 use serde_json::{Value, json};
 
-/// A flaw, the invariant that it breaks, how many clients there are, and how large the minimal case may be: operations,
-/// then faults. Of several clients each would change which copy the next one is shown.
-const PLANTED: &[(&str, &str, &str, u32, (u64, u64))] = &[
+/// A name, a flaw, the invariant that it breaks, how many clients there are, and how large the minimal case may be:
+/// operations, then faults.
+type Planted = (&'static str, &'static str, &'static str, u32, (u64, u64));
+
+/// What copy the next read is shown, each of several clients would change; hence the one client there.
+const PLANTED: &[Planted] = &[
     (
         "a stale read",
         "reads-the-board",
