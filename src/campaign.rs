@@ -208,7 +208,7 @@ impl Campaign<'_> {
     async fn judge(&mut self) -> Result<Tally, Stopped> {
         let mut tally = Tally::new(&self.spec, self.variant);
         self.regressions(&mut tally).await?;
-        let mut generator = Generator::new(&self.spec, self.options.seed);
+        let mut generator = Generator::new(&self.spec, self.variant, self.options.seed);
         generator.learn(self.undisturbed(&generator, &mut tally).await?);
         if !tally.is_decided() {
             self.search(&generator, &mut tally).await?;

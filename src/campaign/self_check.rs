@@ -54,7 +54,7 @@ pub async fn self_check(
 
 impl Campaign<'_> {
     async fn twice(&mut self) -> Result<SelfChecked, Stopped> {
-        let mut generator = Generator::new(&self.spec, self.options.seed);
+        let mut generator = Generator::new(&self.spec, self.variant, self.options.seed);
         let mut seen = Seen::default();
         for number in UNDISTURBED {
             let (history, _) = self.play(&generator.without_faults(number), Between::Reset).await?;

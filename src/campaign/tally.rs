@@ -53,6 +53,7 @@ struct Seen {
 
 impl Tally {
     pub(super) fn new(spec: &Spec, variant: Option<&str>) -> Tally {
+        let faults = spec.faults_of(variant).iter();
         let variant = variant.and_then(|name| spec.variants.get(name));
         let seen = |name: &String, stated: &Invariant| Seen {
             expected: variant.and_then(|variant| variant.expect.get(name).copied()).unwrap_or(Expected::Held),
@@ -70,9 +71,7 @@ impl Tally {
             operations: 0,
             by_operation: IndexMap::new(),
             faults_fired: 0,
-            faults: spec
-                .faults
-                .iter()
+            faults: faults
                 .map(|rule| (rule.clone(), FaultCount { rule: rule.to_string(), ..FaultCount::default() }))
                 .collect(),
             searched: Duration::ZERO,

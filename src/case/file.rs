@@ -252,7 +252,7 @@ faults:
                 invariant: None,
                 found: Some((Seed(seed), number)),
                 note: Some(note),
-                case: Generator::new(&sample::spec(), Seed(seed)).case(number),
+                case: Generator::new(&sample::spec(), None, Seed(seed)).case(number),
             };
             saved.save(&path).unwrap();
             prop_assert_eq!(CaseFile::load(&path).unwrap(), saved);
@@ -274,7 +274,7 @@ faults:
         assert_eq!(file.text().unwrap(), MINIMAL);
         file.variant = Some("naive".to_owned());
         file.found = Some((Seed(7), 38));
-        file.case = Generator::new(&sample::spec(), Seed(9)).case(24);
+        file.case = Generator::new(&sample::spec(), None, Seed(9)).case(24);
         insta::assert_snapshot!(file.text().unwrap(), @r#"
         steadfast_case: 1
         spec: specs/checkout.yaml

@@ -23,9 +23,10 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// Cases of this spec from this seed.
-    pub fn new(spec: &Spec, seed: Seed) -> Generator {
-        Generator { spec: spec.clone(), seed, seen: Seen::default() }
+    /// Cases of this spec, in one of its variants, from this seed.
+    pub fn new(spec: &Spec, variant: Option<&str>, seed: Seed) -> Generator {
+        let spec = Spec { faults: spec.faults_of(variant).to_vec(), ..spec.clone() };
+        Generator { spec, seed, seen: Seen::default() }
     }
 
     /// From now on faults are placed at facts of these kinds, as far as the spec's rules were seen at all.
@@ -96,12 +97,13 @@ mod tests {
 
     use super::super::{CaseFile, FactKind, Verb, sample};
     use super::*;
+    use crate::spec::Variant;
 
     proptest! {
         #[test]
         fn every_case_fits_its_spec_and_keeps_to_its_bounds(seed: u64, number in 0..1_000_u32, attempt in 0..3_u32) {
             let spec = sample::spec();
-            let case = Generator::new(&spec, Seed(seed)).redraw(number, attempt);
+            let case = Generator::new(&spec, None, Seed(seed)).redraw(number, attempt);
             let file = CaseFile { case: case.clone(), ..CaseFile::default() };
             prop_assert_eq!(file.fits(&spec), Ok(()));
             prop_assert!((1..=30).contains(&case.operations.len()) && case.faults.len() <= 8);
@@ -114,7 +116,7 @@ mod tests {
         #[test]
         fn no_fault_is_illegal(seed: u64, number in 0..1_000_u32) {
             let spec = sample::spec_of_every_fault();
-            let case = Generator::new(&spec, Seed(seed)).case(number);
+            let case = Generator::new(&spec, None, Seed(seed)).case(number);
             for fault in &case.faults {
                 prop_assert_eq!(super::super::is_legal(&spec, fault), Ok(()));
             }
@@ -126,7 +128,7 @@ mod tests {
         #[test]
         fn a_case_depends_on_spec_seed_and_number_alone(seed: u64, number in 0..300_u32) {
             let spec = sample::spec();
-            let (once, again) = (Generator::new(&spec, Seed(seed)), Generator::new(&spec, Seed(seed)));
+            let (once, again) = (Generator::new(&spec, None, Seed(seed)), Generator::new(&spec, None, Seed(seed)));
             let _ = again.case(number + 1);
             prop_assert_eq!(once.case(number), again.case(number));
             prop_assert_eq!(once.case(number).operations, once.without_faults(number).operations);
@@ -136,7 +138,7 @@ mod tests {
     #[test]
     fn every_fault_of_the_spec_is_drawn() {
         let spec = sample::spec_of_every_fault();
-        let generator = Generator::new(&spec, Seed(1));
+        let generator = Generator::new(&spec, None, Seed(1));
         let cases = (0..400).map(|number| generator.case(number));
         let drawn: HashSet<String> =
             cases.flat_map(|case| case.faults).map(|fault| fault.action.rule.to_string()).collect();
@@ -146,9 +148,26 @@ mod tests {
     }
 
     #[test]
+    fn a_variant_with_faults_of_its_own_has_no_others() {
+        let mut spec = sample::spec_of_every_fault();
+        let own = vec![spec.faults.pop().expect("a fault of the sample")];
+        let variant = Variant { faults: Some(own.clone()), ..Variant::default() };
+        spec.variants.insert("calm".to_owned(), variant);
+        let drawn = |variant| -> HashSet<String> {
+            let generator = Generator::new(&spec, variant, Seed(1));
+            let faults = (0..400).flat_map(move |number| generator.case(number).faults);
+            faults.map(|fault| fault.action.rule.to_string()).collect()
+        };
+        assert_eq!(drawn(Some("calm")), own.iter().map(ToString::to_string).collect());
+        assert_eq!(drawn(None), spec.faults.iter().map(ToString::to_string).collect());
+        // What was found in one variant is replayed in another.
+        assert_eq!(spec.all_faults().count(), 27);
+    }
+
+    #[test]
     fn cases_begin_small_and_grow() {
         let spec = sample::spec();
-        let generator = Generator::new(&spec, Seed(1));
+        let generator = Generator::new(&spec, None, Seed(1));
         let mean = |numbers: std::ops::Range<u32>, size: fn(&Case) -> usize| {
             let count = numbers.len();
             numbers.map(|number| size(&generator.case(number))).sum::<usize>() / count
@@ -161,7 +180,7 @@ mod tests {
 
     #[test]
     fn ids_name_their_kind() {
-        let case = Generator::new(&sample::spec(), Seed(5)).case(150);
+        let case = Generator::new(&sample::spec(), None, Seed(5)).case(150);
         let letters = |id: &str| id.trim_end_matches(|digit: char| digit.is_ascii_digit()).to_owned();
         let kinds: HashSet<String> = case.subjects().map(letters).collect();
         assert_eq!(kinds, HashSet::from(["or".to_owned(), "of".to_owned()]));
@@ -170,7 +189,7 @@ mod tests {
     #[test]
     fn faults_hang_on_facts_that_were_seen() {
         let spec = sample::spec();
-        let mut generator = Generator::new(&spec, Seed(5));
+        let mut generator = Generator::new(&spec, None, Seed(5));
         let order = ["or1".to_owned()];
         let delivered = FactKind { verb: Verb::Delivered, of: "order-events".to_owned() };
         let called = FactKind { verb: Verb::Called, of: "gateway".to_owned() };
@@ -196,6 +215,6 @@ mod tests {
     fn an_existing_id_needs_a_maker() {
         let mut spec = sample::spec();
         spec.operations.retain(|name, _| name == "cancel_order");
-        assert_eq!(Generator::new(&spec, Seed(1)).case(50), Case::default());
+        assert_eq!(Generator::new(&spec, None, Seed(1)).case(50), Case::default());
     }
 }

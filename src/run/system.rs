@@ -344,7 +344,7 @@ fn may_restart(spec: &Spec, place: &Place) -> Result<(), RunError> {
         let acts = rule.choices().all().into_iter().map(|how| (rule.kind.act)(&rule.target, &how));
         acts.into_iter().any(|act| matches!(act, Act::Ask(Ask::RestartBroker | Ask::RestartPostgres)))
     };
-    match (place, spec.faults.iter().find(restarts)) {
+    match (place, spec.all_faults().find(restarts)) {
         (Place::External(_), Some(rule)) => Err(RunError::Spec(format!(
             "the fault `{rule}` cannot happen in an external world, whose servers are not ours to restart; remove it, or \
              choose --world embedded or --world containers"
@@ -386,7 +386,7 @@ async fn create_database(
 
 /// The topics; mediated are those whose records a fault may touch for everyone, which the relay does.
 fn mediated(spec: &Spec) -> Vec<MediatedTopic> {
-    let moments: Vec<Moment> = spec.faults.iter().flat_map(|rule| rule.moments(spec)).collect();
+    let moments: Vec<Moment> = spec.all_faults().flat_map(|rule| rule.moments(spec)).collect();
     let is_mediated = |name: &String| {
         moments.iter().any(|moment| moment.fact.verb == Verb::Published && moment.fact.of == *name)
     };

@@ -44,7 +44,7 @@ fn shrunk(
 
 fn large() -> Case {
     (150..)
-        .map(|number| Generator::new(&sample::spec(), crate::case::Seed(3)).case(number))
+        .map(|number| Generator::new(&sample::spec(), None, crate::case::Seed(3)).case(number))
         .find(|case| case.faults.len() > 5)
         .unwrap()
 }

@@ -311,6 +311,11 @@ pub static VARIANT: Section = Section {
     keys: &[
         optional("env", "map of services", "Environment by service, over what the service says itself."),
         optional(
+            "faults",
+            "list of faults",
+            "What may go wrong in this variant, instead of the `faults` of the spec.",
+        ),
+        optional(
             "expect",
             "map of invariants",
             "`violated` or `held` by invariant; what is not named must hold.",

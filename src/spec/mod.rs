@@ -64,7 +64,7 @@ pub struct Spec {
     pub services: IndexMap<String, Service>,
     /// The kinds of operation that a workload is made of, by name.
     pub operations: IndexMap<String, OperationKind>,
-    /// What may go wrong.
+    /// What may go wrong, where a variant does not say otherwise.
     pub faults: Vec<Rule>,
     /// What must hold all the same, by name.
     pub invariants: IndexMap<String, Invariant>,
@@ -91,6 +91,18 @@ impl Spec {
     /// Whether it cannot do without a Kafka broker.
     pub fn needs_kafka(&self) -> bool {
         !self.topics.is_empty() || self.services.values().any(Service::uses_kafka)
+    }
+
+    /// What may go wrong in a variant.
+    pub fn faults_of(&self, variant: Option<&str>) -> &[Rule] {
+        let own = variant.and_then(|name| self.variants.get(name)?.faults.as_deref());
+        own.unwrap_or(&self.faults)
+    }
+
+    /// What may go wrong in any variant: a case of one of them can be replayed in another.
+    pub fn all_faults(&self) -> impl Iterator<Item = &Rule> {
+        let of_variants = self.variants.values().filter_map(|variant| variant.faults.as_ref());
+        self.faults.iter().chain(of_variants.flatten())
     }
 
     /// The folder that relative files of the spec start from.
@@ -299,6 +311,8 @@ pub enum Expected {
 pub struct Variant {
     /// Environment by service, over what the service says itself.
     pub env: IndexMap<String, IndexMap<String, Template>>,
+    /// What may go wrong in it; `None`: what the spec says.
+    pub faults: Option<Vec<Rule>>,
     /// What to expect by invariant; what is not named must hold.
     pub expect: IndexMap<String, Expected>,
 }

@@ -40,7 +40,8 @@ pub(super) fn spec(reader: &Reader, root: &Node, file: &Path) -> Option<Spec> {
         root.get("faults").map(|field| faults::read(reader, field, &surroundings)).unwrap_or_default();
     let invariants = root.get("invariants").map(|field| invariants::read(reader, field)).unwrap_or_default();
     let lines = root.get("invariants").map(|field| lines(reader, field.node)).unwrap_or_default();
-    let variants = root.get("variants").map(|field| variants::read(reader, field)).unwrap_or_default();
+    let variants =
+        root.get("variants").map(|field| variants::read(reader, field, &surroundings)).unwrap_or_default();
     let settings = settings::read(reader, &root);
     Some(Spec {
         name: name?,

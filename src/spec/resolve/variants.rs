@@ -2,20 +2,22 @@
 
 use indexmap::IndexMap;
 
-use super::references;
 use super::world::{NAME_FORM, check_name};
+use super::{faults, references};
+use crate::spec::contract::Surroundings;
 use crate::spec::reader::{Field, Reader};
 use crate::spec::{Expected, Variant, keys};
 
-pub(super) fn read(reader: &Reader, field: &Field) -> IndexMap<String, Variant> {
-    let read = |entry: &Field| (entry.key.to_owned(), variant(reader, entry));
+pub(super) fn read(reader: &Reader, field: &Field, world: &Surroundings) -> IndexMap<String, Variant> {
+    let read = |entry: &Field| (entry.key.to_owned(), variant(reader, entry, world));
     reader.entries(field, "variant").iter().map(read).collect()
 }
 
-fn variant(reader: &Reader, field: &Field) -> Variant {
+fn variant(reader: &Reader, field: &Field, world: &Surroundings) -> Variant {
     check_name(reader, field, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'), NAME_FORM);
     let fields = reader.section(field, &keys::VARIANT);
-    let mut variant = Variant::default();
+    let faults = fields.get("faults").map(|field| faults::read(reader, field, world));
+    let mut variant = Variant { faults, ..Variant::default() };
     for entry in fields.get("env").map(|field| reader.entries(field, "env of service")).unwrap_or_default() {
         if !reader.name(entry.at, entry.key, "service", reader.names.services.keys().map(String::as_str)) {
             continue;

@@ -216,6 +216,7 @@ fn invariants_and_variants() {
         &[("shop: { schema: checkout.sql }", "shop: { schema: checkout.sql }\n    views: {}")],
     );
     check("not_a_query", &[("orders: select order_id, status from orders", "orders: delete from orders")]);
+    check("misspelt_fault_of_a_variant", &[("faults: [duplicate:", "faults: [duplicat:")]);
     check("variant_of_nobody", &[("naive: { env: { payments:", "naive: { env: { payment:")]);
     check("unknown_invariant", &[("no double charge: violated", "no double charges: violate")]);
 }
