@@ -21,6 +21,7 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use steadfast::history::Recorder;
+use steadfast::world::Brokers;
 use steadfast::world::broker::{Broker, BrokerOptions};
 
 const ROUNDS: usize = 9;
@@ -92,20 +93,20 @@ fn main() {
     println!("medians of {ROUNDS} rounds, and their ratio or difference to the direct way\n");
     runtime.block_on(async {
         let broker = Broker::start(BrokerOptions::default()).await.expect("a broker");
-        measure("the embedded broker", broker.address()).await;
+        measure("the embedded broker", broker.address(), broker.brokers()).await;
     });
     if docker::engine_answers() {
         let kafka = Container::kafka();
-        let address = kafka.address(9092).parse().expect("an address");
-        runtime.block_on(measure("Apache Kafka", address));
+        let address: SocketAddr = kafka.address(9092).parse().expect("an address");
+        runtime.block_on(measure("Apache Kafka", address, address.into()));
     } else {
         println!("no Docker engine answers: the embedded broker alone");
     }
 }
 
-async fn measure(broker: &str, address: SocketAddr) {
+async fn measure(broker: &str, address: SocketAddr, brokers: Brokers) {
     let topics = ROUTES.map(|route| (route.topic, 1, route.many == MANY_RELAYED));
-    let stage = Stage::before(&[address], &topics, Vec::new()).await;
+    let stage = Stage::before(brokers, &topics, Vec::new()).await;
     stage.history();
     let seam = stage.seam.listen("measured").await.expect("a port");
     let folder = tempfile::tempdir().expect("a folder");

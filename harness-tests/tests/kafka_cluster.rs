@@ -177,7 +177,7 @@ async fn faults_strike() {
     hold.at.about = "o3".to_owned();
     let faults = vec![fault(duplicate, None, Verb::Published, 1, Edge::Before), hold];
     let topics = [("order-events", PARTITIONS, true)];
-    let stage = Stage::before(&cluster.as_ref().unwrap().addresses, &topics, faults).await;
+    let stage = Stage::before(&cluster.as_ref().unwrap().addresses[..], &topics, faults).await;
     let producer = stage.producer("orders", &[("enable.idempotence", "true")]).await;
     let consumer = stage.consumer("struck", "order-events").await;
     for (partition, shown) in [(4, "o2"), (4, "o1"), (4, "o2"), (5, "o3"), (5, "o2")] {
@@ -204,7 +204,7 @@ fn place_of(group: &str, partitions: usize) -> i32 {
 async fn groups_work() {
     let cluster = cluster().await;
     let cluster = cluster.as_ref().unwrap();
-    let stage = Stage::before(&cluster.addresses, &[("grouped", PARTITIONS, true)], vec![]).await;
+    let stage = Stage::before(&cluster.addresses[..], &[("grouped", PARTITIONS, true)], vec![]).await;
     let producer = stage.producer("orders", &[]).await;
     send_numbered(&producer, "grouped", 0..6).await;
     let groups: Vec<String> = (1..=6).map(|number| format!("group-{number}")).collect();
@@ -242,7 +242,7 @@ fn transactional(config: &mut ClientConfig) -> FutureProducer {
 async fn transactions() {
     let cluster = cluster().await;
     let topics = [("told-held", PARTITIONS, true), ("told-plain", PARTITIONS, false)];
-    let stage = Stage::before(&cluster.as_ref().unwrap().addresses, &topics, vec![]).await;
+    let stage = Stage::before(&cluster.as_ref().unwrap().addresses[..], &topics, vec![]).await;
     let producer = transactional(&mut stage.client("orders").await);
     let begun = producer.clone();
     let within = |result: rdkafka::error::KafkaResult<()>| result.expect("a step of a transaction");
@@ -280,7 +280,7 @@ async fn leaders_move() {
     drop(cluster().await);
     let cluster = CLUSTER.write().await;
     let cluster = cluster.as_ref().unwrap();
-    let stage = Stage::before(&cluster.addresses, &[("moves", PARTITIONS, true)], vec![]).await;
+    let stage = Stage::before(&cluster.addresses[..], &[("moves", PARTITIONS, true)], vec![]).await;
     let producer = stage.producer("orders", &[("enable.idempotence", "true")]).await;
     let consumer = stage.consumer("moved", "moves").await;
     send_numbered(&producer, "moves", 0..60).await;

@@ -46,6 +46,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Conductor;
 use crate::fault::Order;
+use crate::wire::Brokers;
 use client::Client;
 use cluster::Cluster;
 use guest::Guest;
@@ -104,13 +105,13 @@ pub struct KafkaSeam {
 }
 
 impl KafkaSeam {
-    /// Makes the topics and their held topics, those that are not there yet, and starts the relay. One address is
+    /// Makes the topics and their held topics, those that are not there yet, and starts the relay. One broker is
     /// enough to find a whole cluster.
     ///
     /// # Errors
     /// No broker is there, or one refuses the topics; to a guest, also topics that are not ours.
     pub async fn start(
-        bootstrap: &[SocketAddr],
+        bootstrap: impl Into<Brokers>,
         tenancy: Tenancy,
         topics: &[MediatedTopic],
         conductor: Conductor,
@@ -119,7 +120,7 @@ impl KafkaSeam {
         let mediated = mediated.map(|topic| (topic.name.clone(), topic.clone())).collect();
         let ended = CancellationToken::new();
         let mut seam = KafkaSeam {
-            shared: Arc::new(Shared::new(Cluster::new(bootstrap), conductor, mediated)),
+            shared: Arc::new(Shared::new(Cluster::new(bootstrap.into()), conductor, mediated)),
             topics: topics.to_vec(),
             listeners: Mutex::default(),
             relays: Mutex::default(),

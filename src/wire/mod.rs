@@ -4,6 +4,7 @@
 //! before it both read what a service sends, which may be anything. The decoders of `kafka-protocol` trust lengths,
 //! so nothing is decoded except here.
 
+mod connection;
 mod decompress;
 mod frames;
 pub mod postgres;
@@ -18,6 +19,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use thiserror::Error;
 
+pub use connection::{Brokers, Door, End, Incoming, Outgoing, over};
 pub use decompress::{LARGEST_BATCH, decompress};
 pub use frames::{Frames, write};
 use shape::Way;

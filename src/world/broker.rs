@@ -36,17 +36,22 @@ mod topics;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
+use crate::wire::{self, Brokers, Door, End};
 use shared::Shared;
 
 /// How long a restart takes. Apache Kafka takes seconds; clients see the same of it.
 const AWAY: Duration = Duration::from_millis(200);
+
+/// The address of who comes from within this process, and has none.
+const WITHIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// How a broker behaves where Kafka lets its operator choose.
 #[derive(Debug, Clone)]
@@ -87,6 +92,7 @@ pub struct TopicError {
 /// A running broker. Dropping it stops its tasks and closes its sockets.
 pub struct Broker {
     shared: Arc<Shared>,
+    door: Door,
     _tasks: JoinSet<()>,
 }
 
@@ -105,15 +111,21 @@ impl Broker {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let shared = Arc::new(Shared::new(options, listener.local_addr()?));
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(Arc::clone(&shared), listener));
+        let (door, visitors) = Door::new();
+        tasks.spawn(accept(Arc::clone(&shared), listener, visitors));
         let timekeeper = Arc::clone(&shared);
         tasks.spawn(async move { timekeeper.coordinator.keep_time().await });
-        Ok(Broker { shared, _tasks: tasks })
+        Ok(Broker { shared, door, _tasks: tasks })
     }
 
     /// Where clients connect to.
     pub fn address(&self) -> SocketAddr {
         self.shared.address()
+    }
+
+    /// The same, and how it is reached from within this process.
+    pub fn brokers(&self) -> Brokers {
+        Brokers { addresses: vec![self.address()], door: Some(self.door.clone()) }
     }
 
     /// Makes a topic.
@@ -156,21 +168,30 @@ impl Broker {
 }
 
 /// Owns its connections: when it is dropped they are.
-async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+async fn accept(shared: Arc<Shared>, listener: TcpListener, mut visitors: UnboundedReceiver<End>) {
     let mut connections = JoinSet::new();
+    let serve = |address, end| connection::serve(Arc::clone(&shared), address, end);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(_) if shared.is_away() => {}
-                Ok((stream, _)) => {
-                    connections.spawn(connection::serve(Arc::clone(&shared), stream));
-                }
+                Ok((stream, address)) => match wire::over(stream) {
+                    Ok(end) => {
+                        connections.spawn(serve(address, end));
+                    }
+                    Err(error) => tracing::debug!(%error, "a connection broke at once"),
+                },
                 // Out of file descriptors, most likely: let the others finish before the next try.
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             },
+            Some(end) = visitors.recv() => {
+                if !shared.is_away() {
+                    connections.spawn(serve(WITHIN, end));
+                }
+            }
             Some(_) = connections.join_next() => {}
             () = shared.until_away() => connections.shutdown().await,
         }

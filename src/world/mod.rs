@@ -18,7 +18,6 @@ pub mod supervisor;
 mod watch;
 
 use std::io;
-use std::net::SocketAddr;
 
 use broker::{Broker, BrokerOptions};
 use containers::Containers;
@@ -26,6 +25,8 @@ use postgres::{Access, PostgresError, Server};
 use supervisor::Supervisor;
 use tokio::sync::Mutex;
 use watch::Watch;
+
+pub use crate::wire::Brokers;
 
 pub use leftovers::Leftover;
 pub use place::{Images, Kind, Place, Servers, Wanted};
@@ -84,7 +85,7 @@ pub struct Needs {
 #[derive(Debug)]
 pub struct World {
     place: Place,
-    brokers: Vec<SocketAddr>,
+    brokers: Brokers,
     access: Option<Access>,
     broker: Option<Broker>,
     server: Mutex<Option<Server>>,
@@ -105,7 +106,7 @@ impl World {
     ) -> Result<World, WorldError> {
         let mut world = World {
             place: place.clone(),
-            brokers: Vec::new(),
+            brokers: Brokers::default(),
             access: None,
             broker: None,
             server: Mutex::default(),
@@ -116,13 +117,13 @@ impl World {
             Place::Embedded => world.embed(needs, supervisor).await?,
             Place::Containers(images) => {
                 let containers = Containers::start(&images, needs, supervisor, progress).await?;
-                world.brokers.extend(containers.broker());
+                world.brokers.addresses.extend(containers.broker());
                 world.access = containers.access();
                 world.containers = Some(containers);
             }
             Place::External(servers) => {
                 progress("checking the servers");
-                (world.brokers, world.access) = external::find(&servers, needs).await?;
+                (world.brokers.addresses, world.access) = external::find(&servers, needs).await?;
             }
         }
         world.look().await?;
@@ -132,7 +133,7 @@ impl World {
     async fn embed(&mut self, needs: Needs, supervisor: &Supervisor) -> Result<(), WorldError> {
         if needs.kafka {
             let broker = Broker::start(BrokerOptions::default()).await.map_err(WorldError::Broker)?;
-            self.brokers.push(broker.address());
+            self.brokers = broker.brokers();
             self.broker = Some(broker);
         }
         if needs.postgres {
@@ -149,7 +150,7 @@ impl World {
     }
 
     /// Where Kafka is found at first; empty if nobody needs it.
-    pub fn brokers(&self) -> &[SocketAddr] {
+    pub fn brokers(&self) -> &Brokers {
         &self.brokers
     }
 
@@ -170,7 +171,7 @@ impl World {
     /// # Errors
     /// One of them is not there.
     pub async fn look(&self) -> Result<(), WorldError> {
-        match self.watch.begin(&self.brokers, self.access.as_ref()).await {
+        match self.watch.begin(&self.brokers.addresses, self.access.as_ref()).await {
             Ok(()) => Ok(()),
             Err(lost) => Err(WorldError::Gone(self.describe(&lost).await)),
         }
@@ -224,7 +225,7 @@ impl World {
         &self,
         work: impl Future<Output = Result<(), WorldError>>,
     ) -> Result<(), WorldError> {
-        match self.watch.during(work, &self.brokers, self.access.as_ref()).await {
+        match self.watch.during(work, &self.brokers.addresses, self.access.as_ref()).await {
             Ok(done) => done,
             Err(lost) => Err(WorldError::Gone(self.describe(&lost).await)),
         }

@@ -53,8 +53,7 @@ pub async fn kafka() -> Vec<Listener> {
     let order = Order::PerPartition;
     let topics = [MediatedTopic { name: TOPIC.to_owned(), partitions: 1, mediated: false, order }];
     let conductor = Conductor::new(mpsc::unbounded_channel().0);
-    let seam =
-        KafkaSeam::start(&[behind.address()], Tenancy::Alone, &topics, conductor).await.expect("a seam");
+    let seam = KafkaSeam::start(behind.brokers(), Tenancy::Alone, &topics, conductor).await.expect("a seam");
     let address = seam.listen("orders").await.expect("a port");
     vec![
         kafka_at("the embedded broker", alone.address(), Box::new(alone)),

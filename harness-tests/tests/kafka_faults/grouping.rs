@@ -241,7 +241,7 @@ async fn lose_offset_commit(rig: Rig) {
 /// What the broker itself has of `payments`.
 fn committed(rig: &Rig) -> Offset {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", rig.broker.to_string()).set("group.id", "payments");
+    config.set("bootstrap.servers", rig.address.to_string()).set("group.id", "payments");
     let direct: BaseConsumer = config.create().unwrap();
     let mut asked = TopicPartitionList::new();
     asked.add_partition("order-events", 0);

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use steadfast::case::Fault;
 use steadfast::fault::Order as Promise;
 use steadfast::seam::kafka::MediatedTopic;
+use steadfast::world::Brokers;
 use steadfast::world::broker::{Broker, BrokerOptions};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -20,7 +21,8 @@ static KAFKA: Mutex<Option<Container>> = Mutex::const_new(None);
 
 /// A broker, for one scenario.
 pub struct Rig {
-    pub broker: SocketAddr,
+    pub address: SocketAddr,
+    brokers: Brokers,
     _embedded: Option<Broker>,
     turn: Option<MutexGuard<'static, Option<Container>>>,
 }
@@ -37,24 +39,24 @@ impl Drop for Rig {
 impl Rig {
     pub async fn embedded() -> Rig {
         let broker = Broker::start(BrokerOptions::default()).await.unwrap();
-        Rig { broker: broker.address(), _embedded: Some(broker), turn: None }
+        Rig { address: broker.address(), brokers: broker.brokers(), _embedded: Some(broker), turn: None }
     }
 
     pub async fn apache_kafka() -> Rig {
         let mut turn = KAFKA.lock().await;
-        let address = turn.get_or_insert_with(kafka).address(9092);
-        Rig { broker: address.parse().unwrap(), _embedded: None, turn: Some(turn) }
+        let address: SocketAddr = turn.get_or_insert_with(kafka).address(9092).parse().unwrap();
+        Rig { address, brokers: address.into(), _embedded: None, turn: Some(turn) }
     }
 
     /// A seam before the broker with this case: `order-events` is mediated, `plain` is not; two partitions each.
     pub async fn stage(&self, faults: Vec<Fault>) -> Stage {
-        Stage::before(&[self.broker], &[("order-events", 2, true), ("plain", 2, false)], faults).await
+        Stage::before(self.brokers.clone(), &[("order-events", 2, true), ("plain", 2, false)], faults).await
     }
 
     /// The same, where `order-events` promises this order.
     pub async fn stage_in_order(&self, order: Promise, faults: Vec<Fault>) -> Stage {
         let topic = MediatedTopic { name: "order-events".to_owned(), partitions: 2, mediated: true, order };
-        Stage::with(&[self.broker], &[topic], faults).await
+        Stage::with(self.brokers.clone(), &[topic], faults).await
     }
 }
 

@@ -17,7 +17,7 @@ impl Stage {
     pub async fn with(faults: Vec<Fault>) -> Stage {
         let broker = Broker::start(BrokerOptions::default()).await.unwrap();
         let topics = [("order-events", 2, true), ("plain", 2, false)];
-        Stage { stage: kafka_stage::Stage::before(&[broker.address()], &topics, faults).await, broker }
+        Stage { stage: kafka_stage::Stage::before(broker.brokers(), &topics, faults).await, broker }
     }
 }
 

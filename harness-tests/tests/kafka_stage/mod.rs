@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use steadfast::fault::Order as Promise;
 use steadfast::history::{Fact, History, Recorder, Seen};
 use steadfast::seam::kafka::{KafkaSeam, MediatedTopic, Tenancy};
 use steadfast::seam::{Conductor, Order};
+use steadfast::world::Brokers;
 use tokio::sync::mpsc;
 
 /// Nothing here may take longer; it bounds a hang and is no tolerance.
@@ -33,7 +33,11 @@ pub struct Stage {
 
 impl Stage {
     /// Before these brokers; topics are named with the number of their partitions, and whether they are mediated.
-    pub async fn before(brokers: &[SocketAddr], topics: &[(&str, i32, bool)], faults: Vec<Fault>) -> Stage {
+    pub async fn before(
+        brokers: impl Into<Brokers>,
+        topics: &[(&str, i32, bool)],
+        faults: Vec<Fault>,
+    ) -> Stage {
         let topic = |&(name, partitions, mediated): &(&str, i32, bool)| MediatedTopic {
             name: name.to_owned(),
             partitions,
@@ -44,7 +48,7 @@ impl Stage {
     }
 
     /// Before these brokers, with these topics.
-    pub async fn with(brokers: &[SocketAddr], topics: &[MediatedTopic], faults: Vec<Fault>) -> Stage {
+    pub async fn with(brokers: impl Into<Brokers>, topics: &[MediatedTopic], faults: Vec<Fault>) -> Stage {
         let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_test_writer().try_init();
         let (sender, orders) = mpsc::unbounded_channel();
         let conductor = Conductor::new(sender);

@@ -151,6 +151,7 @@ mod tests {
 
     use super::*;
     use crate::seam::kafka::shared::held_name;
+    use crate::wire::Brokers;
     use crate::wire::name;
 
     fn head(version: i16) -> Head {
@@ -170,7 +171,7 @@ mod tests {
                 .with_controller_id((-1).into())
                 .with_topics(vec![topic("orders"), topic(&held_name("orders"))]);
             let frame = encode(&ResponseHeader::default(), &body, version).unwrap();
-            let frame = metadata(&frame, head(version), &Cluster::new(&[]), at_4700).unwrap();
+            let frame = metadata(&frame, head(version), &Cluster::new(Brokers::default()), at_4700).unwrap();
             let (_, told) = decode_response::<MetadataRequest>(&frame, version).unwrap();
             assert_eq!((told.brokers[0].host.as_str(), told.brokers[0].port), ("127.0.0.1", 4704));
             assert_eq!(told.controller_id.0, 4);

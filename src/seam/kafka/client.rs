@@ -17,13 +17,12 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Request, StrBytes};
 use thiserror::Error;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::aborted::{Aborted, READ_COMMITTED};
 use super::batch::Sequence;
 use super::cluster::Cluster;
-use crate::wire::{self, Closed, Frames, Malformed, name};
+use crate::wire::{self, Closed, Incoming, Malformed, Outgoing, name};
 
 /// No broker thinks longer about a request; one that is frozen must not freeze the harness.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -70,7 +69,8 @@ impl ClientError {
 /// One connection to the broker.
 #[derive(Debug)]
 pub struct Client {
-    frames: Frames<TcpStream>,
+    responses: Incoming,
+    requests: Outgoing,
     correlation: i32,
 }
 
@@ -91,8 +91,8 @@ impl Client {
     /// # Errors
     /// It does not answer.
     pub async fn connect(cluster: &Cluster, broker: Option<i32>) -> Result<Client, ClientError> {
-        let stream = cluster.connect(broker).await?;
-        Ok(Client { frames: Frames::new(stream), correlation: 0 })
+        let (responses, requests) = cluster.connect(broker).await?;
+        Ok(Client { responses, requests, correlation: 0 })
     }
 
     /// Connects to the broker that leads a partition.
@@ -153,8 +153,8 @@ impl Client {
             .with_correlation_id(self.correlation)
             .with_client_id(Some(StrBytes::from_static_str("steadfast")));
         let message = wire::encode(&header, request, version)?;
-        wire::write(self.frames.stream(), &message).await?;
-        let answer = timeout(LIMIT, self.frames.next()).await.map_err(std::io::Error::from)??;
+        self.requests.write(message).await?;
+        let answer = timeout(LIMIT, self.responses.next()).await.map_err(std::io::Error::from)??;
         let answer = answer.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::UnexpectedEof))?;
         wire::is_answer(&answer, self.correlation)?;
         Ok(wire::decode_response::<R>(&answer, version)?.1)

@@ -2,23 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kafka_protocol::messages::metadata_response::MetadataResponseBroker;
 use tokio::net::TcpStream;
 
+use crate::wire::{self, Brokers, End};
+
 /// What is known of the brokers; a broker that was seen once stays known.
 #[derive(Debug)]
 pub struct Cluster {
-    bootstrap: Vec<SocketAddr>,
+    bootstrap: Brokers,
     advertised: Mutex<BTreeMap<i32, (String, u16)>>,
 }
 
 impl Cluster {
-    /// A cluster that is found by these addresses at first.
-    pub fn new(bootstrap: &[SocketAddr]) -> Cluster {
-        Cluster { bootstrap: bootstrap.to_vec(), advertised: Mutex::default() }
+    /// A cluster that is found here at first.
+    pub fn new(bootstrap: Brokers) -> Cluster {
+        Cluster { bootstrap, advertised: Mutex::default() }
     }
 
     /// Takes in what a broker says of all that are there.
@@ -39,18 +40,20 @@ impl Cluster {
     ///
     /// # Errors
     /// It does not answer.
-    pub async fn connect(&self, broker: Option<i32>) -> io::Result<TcpStream> {
+    pub async fn connect(&self, broker: Option<i32>) -> io::Result<End> {
+        if let Some(door) = &self.bootstrap.door {
+            return door.connect();
+        }
         // A broker that is alone is found where we were told, whatever it says of itself.
         let stream = match broker.filter(|_| !self.is_alone()) {
             Some(broker) => connect_to(self.address(broker)?).await?,
             None => self.connect_to_any().await?,
         };
-        stream.set_nodelay(true)?;
-        Ok(stream)
+        wire::over(stream)
     }
 
     async fn connect_to_any(&self) -> io::Result<TcpStream> {
-        let refused = match TcpStream::connect(&self.bootstrap[..]).await {
+        let refused = match TcpStream::connect(&self.bootstrap.addresses[..]).await {
             Ok(stream) => return Ok(stream),
             Err(refused) => refused,
         };

@@ -24,7 +24,7 @@ use super::listeners::Listeners;
 use super::shared::Shared;
 use super::{addresses, fetch, groups, produce, transactions};
 use crate::seam::Ruling;
-use crate::wire::{self, Closed, Frames, Head, Malformed};
+use crate::wire::{self, Closed, Frames, Head, Incoming, Malformed, Outgoing};
 
 /// What a link knows.
 #[derive(Debug)]
@@ -167,8 +167,8 @@ impl Link {
         let _ = service.set_nodelay(true);
         self.shared.ledger().connected(self.name());
         let (from_service, mut to_service) = service.into_split();
-        let (from_broker, mut to_broker) = upstream.into_split();
-        let (mut from_service, mut from_broker) = (Frames::new(from_service), Frames::new(from_broker));
+        let (mut from_broker, mut to_broker) = upstream;
+        let mut from_service = Frames::new(from_service);
         let (expect, expected) = mpsc::unbounded_channel();
         let ended = tokio::select! {
             ended = self.requests(&mut from_service, &mut to_broker, expect) => ended,
@@ -187,7 +187,7 @@ impl Link {
     async fn requests(
         &self,
         service: &mut Frames<OwnedReadHalf>,
-        broker: &mut OwnedWriteHalf,
+        broker: &mut Outgoing,
         expect: mpsc::UnboundedSender<Expected>,
     ) -> Result<(), Closed> {
         while let Some(frame) = service.next().await? {
@@ -198,7 +198,7 @@ impl Link {
                 Step::Answer(reply) => expect.send(Expected::Answer(reply)),
                 Step::Forward(bytes, exchange) => {
                     let sent = expect.send(Expected::Response(head, exchange));
-                    wire::write(broker, &bytes).await?;
+                    broker.write(bytes).await?;
                     sent
                 }
             };
@@ -211,7 +211,7 @@ impl Link {
 
     async fn responses(
         &self,
-        broker: &mut Frames<OwnedReadHalf>,
+        broker: &mut Incoming,
         service: &mut OwnedWriteHalf,
         mut expected: mpsc::UnboundedReceiver<Expected>,
     ) -> Result<(), Closed> {

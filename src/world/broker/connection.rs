@@ -1,21 +1,21 @@
 //! One connection: requests are answered one after the other, as Kafka does, until either side closes.
 
 use std::io;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::dispatch::{self, Client, HangUp};
 use super::shared::Shared;
-use crate::wire::{self, Closed, Frames};
+use crate::wire::{Closed, End};
 
-/// Serves a client until it leaves or sends what cannot be answered.
-pub async fn serve(shared: Arc<Shared>, stream: TcpStream) {
-    match run(&shared, stream).await {
+/// Serves a client, who is at this address, until it leaves or sends what cannot be answered.
+pub async fn serve(shared: Arc<Shared>, address: SocketAddr, end: End) {
+    match run(&shared, address, end).await {
         Ok(()) => {}
         Err(Ended::Io(error)) => tracing::debug!(%error, "a connection broke"),
         Err(Ended::HungUp(HangUp(reason))) => tracing::warn!(%reason, "closed a connection"),
@@ -42,22 +42,18 @@ impl From<io::Error> for Ended {
     }
 }
 
-async fn run(shared: &Shared, stream: TcpStream) -> Result<(), Ended> {
-    stream.set_nodelay(true)?;
-    let address = stream.peer_addr()?;
+async fn run(shared: &Shared, address: SocketAddr, (mut requests, mut responses): End) -> Result<(), Ended> {
     let _listed = shared.connected(shared.coordinator.next_number(), address);
     let client = Client { address, wake: Arc::new(Notify::new()) };
-    let (reader, mut writer) = stream.into_split();
-    let mut frames = Frames::new(reader);
-    while let Some(request) = frames.next().await? {
+    while let Some(request) = requests.next().await? {
         let response = tokio::select! {
             biased;
             response = answer(shared, &client, request) => response.map_err(Ended::HungUp)?,
             // While a request is parked, a client that has gone is noticed.
-            closed = frames.ended() => return closed.map_err(Ended::Io),
+            closed = requests.ended() => return closed.map_err(Ended::Io),
         };
         if let Some(response) = response {
-            wire::write(&mut writer, &response).await?;
+            responses.write(response).await?;
         }
     }
     Ok(())
