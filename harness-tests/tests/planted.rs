@@ -9,7 +9,7 @@ mod shrinking_page;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use project::{Project, repository};
+use project::{Project, expect};
 use serde_json::Value;
 
 /// The line of `faults`, the flaw of the till, and the invariant that it breaks.
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
 
 fn check(fault: &str, flaw: &str, invariant: &str) -> Result<(), Failed> {
     let project = till(fault, flaw, invariant);
-    let flawed = summary(&project, "run till.yaml --variant flawed --seed 1 --cases 80 --reproduce 5");
+    let flawed = project.summary("run till.yaml --variant flawed --seed 1 --cases 80 --reproduce 5");
     let found = flawed["invariants"].as_array().into_iter().flatten();
     let found = found.into_iter().find(|found| found["name"] == invariant).unwrap_or(&Value::Null);
     let case = found["case_file"].as_str().unwrap_or_default();
@@ -72,7 +72,7 @@ fn check(fault: &str, flaw: &str, invariant: &str) -> Result<(), Failed> {
         "it is gone without the fault",
         &flawed,
     )?;
-    let right = summary(&project, "run till.yaml --variant right --seed 1 --cases 30");
+    let right = project.summary("run till.yaml --variant right --seed 1 --cases 30");
     expect(right["outcome"] == "held", "without the flaw all holds", &right)?;
     expect(right["faults_fired"].as_u64() > Some(0), "faults fired", &right)?;
     expect(right["faults_never_fired"] == serde_json::json!([]), "each fault fired", &right)
@@ -115,7 +115,7 @@ struct Shrunk {
 fn shrunk(fault: &str, flaw: &str, invariant: &str, seed: u32) -> Option<Shrunk> {
     let project = till(fault, flaw, invariant);
     let flawed =
-        summary(&project, &format!("run till.yaml --variant flawed --seed {seed} --cases 80 --reproduce 1"));
+        project.summary(&format!("run till.yaml --variant flawed --seed {seed} --cases 80 --reproduce 1"));
     let found = flawed["invariants"].as_array()?.iter().find(|found| found["name"] == invariant)?;
     let case = std::fs::read_to_string(project.path().join(found["case_file"].as_str()?)).ok()?;
     let is_this_fault = case.contains(&format!("- {{do: {{{}", in_case(fault)));
@@ -137,31 +137,8 @@ fn in_case(fault: &str) -> String {
     if fault.contains(':') { fault.to_owned() } else { format!("{fault}: null") }
 }
 
-fn expect(fits: bool, what: &str, seen: &impl std::fmt::Display) -> Result<(), Failed> {
-    if fits { Ok(()) } else { Err(format!("not so: {what}\n{seen:#}").into()) }
-}
-
 fn till(fault: &str, flaw: &str, invariant: &str) -> Project {
-    let read = |name: &str| {
-        let file = repository().join("harness-tests/tests/planted").join(name);
-        std::fs::read_to_string(file).expect("a file")
-    };
-    let spec = read("till.yaml")
-        .replace("PROGRAM", env!("CARGO_BIN_EXE_till"))
-        .replace("- FAULT", &format!("- {fault}"))
-        .replace("FLAWED", flaw)
-        .replace("BROKEN", invariant);
-    let project = Project::with(&spec);
-    project.write("till.yaml", &spec);
-    project.write("till.sql", &read("till.sql"));
-    project
-}
-
-/// The summary of a run.
-fn summary(project: &Project, arguments: &str) -> Value {
-    let output = project.command(&format!("{arguments} --format json")).output().expect("steadfast runs");
-    let text = String::from_utf8_lossy(&output.stdout);
-    let last = text.lines().rfind(|line| line.contains(r#""type":"summary""#));
-    last.map(|line| serde_json::from_str(line).expect("JSON"))
-        .unwrap_or_else(|| Value::String(format!("{text}\n{}", String::from_utf8_lossy(&output.stderr))))
+    let program = ("PROGRAM", env!("CARGO_BIN_EXE_till"));
+    let fault = format!("- {fault}");
+    Project::planted("till", &[program, ("- FAULT", &fault), ("FLAWED", flaw), ("BROKEN", invariant)])
 }

@@ -2,27 +2,20 @@
 //! its fact, the history tells of it in order, and a service without a flaw survives it. In two worlds.
 
 mod docker;
+mod played;
 mod project;
 
-use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use docker::trial;
 use libtest_mimic::{Arguments, Trial};
-use project::repository;
-use steadfast::campaign::Worlds;
-use steadfast::case::{
-    Argument, Case, Edge, FactKind, Fault, FaultAction, Operation, Trigger, Until, Verb, allowed, is_legal,
-};
+use played::Stage;
+use project::Project;
+use steadfast::case::{Argument, Case, Edge, FactKind, Fault, FaultAction, Operation, Trigger, Until, Verb};
 use steadfast::check::{Verdict, judge};
 use steadfast::fault::How;
 use steadfast::history::{Fact, History, Seen, What};
-use steadfast::run::{Between, System};
-use steadfast::spec::Spec;
-use steadfast::world::supervisor::Supervisor;
-use steadfast::world::{Kind, Wanted};
-use tokio_util::sync::CancellationToken;
+use steadfast::world::Kind;
 
 fn main() -> ExitCode {
     let trials = vec![
@@ -45,26 +38,23 @@ fn block_on(test: impl Future<Output = ()>) {
 }
 
 async fn everything(kind: Kind) {
-    let folder = tempfile::tempdir().unwrap();
-    let mut stage = Stage::start(kind, str::to_owned, folder.path()).await;
-    stage.processes().await;
-    stage.servers().await;
-    stage.end().await;
+    let mut till = Till::start(kind, "clock: file").await;
+    till.processes().await;
+    till.servers().await;
+    till.0.end().await;
 }
 
 /// By either clock the order is placed a minute later than it was, and no other one is.
 async fn clocks() {
     for clock in ["clock: file", "clock: libfaketime"] {
-        let folder = tempfile::tempdir().unwrap();
-        let mut stage =
-            Stage::start(Kind::Embedded, |text| text.replace("clock: file", clock), folder.path()).await;
+        let mut till = Till::start(Kind::Embedded, clock).await;
         let moment = at(Verb::Queried, "shop", 1, Edge::Before);
-        let before = placed_at(&stage.check("restart", "desk", None, moment.clone(), &["fired"]).await);
-        let skewed = stage.check("skew clock", "desk", None, moment.clone(), &["fired", "clock 60"]).await;
-        let after = placed_at(&stage.check("restart", "desk", None, moment, &["fired"]).await);
+        let before = placed_at(&till.check("restart", "desk", None, moment.clone(), &["fired"]).await);
+        let skewed = till.check("skew clock", "desk", None, moment.clone(), &["fired", "clock 60"]).await;
+        let after = placed_at(&till.check("restart", "desk", None, moment, &["fired"]).await);
         let skewed = placed_at(&skewed);
         assert!(skewed - before >= 60 && skewed - after > 0, "{clock}: {before}, {skewed}, {after}");
-        stage.end().await;
+        till.0.end().await;
     }
 }
 
@@ -83,9 +73,8 @@ fn has_libfaketime() -> bool {
     folders.into_iter().any(|folder| folder.path().join("faketime/libfaketime.so.1").exists())
 }
 
-/// The till without a flaw, with every fault of a process or a server.
-fn spec(folder: &Path, change: impl Fn(&str) -> String) -> Spec {
-    let planted = repository().join("harness-tests/tests/planted");
+/// The till without a flaw, with every fault of a process or a server; the desk goes by this clock.
+fn project(clock: &str) -> Project {
     let faults = [
         "crash: desk",
         "restart: desk",
@@ -94,36 +83,22 @@ fn spec(folder: &Path, change: impl Fn(&str) -> String) -> Spec {
         "restart broker",
         "restart postgres",
     ];
-    let text = std::fs::read_to_string(planted.join("till.yaml")).unwrap();
-    let text = text
-        .replace("PROGRAM", env!("CARGO_BIN_EXE_till"))
-        .replace("- FAULT", &faults.map(|fault| format!("- {fault}")).join("\n  "))
-        .replace("FLAWED", "none")
-        .replace("BROKEN", "no double charge");
-    std::fs::write(folder.join("till.yaml"), change(&text)).unwrap();
-    std::fs::copy(planted.join("till.sql"), folder.join("till.sql")).unwrap();
-    Spec::load(&folder.join("till.yaml")).unwrap_or_else(|problems| panic!("{}", problems.render(false, 120)))
+    let fillings = [
+        ("PROGRAM", env!("CARGO_BIN_EXE_till")),
+        ("- FAULT", &faults.map(|fault| format!("- {fault}")).join("\n  ")),
+        ("FLAWED", "none"),
+        ("BROKEN", "no double charge"),
+        ("clock: file", clock),
+    ];
+    Project::planted("till", &fillings)
 }
 
-struct Stage {
-    system: System,
-    worlds: Worlds,
-    _supervisor: Supervisor,
-}
+/// What is played on.
+struct Till(Stage);
 
-impl Stage {
-    async fn start(kind: Kind, change: impl Fn(&str) -> String, folder: &Path) -> Stage {
-        let spec = Arc::new(spec(folder, change));
-        let supervisor = Supervisor::start().unwrap();
-        let mut worlds = Worlds::new(Wanted { kind, ..Wanted::default() }, [&*spec], &supervisor);
-        let world = worlds.of(&spec, &CancellationToken::new(), &mut |_| {}).await.unwrap();
-        let started = System::start(spec, Some("right"), world, supervisor.clone(), |_| ()).await;
-        Stage { system: started.unwrap(), worlds, _supervisor: supervisor }
-    }
-
-    async fn end(mut self) {
-        self.system.stop().await;
-        self.worlds.close().await;
+impl Till {
+    async fn start(kind: Kind, clock: &str) -> Till {
+        Till(Stage::start(kind, project(clock), "till.yaml", Some("right")).await)
     }
 
     async fn processes(&mut self) {
@@ -194,13 +169,10 @@ impl Stage {
         ];
         let operation = Operation { client: 1, operation: "place_order".to_owned(), given: order.into() };
         let case = Case { operations: vec![operation], faults: vec![fault.clone()] };
-        let spec = Arc::clone(self.system.spec());
-        assert_eq!(is_legal(&spec, &fault), Ok(()));
-        self.system.renew(Between::Restart).await.unwrap();
-        let history = self.system.play(&case, vec![allowed(&spec, &fault)], None).await.unwrap();
+        let history = self.0.play(&case).await;
         let told = told(&history, &fault.at);
         assert_eq!(told[..expected.len().min(told.len())], *expected, "{fault}: {told:?}");
-        for (invariant, verdict) in judge(&spec, &history) {
+        for (invariant, verdict) in judge(&self.0.spec(), &history) {
             assert_eq!(verdict, Verdict::Held, "{fault}: {invariant}");
         }
         history

@@ -6,7 +6,7 @@ mod project;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use project::{Project, repository};
+use project::{Project, expect};
 use serde_json::{Value, json};
 
 /// A name, a flaw, the invariant that it breaks, how many clients there are, and how large the minimal case may be:
@@ -78,7 +78,7 @@ fn is_found(
     (operations, faults): (u64, u64),
 ) -> Result<(), Failed> {
     let project = till(flaw, &format!("  it: {invariant}\nclients: {clients}"), "");
-    let flawed = summary(&project, "run sessions.yaml --variant flawed --seed 1 --cases 60 --reproduce 5");
+    let flawed = project.summary("run sessions.yaml --variant flawed --seed 1 --cases 60 --reproduce 5");
     let found = &flawed["invariants"][0];
     expect(found["verdict"] == "violated", "the flaw is found", &flawed)?;
     let minimal = &found["minimal"];
@@ -95,7 +95,7 @@ fn all_hold() -> Result<(), Failed> {
         format!("  {name}: {invariant}")
     });
     let project = till("none", &invariants.collect::<Vec<_>>().join("\n"), ADVERSARY);
-    let right = summary(&project, "run sessions.yaml --variant right --seed 1 --cases 60");
+    let right = project.summary("run sessions.yaml --variant right --seed 1 --cases 60");
     expect(right["outcome"] == "held", "without the flaw all holds", &right)?;
     expect(right["faults_never_fired"] == json!([]), "each fault fired", &right)?;
     let lag = right["invariants"].as_array().into_iter().flatten().find(|found| found.get("lag").is_some());
@@ -123,31 +123,10 @@ fn nothing_is_proven_in_no_time() -> Result<(), Failed> {
     expect(history.contains("place_order"), "the history is kept", &text)
 }
 
-fn expect(fits: bool, what: &str, seen: &impl std::fmt::Display) -> Result<(), Failed> {
-    if fits { Ok(()) } else { Err(format!("not so: {what}\n{seen:#}").into()) }
-}
-
 fn till(flaw: &str, invariants: &str, faults: &str) -> Project {
-    let read = |name: &str| {
-        let file = repository().join("harness-tests/tests/planted").join(name);
-        std::fs::read_to_string(file).expect("a file")
-    };
-    let spec = read("sessions.yaml")
-        .replace("PROGRAM", env!("CARGO_BIN_EXE_till"))
-        .replace("FAULTS\n", faults)
-        .replace("INVARIANTS", invariants)
-        .replace("FLAWED", flaw);
-    let project = Project::with(&spec);
-    project.write("sessions.yaml", &spec);
-    project.write("till.sql", &read("till.sql"));
-    project
-}
-
-/// The summary of a run.
-fn summary(project: &Project, arguments: &str) -> Value {
-    let output = project.command(&format!("{arguments} --format json")).output().expect("steadfast runs");
-    let text = String::from_utf8_lossy(&output.stdout);
-    let last = text.lines().rfind(|line| line.contains(r#""type":"summary""#));
-    last.map(|line| serde_json::from_str(line).expect("JSON"))
-        .unwrap_or_else(|| Value::String(format!("{text}\n{}", String::from_utf8_lossy(&output.stderr))))
+    let program = ("PROGRAM", env!("CARGO_BIN_EXE_till"));
+    Project::planted(
+        "sessions",
+        &[program, ("FAULTS\n", faults), ("INVARIANTS", invariants), ("FLAWED", flaw)],
+    )
 }

@@ -1,29 +1,42 @@
 //! What the spec asks of its databases, tried once they are there and before anything is judged.
 
 use super::{RunError, System};
-use crate::spec::{Refused, Table};
+use crate::spec::Refused;
+use crate::world::postgres::Layout;
 
 impl System {
-    /// An invariant over a table that nobody made would never be exercised, and nobody would know why.
-    pub(super) async fn tables_exist(&self) -> Result<(), RunError> {
-        for (invariant, stated) in &self.spec.invariants {
-            for Table { database: name, table } in stated.tables() {
-                let Some(database) = self.databases.get(name) else { continue };
-                let tables = database.tables().await?;
-                if !tables.contains(table) {
-                    let tables = if tables.is_empty() { "no table".to_owned() } else { tables.join(", ") };
-                    return Err(RunError::Spec(format!(
-                        "invariant `{invariant}`: there is no table `{table}` in {name}, once its schema has run \
-                         and all services are ready; it has {tables}"
-                    )));
+    /// A spec that asks for a table or a column that nobody made, or a query that cannot be asked, would prove nothing, and
+    /// nobody would know why. All such problems are told at once.
+    pub(super) async fn databases_accept_the_spec(&self) -> Result<(), RunError> {
+        let mut refused = self.refused_tables().await?;
+        refused.extend(self.refused_queries().await?);
+        if refused.is_empty() { Ok(()) } else { Err(RunError::Refused(self.spec.refused(&refused))) }
+    }
+
+    async fn refused_tables(&self) -> Result<Vec<Refused>, RunError> {
+        let mut refused = Vec::new();
+        for (name, database) in &self.databases {
+            let layouts = database.tables().await?;
+            let names: Vec<&str> = layouts.iter().map(|layout| layout.table.as_str()).collect();
+            let layout = |table: &str| layouts.iter().find(|layout| layout.table == table);
+            for (invariant, stated) in &self.spec.invariants {
+                let tables = stated.tables().into_iter().filter(|table| table.database == *name);
+                let missing = tables.filter(|table| layout(&table.table).is_none());
+                refused.extend(missing.map(|table| Refused::table(invariant, table, &names)));
+                for column in stated.columns().iter().filter(|column| column.table.database == *name) {
+                    let Some(Layout { columns, generated, .. }) = layout(&column.table.table) else {
+                        continue;
+                    };
+                    if !columns.contains(&column.name) {
+                        refused.push(Refused::column(invariant, column, columns, generated));
+                    }
                 }
             }
         }
-        Ok(())
+        Ok(refused)
     }
 
-    /// A query that cannot be asked is a problem of the spec, told before anything is judged.
-    pub(super) async fn queries_are_right(&self) -> Result<(), RunError> {
+    async fn refused_queries(&self) -> Result<Vec<Refused>, RunError> {
         let of_invariants = self.spec.invariants.iter().flat_map(|(invariant, stated)| {
             let told = move |name: &str| format!("invariant `{invariant}`, `{name}`");
             stated.sources().into_iter().map(move |(name, source)| (told(name), source))
@@ -34,9 +47,9 @@ impl System {
         for (what, source) in of_invariants.chain(settled) {
             let Some(database) = self.databases.get(&source.database) else { continue };
             if let Some((reason, position)) = database.refuses(&source.sql).await? {
-                refused.push(Refused { what, source: source.clone(), reason, position });
+                refused.push(Refused::query(&what, source, &reason, position));
             }
         }
-        if refused.is_empty() { Ok(()) } else { Err(RunError::Refused(self.spec.refused(&refused))) }
+        Ok(refused)
     }
 }

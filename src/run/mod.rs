@@ -94,7 +94,7 @@ pub enum RunError {
     /// The spec asks for something that it does not have.
     #[error("{0}")]
     Spec(String),
-    /// A database refuses queries of the spec.
+    /// A database refuses what the spec asks of it.
     #[error("{0}")]
     Refused(crate::spec::Problems),
 }

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::{
-    Expression, HttpCall, Lag, Linearizable, MonotonicReads, ReadYourWrites, Selector, Source, Table,
+    Expression, HttpCall, Lag, Linearizable, MonotonicReads, Place, ReadYourWrites, Selector, Source, Table,
 };
 
 /// The rows of a final state.
@@ -137,6 +137,8 @@ pub struct Track {
     pub table: Table,
     /// The column.
     pub column: String,
+    /// Where the column is written.
+    pub place: Place,
     /// What the versions belong to that are compared; `None`: each row by itself.
     pub key: Option<Expression>,
 }
@@ -323,46 +325,6 @@ impl Invariant {
                     || observed.windows(2).any(|pair| sorted(pair[0]) != sorted(pair[1]))
             }
             _ => false,
-        }
-    }
-
-    /// The tables that it looks at.
-    pub fn tables(&self) -> Vec<&Table> {
-        match self {
-            Invariant::Always(always) => vec![&always.table],
-            Invariant::Conserved(conserved) => conserved.sum.iter().map(|(table, _)| table).collect(),
-            Invariant::Monotonic(Monotonic { track }) | Invariant::Transitions(Transitions { track, .. }) => {
-                vec![&track.table]
-            }
-            _ => self.selectors().into_iter().filter_map(Selector::table).collect(),
-        }
-    }
-
-    /// The selectors in it.
-    fn selectors(&self) -> Vec<&Selector> {
-        match self {
-            Invariant::Count(count) => count.for_each.iter().chain([&count.of]).collect(),
-            Invariant::NeverBoth(never_both) => never_both.of.iter().collect(),
-            Invariant::NeverAfter(NeverAfter { first, then, .. }) => vec![first, then],
-            Invariant::Compensated(compensated) => {
-                let Compensated { effect, by, when, or, .. } = &**compensated;
-                or.iter().chain([effect, by, when]).collect()
-            }
-            Invariant::Every(Every { every, eventually, .. }) => vec![every, eventually],
-            Invariant::NoLost(NoLost { row, record, .. })
-            | Invariant::NoPhantom(NoPhantom { record, row, .. }) => vec![row, record],
-            Invariant::SameTransaction(SameTransaction { row, with, .. }) => vec![row, with],
-            Invariant::Lag(Lag { from, to, .. }) => vec![from, to],
-            Invariant::InOrder(in_order) => vec![&in_order.delivered],
-            Invariant::Always(_)
-            | Invariant::Conserved(_)
-            | Invariant::Monotonic(_)
-            | Invariant::Transitions(_)
-            | Invariant::Agree(_)
-            | Invariant::Never(_)
-            | Invariant::ReadYourWrites(_)
-            | Invariant::MonotonicReads(_)
-            | Invariant::Linearizable(_) => Vec::new(),
         }
     }
 }

@@ -11,8 +11,10 @@ mod expression;
 mod invariant;
 pub mod keys;
 mod load;
+mod named;
 mod names;
 mod not_yaml;
+mod place;
 mod problem;
 mod raw;
 mod reader;
@@ -37,10 +39,12 @@ pub use invariant::{
     Agree, Always, Compensated, Conserved, Count, Every, InOrder, Invariant, Latest, Monotonic, Never,
     NeverAfter, NeverBoth, NoLost, NoPhantom, Number, Page, SameTransaction, Term, Track, Transitions, View,
 };
+pub use named::Column;
+pub use place::{Place, Refused};
 pub use problem::{Problem, Problems};
 pub use selector::{Ended, Selector, Subject, Table};
 pub use session::{Lag, Linearizable, MonotonicReads, Object, Part as ObjectPart, ReadYourWrites};
-pub use source::{Place, Refused, Source};
+pub use source::Source;
 pub use template::{Part, Template};
 
 /// One spec file, resolved: nothing in it is left to look up.

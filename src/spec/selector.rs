@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Expression;
+use super::{Expression, Place};
 
 /// Chooses events of a history, each with the key that it is about.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +50,8 @@ pub struct Table {
     pub database: String,
     /// Table in it.
     pub table: String,
+    /// Where it is written.
+    pub place: Place,
 }
 
 /// How an operation that is meant ended.

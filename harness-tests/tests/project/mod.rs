@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
+use libtest_mimic::Failed;
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// The `steadfast` of this build.
@@ -84,6 +86,24 @@ impl Project {
         project
     }
 
+    /// With a spec of `tests/planted` and the schema that it names; what it leaves open is filled in.
+    pub fn planted(spec: &str, fillings: &[(&str, &str)]) -> Project {
+        let project = Project { folder: tempfile::tempdir().expect("a folder") };
+        let read = |name: &str| {
+            let file = repository().join("harness-tests/tests/planted").join(name);
+            std::fs::read_to_string(file).expect("a file")
+        };
+        let text = fillings.iter().fold(read(&format!("{spec}.yaml")), |text, (open, filling)| {
+            assert!(text.contains(open), "{spec}.yaml leaves no `{open}` open");
+            text.replace(open, filling)
+        });
+        let (_, rest) = text.split_once("schema: ").expect("a schema");
+        let schema = rest.split([' ', '}']).next().unwrap_or_default();
+        project.write(schema, &read(schema));
+        project.write(&format!("{spec}.yaml"), &text);
+        project
+    }
+
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -141,10 +161,24 @@ impl Project {
         settings.bind(|| insta::assert_snapshot!(name, in_any_order(text)));
     }
 
+    /// The summary of a run; what was printed, if there is none.
+    pub fn summary(&self, arguments: &str) -> Value {
+        let output = self.command(&format!("{arguments} --format json")).output().expect("steadfast runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let last = text.lines().rfind(|line| line.contains(r#""type":"summary""#));
+        last.map(|line| serde_json::from_str(line).expect("JSON"))
+            .unwrap_or_else(|| Value::String(format!("{text}\n{}", String::from_utf8_lossy(&output.stderr))))
+    }
+
     /// Runs the command to its end.
     pub fn run(&self, arguments: &str) -> Ran {
         Ran::of(self.command(arguments).output().expect("steadfast runs"))
     }
+}
+
+/// Fails with what was seen, unless it fits.
+pub fn expect(fits: bool, what: &str, seen: &impl std::fmt::Display) -> Result<(), Failed> {
+    if fits { Ok(()) } else { Err(format!("not so: {what}\n{seen:#}").into()) }
 }
 
 /// What a command printed, and how it ended.
@@ -188,7 +222,7 @@ impl Ran {
     }
 
     /// Its lines of JSON.
-    pub fn json(&self) -> Vec<serde_json::Value> {
+    pub fn json(&self) -> Vec<Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON on every line")).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! One database of a spec: made from its schema file, put back between cases, observed at the end of one.
 
+mod asked;
 mod lifecycle;
 
 use std::collections::HashSet;
@@ -11,6 +12,7 @@ use sqlx::postgres::{PgRow, PgValueRef};
 use sqlx::{AssertSqlSafe, Column, Executor, PgConnection, Row as _, SqlSafeStr, ValueRef};
 use tokio::sync::Mutex;
 
+pub use asked::Layout;
 use lifecycle::run;
 
 use super::row_versions::{Batch, Catalog, RowVersion};
@@ -206,37 +208,6 @@ impl Database {
         }
         let rows = found.iter().map(json_row).collect::<Result<_, _>>().map_err(failed())?;
         Ok(Rows { columns, rows })
-    }
-
-    /// What the server has against a query, and at which of its characters, from 1; nothing is executed.
-    ///
-    /// # Errors
-    /// When the server cannot be asked.
-    pub async fn refuses(&self, sql: &str) -> Result<Option<(String, Option<usize>)>, PostgresError> {
-        let mut reader = self.sessions()?.reader.lock().await;
-        let prepared = (&mut *reader).prepare(AssertSqlSafe(sql.to_owned()).into_sql_str()).await;
-        let Err(error) = prepared else { return Ok(None) };
-        let Some(said) = error.as_database_error() else {
-            return Err(PostgresError::sql(format!("cannot prepare a query on `{}`", self.name))(error));
-        };
-        let said = said.downcast_ref::<sqlx::postgres::PgDatabaseError>();
-        let position = said.position().and_then(|position| match position {
-            sqlx::postgres::PgErrorPosition::Original(at) => Some(at),
-            sqlx::postgres::PgErrorPosition::Internal { .. } => None,
-        });
-        Ok(Some((said.message().to_owned(), position)))
-    }
-
-    /// The tables of the user, as row versions name them: with their schema where it is not `public`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn tables(&self) -> Result<Vec<String>, PostgresError> {
-        let sql = "select case table_schema when 'public' then '' else table_schema || '.' end || table_name \
-                   from information_schema.tables \
-                   where table_schema not in ('pg_catalog', 'information_schema', 'steadfast') order by 1";
-        let cells = self.query(sql).await?.rows.into_iter().flatten();
-        Ok(cells.filter_map(|cell| cell.as_str().map(str::to_owned)).collect())
     }
 
     /// Every call reads the log from the last snapshot of running transactions, and the server writes one every 15 s only:

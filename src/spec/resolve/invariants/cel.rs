@@ -1,17 +1,16 @@
 //! Conditions and other expressions in CEL, refused where they do not read as one.
 
-use std::collections::HashSet;
-
-use crate::spec::Expression;
+use crate::spec::place::word;
 use crate::spec::problem::Problem;
 use crate::spec::raw::shorten;
 use crate::spec::reader::{Field, Reader};
+use crate::spec::{Expression, Place};
 
 /// An expression, compiled; `help` says how one looks here.
 pub(super) fn expression(reader: &Reader, field: &Field, help: &str) -> Option<Expression> {
     let text = reader.filled(field)?;
     let errors = match Expression::compile(text) {
-        Ok(expression) => return Some(expression),
+        Ok(expression) => return Some(expression.written_at(Place::of(field.node))),
         Err(errors) => errors,
     };
     // One slip makes the parser report several errors; the first is the one that helps.
@@ -49,54 +48,10 @@ fn in_plain_words(message: &str, line: &str) -> String {
 
 /// Refuses an expression that names a variable that there never is.
 pub(super) fn uses_only(reader: &Reader, field: &Field, expression: &Expression, known: &[&str]) {
-    let references = expression.program().references();
-    let mut unknown: Vec<&str> =
-        references.variables().into_iter().filter(|name| !known.contains(name)).collect();
-    let bound = bound(expression.program().expression());
-    unknown.retain(|name| !bound.contains(name));
-    unknown.sort_unstable();
-    for name in unknown {
-        let start = field.node.text().and_then(|text| text.find(name)).unwrap_or_default();
-        let at = field.node.inside(reader.text, start..start + name.len());
+    for name in expression.names().into_iter().filter(|name| !known.contains(name)) {
+        let part = field.node.text().and_then(|text| word(text, name)).unwrap_or(0..name.len());
+        let at = field.node.inside(reader.text, part);
         let message = format!("{}: there is no `{}` here", field.label, shorten(name));
         reader.known(&at, name, &message, known.iter().copied());
     }
-}
-
-/// Variables that `exists`, `map` and the like bring with them.
-fn bound(expression: &cel::IdedExpr) -> HashSet<&str> {
-    use cel::common::ast::{EntryExpr, Expr};
-    let mut names = HashSet::new();
-    let mut left = vec![expression];
-    while let Some(next) = left.pop() {
-        match &next.expr {
-            Expr::Call(call) => {
-                left.extend(call.target.as_deref());
-                left.extend(&call.args);
-            }
-            Expr::Comprehension(each) => {
-                names.extend([each.iter_var.as_str(), each.accu_var.as_str()]);
-                names.extend(each.iter_var2.as_deref());
-                left.extend([
-                    &each.iter_range,
-                    &each.accu_init,
-                    &each.loop_cond,
-                    &each.loop_step,
-                    &each.result,
-                ]);
-            }
-            Expr::List(list) => left.extend(&list.elements),
-            Expr::Select(select) => left.push(&select.operand),
-            Expr::Map(map) => {
-                for entry in &map.entries {
-                    match &entry.expr {
-                        EntryExpr::MapEntry(entry) => left.extend([&entry.key, &entry.value]),
-                        EntryExpr::StructField(field) => left.push(&field.value),
-                    }
-                }
-            }
-            Expr::Struct(_) | Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
-        }
-    }
-    names
 }

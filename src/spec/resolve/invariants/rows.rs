@@ -7,7 +7,9 @@ use crate::spec::keys::invariants as families;
 use crate::spec::problem::Problem;
 use crate::spec::raw::{Kind, shorten};
 use crate::spec::reader::{Field, Fields, Reader};
-use crate::spec::{Always, Conserved, Expression, Invariant, Monotonic, Table, Term, Track, Transitions};
+use crate::spec::{
+    Always, Conserved, Expression, Invariant, Monotonic, Place, Table, Term, Track, Transitions,
+};
 
 use super::cel::expression;
 use super::selector::{named, table, table_named, variables};
@@ -44,10 +46,13 @@ pub(super) fn transitions(reader: &Reader, field: &Field) -> Option<Invariant> {
 fn track<'n>(reader: &Reader, field: &Field<'n>, section: &Section) -> (Option<Track>, Fields<'n>) {
     let fields = reader.section(field, section);
     let table = fields.get("row").and_then(|field| table(reader, field));
-    let column =
-        fields.get("column").and_then(|field| reader.filled(field)).map(|name| name.trim().to_owned());
+    let column = fields.get("column").and_then(|field| {
+        let name = reader.filled(field)?.trim().to_owned();
+        Some((name, Place::of(field.node)))
+    });
     let key = fields.get("key").map(|field| expression(reader, field, "a column, such as `order_id`"));
-    let track = table.zip(column).map(|(table, column)| Track { table, column, key: key.flatten() });
+    let track = table.zip(column);
+    let track = track.map(|(table, (column, place))| Track { table, column, place, key: key.flatten() });
     (track, fields)
 }
 

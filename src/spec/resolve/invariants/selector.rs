@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::spec::problem::Problem;
 use crate::spec::raw::{Kind, shorten};
 use crate::spec::reader::{Field, Fields, Reader, list, suggest};
-use crate::spec::{Ended, Selector, Subject, Table, keys};
+use crate::spec::{Ended, Place, Selector, Subject, Table, keys};
 
 use super::cel::{expression, uses_only};
 
@@ -59,7 +59,8 @@ pub(super) fn named(reader: &Reader, at: &Range<usize>, name: &str) -> Option<Se
         && names.databases.contains(database)
         && !table.is_empty()
     {
-        let table = Table { database: database.to_owned(), table: table.to_owned() };
+        let place = Place::at(at);
+        let table = Table { database: database.to_owned(), table: table.to_owned(), place };
         found.push(("row", Subject::Row(table)));
     }
     if let [(first, _), (second, _), ..] = found.as_slice() {
@@ -180,7 +181,7 @@ pub(super) fn table(reader: &Reader, field: &Field) -> Option<Table> {
     } else {
         field.node.at.clone()
     };
-    table_named(reader, &at, text, &field.label)
+    table_named(reader, &at, text, &field.label).map(|table| Table { place: Place::of(field.node), ..table })
 }
 
 pub(super) fn table_named(reader: &Reader, at: &Range<usize>, text: &str, label: &str) -> Option<Table> {
@@ -191,7 +192,8 @@ pub(super) fn table_named(reader: &Reader, at: &Range<usize>, text: &str, label:
         return None;
     };
     let exists = reader.name(at, database, "database", reader.names.databases.iter().map(String::as_str));
-    exists.then(|| Table { database: database.to_owned(), table: table.to_owned() })
+    let place = Place::at(at);
+    exists.then(|| Table { database: database.to_owned(), table: table.to_owned(), place })
 }
 
 /// What the keys are ids of; `selectors` are those of the invariant.

@@ -1,0 +1,185 @@
+//! For every family of invariants a bug that breaks it, in a real run: what is judged, and which facts are named as the
+//! culprits. And a booth without the bug, of which every invariant holds in the very same case.
+//!
+//! Session guarantees, lag and a register are in `sessions`; that bugs like these are found and shrunk, in `planted`.
+
+mod played;
+mod project;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use played::Stage;
+use project::Project;
+use serde_json::Value;
+use steadfast::case::Case;
+use steadfast::check::{Evidence, Verdict, judge};
+use steadfast::history::{Content, Fact, History, Seen, What};
+use steadfast::spec::Spec;
+use steadfast::world::Kind;
+
+/// Two tickets are there: the first order needs ten more of the reserve, and is cancelled before it is shipped. The third
+/// order is refused. Nothing goes wrong.
+const CASE: &str = "
+operations:
+- {client: 1, operation: place_order, given: {order: {new: o1}, quantity: 3, amount: 5}}
+- {client: 1, operation: place_order, given: {order: {new: o2}, quantity: 1, amount: 7}}
+- {client: 1, operation: cancel_order, given: {order: {existing: o1}}}
+- {client: 1, operation: ship_order, given: {order: {existing: o1}}}
+- {client: 1, operation: ship_order, given: {order: {existing: o2}}}
+- {client: 1, operation: place_order, given: {order: {new: o3}, quantity: 11, amount: 9}}
+- {client: 1, operation: add_points, given: {account: ada, points: 2}}
+- {client: 1, operation: get_points, given: {account: ada}}
+- {client: 1, operation: add_points, given: {account: ada, points: 3}}
+- {client: 1, operation: get_points, given: {account: ada}}
+- {client: 1, operation: add_tag, given: {account: ada, tag: early}}
+- {client: 1, operation: get_tags, given: {account: ada}}
+- {client: 1, operation: add_tag, given: {account: ada, tag: often}}
+- {client: 1, operation: get_tags, given: {account: ada}}
+";
+
+/// The same, and the first event waits until all else is done: only thereby one can overtake another.
+const HELD: &str = "
+faults:
+- {do: {hold: order-events, until: quiet}, at: {fact: published order-events, about: o1, nth: 1, edge: before}}
+";
+
+/// A flaw of the booth, the case that shows it, and what is said of each invariant that it breaks: the verdict, then the
+/// culprits with their notes.
+type Planted = (&'static str, &'static str, &'static [(&'static str, &'static [&'static str])]);
+
+const PLANTED: &[Planted] = &[
+    ("charges-twice", "", &[("at most one", &[]), ("exactly one", &[])]),
+    // In the end all is as it should be.
+    ("charges-twice-and-refunds", "", &[("at most one", &[])]),
+    ("never-charges", "", &[("exactly one", &[]), ("at least one", &[]), ("never", &[]), ("every", &[])]),
+    ("ships-cancelled", "", &[("never both", &[]), ("never after", &[]), ("transitions", &[])]),
+    ("keeps-the-money", "", &[("compensated", &[])]),
+    // Again, in the end all is as it should be.
+    ("restocks-later", "", &[("always", &[])]),
+    ("counts-sold-later", "", &[("conserved", &[])]),
+    ("keeps-them-sold", "", &[("conserved with equals", &[])]),
+    ("begins-versions-anew", "", &[("monotonic", &[])]),
+    ("board-overlooks-cancelled", "", &[("agree over SQL", &[])]),
+    ("page-overlooks-cancelled", "", &[("agree over HTTP", &[])]),
+    ("page-is-empty", "", &[("agree over HTTP", &[])]),
+    ("page-fails", "", &[("agree over HTTP", &[])]),
+    ("keeps-cancelling-to-itself", "", &[("agree over a topic", &[]), ("no lost", &[])]),
+    ("books-another-amount", "", &[("agree over effects", &[])]),
+    ("tells-before-it-checks", "", &[("no phantom", &[])]),
+    // No fault is needed for it.
+    ("writes-its-outbox-later", "", &[("same transaction", &[])]),
+    ("tells-newest-first", "", &[("in order by version", &[])]),
+    ("deals-partitions", HELD, &[("in order", &[])]),
+    ("remembers-answers", "", &[("a counter", &[]), ("a set", &[])]),
+];
+
+fn main() -> ExitCode {
+    let mut trials: Vec<Trial> = PLANTED
+        .iter()
+        .map(|&(flaw, faults, broken)| Trial::test(flaw, move || is_caught(flaw, faults, broken)))
+        .collect();
+    trials.push(Trial::test("every_family_is_broken_by_a_flaw", every_family_is_broken));
+    trials.push(Trial::test("without_a_flaw_all_of_them_hold", all_hold));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn is_caught(flaw: &str, faults: &str, broken: &[(&str, &[&str])]) -> Result<(), Failed> {
+    let (history, verdicts) = play(flaw, faults);
+    let said = broken
+        .iter()
+        .map(|(invariant, expected)| (told(&verdicts[*invariant], &history), invariant, expected));
+    let wrong = said.filter(|(said, _, expected)| said != *expected);
+    none(wrong.map(|(said, invariant, _)| format!("{invariant}: {said:#?}")).collect())
+}
+
+fn every_family_is_broken() -> Result<(), Failed> {
+    let broken: Vec<&str> =
+        PLANTED.iter().flat_map(|planted| planted.2).map(|(invariant, _)| *invariant).collect();
+    let spec = Spec::load(&booth("none").path().join("booth.yaml")).expect("a spec");
+    none(spec.invariants.keys().filter(|name| !broken.contains(&name.as_str())).cloned().collect())
+}
+
+/// With the fault and without it. The stock is less than nothing for a moment, but inside a transaction.
+fn all_hold() -> Result<(), Failed> {
+    let mut wrong = Vec::new();
+    for faults in ["", HELD] {
+        let (history, verdicts) = play("none", faults);
+        let not_held = verdicts.iter().filter(|(_, verdict)| **verdict != Verdict::Held);
+        wrong.extend(not_held.map(|(name, verdict)| format!("{name}: {:#?}", told(verdict, &history))));
+        if !history.facts().any(|(_, fact)| is_invisible_and_below_zero(&fact.seen)) {
+            wrong.push("the stock was never less than nothing".to_owned());
+        }
+    }
+    none(wrong)
+}
+
+fn is_invisible_and_below_zero(seen: &Seen) -> bool {
+    let Seen::Row { new: Some(row), visible: false, .. } = seen else { return false };
+    row.get("available").and_then(Value::as_i64).is_some_and(|available| available < 0)
+}
+
+/// Plays the case, with these faults, on a booth with this flaw.
+fn play(flaw: &str, faults: &str) -> (History, BTreeMap<String, Verdict>) {
+    let case: Case = serde_yaml::from_str(&format!("{CASE}{faults}")).expect("a case");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let mut stage = Stage::start(Kind::Embedded, booth(flaw), "booth.yaml", None).await;
+        let history = stage.play(&case).await;
+        let verdicts = judge(&stage.spec(), &history).into_iter().collect();
+        stage.end().await;
+        (history, verdicts)
+    })
+}
+
+fn booth(flaw: &str) -> Project {
+    Project::planted("booth", &[("PROGRAM", env!("CARGO_BIN_EXE_booth")), ("SOME_FLAW", flaw)])
+}
+
+/// The verdict in one line, and one more for each culprit.
+fn told(verdict: &Verdict, history: &History) -> Vec<String> {
+    match verdict {
+        Verdict::Held => vec!["held".to_owned()],
+        Verdict::NotExercised(reason) => vec![format!("not exercised: {reason}")],
+        Verdict::Unknown(reason) => vec![format!("unknown: {reason}")],
+        Verdict::Violated(Evidence { sentence, events, notes, .. }) => {
+            let culprits = events.iter().zip(notes).map(|(seq, note)| {
+                let event = history.events.iter().find(|event| event.seq == *seq).expect("an event");
+                format!("{}: {note}", in_words(&event.what))
+            });
+            std::iter::once(sentence.clone()).chain(culprits).collect()
+        }
+    }
+}
+
+fn in_words(what: &What) -> String {
+    match what {
+        What::Invoked { name, given, .. } => {
+            let given: Vec<String> = given.values().map(ToString::to_string).collect();
+            format!("{name} {}", given.join(" "))
+        }
+        What::Observed(seen) => format!("final state of {}", seen.source),
+        What::Fact(Fact { about, seen, .. }) => {
+            let about = about.join(" ");
+            match seen {
+                Seen::Effect { effect, .. } => format!("{effect} of {about}"),
+                Seen::Row { table, .. } => format!("row of {table} {about}").trim_end().to_owned(),
+                Seen::Produced { record, .. } => format!("{} {about} produced", event_of(record)),
+                Seen::Delivered { record, .. } => format!("{} {about} delivered", event_of(record)),
+                other => format!("{other:?}"),
+            }
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+/// The name of the event that a record holds.
+fn event_of(record: &Content) -> String {
+    let event: Value = serde_json::from_str(record.value.as_deref().unwrap_or_default()).expect("JSON");
+    event["type"].as_str().unwrap_or_default().to_owned()
+}
+
+fn none(wrong: Vec<String>) -> Result<(), Failed> {
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
