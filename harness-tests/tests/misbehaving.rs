@@ -223,5 +223,48 @@ fn names_a_table_that_is_not_there() {
 
 #[test]
 fn names_a_column_that_is_not_there_in_a_condition() {
-    check_world("unknown_variable", ("available >= 0", "avialable >= 0"), 3);
+    check_world("unknown_variable", ("available >= 0", "avialable >= 0"), 2);
+}
+
+/// Every family that asks a database for something, and `settled_when`: all is told at once, each at its place.
+#[test]
+fn asks_its_databases_for_what_they_do_not_have() {
+    let asked = "\
+  stuck: { never: \"select id from order where done\" }
+  paid: { every: place_order, eventually: { row: shop.orders, holds: old == null || statsu == 'paid' }, per: order }
+  conserved: { conserved: { sum: { shop.stok: available } } }
+  versions: { monotonic: { row: shop.orders, column: verison } }
+  statuses: { transitions: { row: shop.orders, column: status, key: ID, from: { placed: paid } } }
+  charged:
+    compensated:
+      effect: charge
+      by: charge
+      when:
+        row: shop.orders
+        holds: >
+          status == 'failed' &&
+          ![1].exists(version, version > attempts)
+    per: order
+  totals: { always: { row: shop.orders, holds: total > 0 } }
+  twice:
+    agree:
+      orders: |
+        select id, status
+        from orders
+        where payed
+      lost: { sql: \"select id, status from order_lines\", database: shop }
+settled_when: select not exists (select from outbox wher sent)
+";
+    let spec = spec("MISBEHAVING serves", "")
+        .replace("world:\n", "world:\n  postgres: { shop: { schema: shop.sql } }\n")
+        .replace("  no double charge: { at_most_one: charge, per: order }\n", asked);
+    let project = Project::with(&spec);
+    let schema = "create table stock (available int);\n\
+                  create table orders (id text primary key, status text, version int, price int,\n  \
+                  total int generated always as (price * 2) stored);\n\
+                  create table outbox (sent boolean);\n";
+    project.write("shop.sql", schema);
+    let ran = project.run("run spec.yaml --cases 2 --seed 1");
+    project.compare("asks_for_what_is_not_there", &ran.screen());
+    ran.ends_with(2);
 }

@@ -15,7 +15,7 @@ pub(super) fn judge(always: &Always, inquiry: &Inquiry) -> Judged {
     for version in versions(inquiry.history, table) {
         let Some(row) = version.new else { continue };
         seen += 1;
-        match evaluator.holds(|column| row.get(column).map(meant)) {
+        match evaluator.holds(|column| row.get(column.name.as_str()).map(meant)) {
             Ok(true) => {}
             Ok(false) => {
                 return Ok(Finding::Seen(Evidence {

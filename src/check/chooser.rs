@@ -7,8 +7,9 @@ use std::ops::Range;
 use cel::Value;
 use indexmap::IndexMap;
 
-use super::evaluate::{Evaluator, column, meant, meant_text};
+use super::evaluate::{Evaluator, column, meant};
 use super::inquiry::{Choice, Chosen, Inquiry, Key, shown};
+use super::needs::Variable;
 use super::versions::{Version, fingerprint, of_row};
 use crate::case::Argument;
 use crate::history::{Content, Event, Fact, Outcome, Reply, Seen};
@@ -81,7 +82,7 @@ impl<'c, 'h> Chooser<'c, 'h> {
         let mut at = Chosen::at(event.seq);
         match (&fact.seen, self.of) {
             (Seen::Effect { effect, key, body, .. }, Subject::Effect(wanted)) if effect == wanted => {
-                let lookup = |name: &str| of_effect(name, key.as_deref(), body);
+                let lookup = |variable: &Variable| of_effect(variable, key.as_deref(), body);
                 if self.is_meant(lookup) {
                     let keys = self.effect_keys(key.as_deref(), &fact.about);
                     self.add(at, lookup, keys);
@@ -103,7 +104,7 @@ impl<'c, 'h> Chooser<'c, 'h> {
     }
 
     fn record(&mut self, at: Chosen<'h>, fact: &'h Fact, record: &'h Content) {
-        let lookup = |name: &str| of_record(name, record);
+        let lookup = |variable: &Variable| of_record(variable, record);
         if self.is_meant(lookup) {
             let keys = self.ids(&fact.about);
             self.add(at, lookup, keys);
@@ -144,10 +145,10 @@ impl<'c, 'h> Chooser<'c, 'h> {
         certain: bool,
         given: &'h IndexMap<String, Argument>,
     ) {
-        let lookup = |name: &str| match given.get(name) {
+        let lookup = |variable: &Variable| match given.get(&variable.name) {
             Some(Argument::Plain(value)) => Some(meant(value)),
             Some(Argument::New(id) | Argument::Existing(id)) => Some(Value::from(id.as_str())),
-            None if name == "reply" => Some(end.reply.map_or(Value::Null, reply)),
+            None if variable.name == "reply" => Some(end.reply.map_or(Value::Null, reply)),
             None => None,
         };
         if self.is_meant(lookup) {
@@ -159,7 +160,7 @@ impl<'c, 'h> Chooser<'c, 'h> {
         }
     }
 
-    fn is_meant(&mut self, lookup: impl FnMut(&str) -> Option<Value>) -> bool {
+    fn is_meant(&mut self, lookup: impl FnMut(&Variable) -> Option<Value>) -> bool {
         let Some(holds) = &self.holds else { return true };
         match holds.holds(lookup) {
             Ok(holds) => holds,
@@ -173,7 +174,7 @@ impl<'c, 'h> Chooser<'c, 'h> {
     fn add(
         &mut self,
         mut at: Chosen<'h>,
-        lookup: impl Fn(&str) -> Option<Value>,
+        lookup: impl Fn(&Variable) -> Option<Value>,
         mut keys: Vec<Option<Key<'h>>>,
     ) {
         match self.key.as_ref().map(|key| key.key(&lookup)) {
@@ -213,19 +214,19 @@ impl<'c, 'h> Chooser<'c, 'h> {
 }
 
 /// A variable over an effect.
-pub(super) fn of_effect(name: &str, key: Option<&str>, body: &str) -> Option<Value> {
-    match name {
+pub(super) fn of_effect(variable: &Variable, key: Option<&str>, body: &str) -> Option<Value> {
+    match variable.name.as_str() {
         "key" => Some(key.map_or(Value::Null, Value::from)),
-        "body" => Some(meant_text(body)),
+        "body" => Some(variable.needs.of_text(body)),
         _ => None,
     }
 }
 
 /// A variable over a record.
-pub(super) fn of_record(name: &str, record: &Content) -> Option<Value> {
-    match name {
+pub(super) fn of_record(variable: &Variable, record: &Content) -> Option<Value> {
+    match variable.name.as_str() {
         "key" => Some(record.key.as_deref().map_or(Value::Null, Value::from)),
-        "value" => Some(record.value.as_deref().map_or(Value::Null, meant_text)),
+        "value" => Some(record.value.as_deref().map_or(Value::Null, |text| variable.needs.of_text(text))),
         "headers" => Some(headers(record)),
         _ => None,
     }

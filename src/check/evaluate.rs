@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use cel::{Context, Value};
 use serde_json::Value as Json;
 
+use super::needs::Variable;
 use crate::history::Row;
 use crate::spec::Expression;
 
@@ -12,23 +13,21 @@ use crate::spec::Expression;
 pub(super) struct Evaluator<'e> {
     expression: &'e Expression,
     /// What it names.
-    variables: Vec<String>,
+    variables: Vec<Variable>,
     /// The functions of CEL; made once, because that takes longer than evaluating.
     functions: Context<'static, 'static>,
 }
 
 impl<'e> Evaluator<'e> {
     pub fn new(expression: &'e Expression) -> Evaluator<'e> {
-        let references = expression.program().references();
-        let variables = references.variables().into_iter().map(str::to_owned).collect();
-        Evaluator { expression, variables, functions: Context::default() }
+        Evaluator { expression, variables: Variable::of(expression), functions: Context::default() }
     }
 
     /// Whether it is true; `lookup` gives the value of a variable.
     ///
     /// # Errors
     /// In words: a variable is missing, or the result is no truth.
-    pub fn holds(&self, lookup: impl FnMut(&str) -> Option<Value>) -> Result<bool, String> {
+    pub fn holds(&self, lookup: impl FnMut(&Variable) -> Option<Value>) -> Result<bool, String> {
         match self.value(lookup)? {
             Value::Bool(holds) => Ok(holds),
             other => Err(format!("is {:?}, neither true nor false", other.type_of())),
@@ -39,7 +38,7 @@ impl<'e> Evaluator<'e> {
     ///
     /// # Errors
     /// In words: a variable is missing, or the result is no single value.
-    pub fn key(&self, lookup: impl FnMut(&str) -> Option<Value>) -> Result<Option<String>, String> {
+    pub fn key(&self, lookup: impl FnMut(&Variable) -> Option<Value>) -> Result<Option<String>, String> {
         match self.value(lookup)? {
             Value::Null => Ok(None),
             Value::String(text) => Ok(Some(text.as_str().to_owned())),
@@ -55,11 +54,11 @@ impl<'e> Evaluator<'e> {
     ///
     /// # Errors
     /// In words: a variable is missing, or types do not fit.
-    pub fn value(&self, mut lookup: impl FnMut(&str) -> Option<Value>) -> Result<Value, String> {
+    pub fn value(&self, mut lookup: impl FnMut(&Variable) -> Option<Value>) -> Result<Value, String> {
         let mut context = self.functions.new_inner_scope();
-        for name in &self.variables {
-            if let Some(value) = lookup(name) {
-                context.add_variable_from_value(name.as_str(), value);
+        for variable in &self.variables {
+            if let Some(value) = lookup(variable) {
+                context.add_variable_from_value(variable.name.as_str(), value);
             }
         }
         self.expression.program().execute(&context).map_err(|error| error.to_string())
@@ -81,14 +80,6 @@ pub(super) fn meant(value: &Json) -> Value {
             (None, Some(number)) => Value::UInt(number),
             (None, None) => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
         },
-    }
-}
-
-/// A text as CEL sees it: what it holds if it is JSON, itself if it is not.
-pub(super) fn meant_text(text: &str) -> Value {
-    match serde_json::from_str::<Json>(text) {
-        Ok(value) => meant(&value),
-        Err(_) => Value::from(text),
     }
 }
 
@@ -140,15 +131,10 @@ pub(super) fn number(value: &Value) -> Option<f64> {
 }
 
 /// A variable over a row: a column, or `old`, the version before.
-pub(super) fn column(name: &str, row: &Row, old: Option<&Row>) -> Option<Value> {
-    match row.get(name) {
+pub(super) fn column(variable: &Variable, row: &Row, old: Option<&Row>) -> Option<Value> {
+    match row.get(variable.name.as_str()) {
         Some(value) => Some(meant(value)),
-        None if name == "old" => Some(old.map_or(Value::Null, whole)),
+        None if variable.name == "old" => Some(old.map_or(Value::Null, |old| variable.needs.of_row(old))),
         None => None,
     }
-}
-
-fn whole(row: &Row) -> Value {
-    let columns = row.iter().map(|(column, value)| (column.as_str(), meant(value)));
-    Value::from(columns.collect::<HashMap<_, _>>())
 }

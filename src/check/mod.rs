@@ -4,7 +4,7 @@
 //! a stored history as well as a live one. A checker that panics yields *unknown*, never a pass.
 //!
 //! `inquiry` and `chooser` find the events that a selector means, with their keys; `versions` those of rows that were visible;
-//! `evaluate` is CEL over one of them. `calls` are operations as their clients saw them, `held` is the time that was not
+//! `evaluate` is CEL over one of them, `needs` is what of it is looked at. `calls` are operations as their clients saw them, `held` is the time that was not
 //! the services'.
 
 mod agree;
@@ -22,6 +22,7 @@ mod inquiry;
 mod lag;
 mod linearizable;
 mod monotonic;
+mod needs;
 mod never;
 mod never_after;
 mod never_both;

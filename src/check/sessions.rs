@@ -8,6 +8,7 @@ use cel::Value;
 use super::calls::{Call, calls};
 use super::evaluate::Evaluator;
 use super::inquiry::Inquiry;
+use super::needs::Variable;
 use super::{Evidence, Finding, Judged};
 use crate::history::Outcome;
 use crate::spec::{MonotonicReads, ReadYourWrites};
@@ -28,7 +29,7 @@ pub(super) fn read_your_writes(stated: &ReadYourWrites, inquiry: &Inquiry) -> Ju
         let Some(key) = read.key(per) else { continue };
         let about = changes.get(&key).map(Vec::as_slice).unwrap_or_default();
         let Some(written) = undisturbed(about, read).filter(|last| last.name == write) else { continue };
-        let variable = |name: &str| match name {
+        let variable = |variable: &Variable| match variable.name.as_str() {
             "written" => Some(written.all()),
             name => read.value(name),
         };
@@ -92,7 +93,7 @@ pub(super) fn monotonic_reads(stated: &MonotonicReads, inquiry: &Inquiry) -> Jud
     let (mut pairs, mut trouble) = (0_usize, None);
     for read in all.iter().filter(|call| call.name == read && call.outcome == Outcome::Ok) {
         let Some(key) = read.key(per) else { continue };
-        let seen = match evaluator.value(|name| read.value(name)) {
+        let seen = match evaluator.value(|variable| read.value(&variable.name)) {
             // Nothing there yet, or nothing any more: no number that could fall.
             Ok(Value::Null) => continue,
             Ok(seen) => seen,

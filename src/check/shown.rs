@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use super::chooser::{of_effect, of_record};
 use super::evaluate::{Evaluator, plain};
 use super::inquiry::Inquiry;
+use super::needs::Variable;
 use crate::history::Seen;
 use crate::spec::{Expression, Latest, View};
 
@@ -63,7 +64,10 @@ fn effects(effect: &str, columns: &[Expression], inquiry: &Inquiry) -> Result<Ve
     happened.map(|(key, body)| cells(&columns, |name| of_effect(name, key, body))).collect()
 }
 
-fn cells(columns: &[Evaluator], lookup: impl Fn(&str) -> Option<cel::Value>) -> Result<Vec<Json>, String> {
+fn cells(
+    columns: &[Evaluator],
+    lookup: impl Fn(&Variable) -> Option<cel::Value>,
+) -> Result<Vec<Json>, String> {
     let cell = |column: &Evaluator| {
         let value = column.value(&lookup)?;
         plain(&value)
