@@ -57,7 +57,7 @@ pub(super) struct Step<'h> {
 /// # Errors
 /// In words: the table has no such column, or the key cannot be told.
 pub(super) fn steps<'h>(track: &Track, inquiry: &Inquiry<'h>) -> Result<Vec<Step<'h>>, String> {
-    let Track { table, column: name, key } = track;
+    let Track { table, column: name, key, .. } = track;
     let evaluator = key.as_ref().map(Evaluator::new);
     let mut last: HashMap<Option<String>, (u64, &'h Value)> = HashMap::new();
     let mut steps = Vec::new();

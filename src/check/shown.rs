@@ -24,6 +24,9 @@ pub(super) fn shown_by(name: &str, view: &View, inquiry: &Inquiry) -> Result<Sho
         View::Sql(_) | View::Page(_) => {
             let mut found = inquiry.history.observations().filter(|(_, seen)| seen.is_of(inquiry.name, name));
             let (event, last) = found.next_back().ok_or_else(|| format!("`{name}` was not read"))?;
+            if let Some(reason) = &last.unread {
+                return Err(format!("`{name}` could not be read: {reason}"));
+            }
             (last.rows.clone(), Some(event.seq))
         }
         View::Latest(latest) => (last_records(latest, inquiry)?, None),

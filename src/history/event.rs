@@ -192,6 +192,9 @@ pub struct Observation {
     pub columns: Vec<String>,
     /// The rows.
     pub rows: Vec<Vec<Value>>,
+    /// Why it could not be read, if so; then there are no rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
 }
 
 impl Observation {

@@ -179,7 +179,11 @@ fn state(observation: &Observation) -> String {
         cells.map(|(column, value)| format!("{column} = {value}")).collect::<Vec<_>>().join(", ")
     });
     let rows: Vec<String> = rows.collect();
-    let rows = if rows.is_empty() { "no rows".to_owned() } else { rows.join(" · ") };
+    let rows = match &observation.unread {
+        Some(reason) => format!("it could not be read: {reason}"),
+        None if rows.is_empty() => "no rows".to_owned(),
+        None => rows.join(" · "),
+    };
     format!("is read for “{}”: {rows}", observation.invariant)
 }
 

@@ -21,37 +21,42 @@ impl System {
                 observed.push(self.query(invariant, name, source).await?);
             }
             for (name, page) in stated.pages() {
-                observed.extend(self.read_page(invariant, name, page).await);
+                observed.push(self.read_page(invariant, name, page).await);
             }
             is_doubtful |= stated.is_doubtful(&observed.iter().map(|seen| &seen.rows).collect::<Vec<_>>());
+            is_doubtful |= observed.iter().any(|seen| seen.unread.is_some());
             observed.into_iter().for_each(|seen| self.conductor.record(What::Observed(seen)));
         }
         Ok(is_doubtful)
     }
 
-    /// A page that does not answer with a list is not observed, which the checker tells.
-    async fn read_page(&self, invariant: &str, name: &str, page: &Page) -> Option<Observation> {
+    /// A page that does not answer with a list is told as one that could not be read.
+    async fn read_page(&self, invariant: &str, name: &str, page: &Page) -> Observation {
+        let (rows, unread) = match self.rows_of(page).await {
+            Ok(rows) => (rows, None),
+            Err(reason) => (Vec::new(), Some(reason)),
+        };
+        let (invariant, source) = (invariant.to_owned(), name.to_owned());
+        let columns = page.columns.iter().map(|path| path.join(".")).collect();
+        Observation { invariant, source, columns, rows, unread }
+    }
+
+    async fn rows_of(&self, page: &Page) -> Result<Vec<Vec<Value>>, String> {
         let address = |service: &str| Some(format!("http://{}", self.services.get(service)?.http?));
-        let url = page.call.target.fill(address).ok()?;
-        let method = page.call.method.parse().ok()?;
+        let url = page.call.target.fill(address).map_err(|name| format!("`{name}` has no address"))?;
+        let method = page.call.method.parse().map_err(|_| format!("{} is no method", page.call.method))?;
         let request = self.client.request(method, &url).timeout(self.spec.settings.operation_timeout);
         let answered = async { request.send().await?.error_for_status()?.text().await };
-        let text = match answered.await {
-            Ok(text) => self.conductor.shown_body(text.as_bytes()),
-            Err(error) => {
-                tracing::warn!(%error, invariant, name, "a final state could not be read");
-                return None;
-            }
-        };
-        let reply: Value = serde_json::from_str(&text).ok()?;
+        let text = answered.await.map_err(|error| error.without_url().to_string())?;
+        let text = self.conductor.shown_body(text.as_bytes());
+        let reply: Value =
+            serde_json::from_str(&text).map_err(|_| "it did not answer with JSON".to_owned())?;
+        let path = page.rows.join(".");
+        let place = if path.is_empty() { "it".to_owned() } else { format!("`{path}` of what it answered") };
+        let rows = member(&reply, &page.rows).and_then(Value::as_array);
+        let rows = rows.ok_or_else(|| format!("{place} is no list"))?;
         let cell = |row: &Value, path: &[String]| member(row, path).cloned().unwrap_or(Value::Null);
-        let rows = member(&reply, &page.rows)?.as_array()?;
-        Some(Observation {
-            invariant: invariant.to_owned(),
-            source: name.to_owned(),
-            columns: page.columns.iter().map(|path| path.join(".")).collect(),
-            rows: rows.iter().map(|row| page.columns.iter().map(|path| cell(row, path)).collect()).collect(),
-        })
+        Ok(rows.iter().map(|row| page.columns.iter().map(|path| cell(row, path)).collect()).collect())
     }
 
     pub(super) async fn query(
@@ -78,6 +83,7 @@ impl System {
             source: name.to_owned(),
             columns: read.columns,
             rows: read.rows.into_iter().map(|row| row.into_iter().map(shown).collect()).collect(),
+            unread: None,
         })
     }
 }

@@ -35,11 +35,11 @@ impl Expression {
     }
 
     /// The variables that it must be given, in order.
-    pub fn names(&self) -> Vec<&str> {
+    pub fn names(&self) -> Vec<String> {
         let bound = bound(self.program.expression());
         let references = self.program.references();
-        let mut names: Vec<&str> =
-            references.variables().into_iter().filter(|name| !bound.contains(name)).collect();
+        let free = references.variables().into_iter().filter(|name| !bound.contains(name));
+        let mut names: Vec<String> = free.map(str::to_owned).collect();
         names.sort_unstable();
         names
     }

@@ -1,8 +1,8 @@
 //! What invariants name of the tables of a database: whether it is there only the database can say.
 
 use super::{
-    Always, Compensated, Conserved, Every, Expression, InOrder, Invariant, Lag, Monotonic, NeverAfter,
-    NoLost, NoPhantom, Place, SameTransaction, Selector, Table, Term, Track, Transitions,
+    Always, Compensated, Conserved, Every, Expression, Invariant, Lag, Monotonic, NeverAfter, NoLost,
+    NoPhantom, Place, SameTransaction, Selector, Table, Term, Track, Transitions,
 };
 
 /// A column as an invariant names it.
@@ -38,11 +38,11 @@ impl Invariant {
     }
 
     /// The columns that it names.
-    pub fn columns(&self) -> Vec<Column<'_>> {
+    pub fn columns<'s>(&'s self) -> Vec<Column<'s>> {
         match self {
             Invariant::Always(Always { table, holds }) => named(table, holds),
             Invariant::Conserved(Conserved { sum, equals }) => {
-                let of_term = |Term { of, add }| Some(named_beside_old(of.table()?, add));
+                let of_term = |term: &'s Term| Some(named_beside_old(term.of.table()?, &term.add));
                 let of_terms = equals.iter().flatten().filter_map(of_term).flatten();
                 sum.iter().flat_map(|(table, amount)| named(table, amount)).chain(of_terms).collect()
             }
@@ -92,12 +92,7 @@ fn of_selector(selector: &Selector) -> Vec<Column<'_>> {
 }
 
 fn named<'s>(table: &'s Table, expression: &'s Expression) -> Vec<Column<'s>> {
-    let column = |name: &str| Column {
-        table,
-        name: name.to_owned(),
-        text: expression.text(),
-        place: expression.place(),
-    };
+    let column = |name| Column { table, name, text: expression.text(), place: expression.place() };
     expression.names().into_iter().map(column).collect()
 }
 

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use steadfast::case::Argument;
 use steadfast::check::{Verdict, judge, judge_one};
-use steadfast::history::{Content, Event, Fact, History, Outcome, Row, Seen, What};
+use steadfast::history::{Content, Event, Fact, History, Observation, Outcome, Reply, Row, Seen, What};
 use steadfast::spec::Spec;
 
 const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const GOAL: Duration = Duration::from_millis(500);
+/// More than there are in any of these histories.
+const MOST_ORDERS: usize = 1_000_000;
 
 const SPEC: &str = r#"
 spec: shop
@@ -31,6 +33,7 @@ services:
   payments: { run: payments, env: { KAFKA: "${kafka}" } }
 operations:
   place_order: { given: { order: new, quantity: 1..3 }, call: "POST ${orders}/orders" }
+  get_order: { given: { order: existing }, call: "GET ${orders}/orders/${order}" }
 invariants:
   at most one: { at_most_one: charge, per: order }
   exactly one: { exactly_one: charge, per: order }
@@ -49,6 +52,13 @@ invariants:
   same transaction: { same_transaction: { row: shop.orders, with: shop.outbox }, per: order }
   in order: { in_order: { delivered: order-events, to: payments }, per: order }
   in order by: { in_order: { delivered: order-events }, by: value.version, per: order }
+  agree in the end: { agree: { orders: select id from orders, board: select id from board } }
+  never: { never: select id from orders where status = 'placed' }
+  read your writes:
+    read_your_writes: { write: place_order, read: get_order, sees: reply.status == 200 && reply.body.id == order }
+    per: order
+  monotonic reads: { monotonic_reads: { read: get_order, value: reply.body.version }, per: order }
+  lag: { lag: { from: { row: shop.orders }, to: { record: order-events, holds: value.type == 'Paid' }, at_most: 1s }, per: order }
   agree: { agree: { latest: { topic: order-events, columns: [value.id] }, paid: { effects: charge, columns: [key] } } }
 "#;
 
@@ -82,13 +92,14 @@ pub fn measure() {
     }
 }
 
-/// Orders one behind the other, each of ten facts and an operation, until there are so many facts.
+/// Orders one behind the other, each of ten facts and three operations, until there are so many facts.
 fn history(facts: usize) -> History {
     let mut writer = Writer { events: Vec::new(), facts: 0, orders: 0 };
     while writer.facts + 10 <= facts {
         writer.order();
     }
     writer.add(What::Quiet);
+    writer.final_state();
     History { events: writer.events }
 }
 
@@ -129,8 +140,33 @@ impl Writer {
         self.fact(Some("payments"), &id, Seen::Effect { effect, dependency, key, body });
         self.row(&id, "orders", transaction + 1, Some(&placed), &paid);
         self.records(&id, "Paid", 2);
-        let (outcome, detail) = (Outcome::Ok, "201".to_owned());
-        self.add(What::Returned { operation: nth, outcome, detail, reply: None });
+        self.returned(nth, None);
+        for version in [1, 2] {
+            let given = [("order".to_owned(), Argument::Existing(id.clone()))].into();
+            let operation = MOST_ORDERS * version + nth;
+            self.add(What::Invoked { operation, client: 1, name: "get_order".to_owned(), given });
+            self.returned(operation, Some(json!({ "id": id, "status": "placed", "version": version })));
+        }
+    }
+
+    fn returned(&mut self, operation: usize, body: Option<Value>) {
+        let reply = Reply { status: Some(200), body, ..Reply::default() };
+        let (outcome, detail) = (Outcome::Ok, "200".to_owned());
+        self.add(What::Returned { operation, outcome, detail, reply: Some(reply) });
+    }
+
+    /// What is read when all is quiet.
+    fn final_state(&mut self) {
+        let ids: Vec<Vec<Value>> = (1..=self.orders).map(|nth| vec![json!(format!("o{nth}"))]).collect();
+        for (invariant, source, rows) in [
+            ("agree in the end", "orders", ids.clone()),
+            ("agree in the end", "board", ids.into_iter().rev().collect()),
+            ("never", "never", Vec::new()),
+        ] {
+            let (invariant, source, columns) =
+                (invariant.to_owned(), source.to_owned(), vec!["id".to_owned()]);
+            self.add(What::Observed(Observation { invariant, source, columns, rows, unread: None }));
+        }
     }
 
     /// A record, produced and delivered; the first is delivered twice.

@@ -183,7 +183,13 @@ impl Writer {
         let source = words.next().expect("a source").to_owned();
         let rows = words.map(|row| row.split(',').map(scalar).collect()).collect();
         let columns = vec!["id".to_owned(), "status".to_owned()];
-        self.add(What::Observed(Observation { invariant: "it".to_owned(), source, columns, rows }));
+        self.add(What::Observed(Observation {
+            invariant: "it".to_owned(),
+            source,
+            columns,
+            rows,
+            unread: None,
+        }));
     }
 }
 

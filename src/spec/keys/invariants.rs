@@ -95,6 +95,9 @@ An operation that ended `info` may or may not have happened: every family accept
 dependency recognised as a repetition, breaks nothing by itself. What was seen to break an invariant breaks it, whatever comes
 after; what would break it by its absence is judged only if the world became quiet, and is *unknown* otherwise.
 
+CEL is checked when the spec is read. Queries, tables and columns are tried against the databases once all services are ready,
+before the first case: what a database does not have is a problem of the spec, told with its line.
+
 ## Selectors
 
 A selector says which events are meant, and what each is about. A name alone (`charge`, `place_order`, `order-events`,

@@ -48,7 +48,10 @@ fn in_plain_words(message: &str, line: &str) -> String {
 
 /// Refuses an expression that names a variable that there never is.
 pub(super) fn uses_only(reader: &Reader, field: &Field, expression: &Expression, known: &[&str]) {
-    for name in expression.names().into_iter().filter(|name| !known.contains(name)) {
+    for name in &expression.names() {
+        if known.contains(&name.as_str()) {
+            continue;
+        }
         let part = field.node.text().and_then(|text| word(text, name)).unwrap_or(0..name.len());
         let at = field.node.inside(reader.text, part);
         let message = format!("{}: there is no `{}` here", field.label, shorten(name));
