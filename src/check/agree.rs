@@ -20,9 +20,13 @@ pub(super) fn judge(agree: &Agree, inquiry: &Inquiry) -> Judged {
     let Some(difference) = others.iter().find_map(|other| Difference::between(first, other)) else {
         return Ok(Finding::Held);
     };
-    // What was read has a place in the history; what is taken from it shows itself there.
-    let read = shown.iter().filter_map(|shown| Some((shown.read?, difference.note(shown))));
-    let (events, notes) = read.unzip();
+    let culprits = shown.iter().filter_map(|shown| match shown.read {
+        Some(seq) => Some((seq, difference.note(shown))),
+        None => difference.happened(shown),
+    });
+    let mut culprits: Vec<(u64, String)> = culprits.collect();
+    culprits.sort_by_key(|(seq, _)| *seq);
+    let (events, notes) = culprits.into_iter().unzip();
     Ok(Finding::Missing(Evidence {
         sentence: difference.sentence(),
         events,
@@ -89,6 +93,13 @@ impl<'a> Difference<'a> {
             true => "no such row".to_owned(),
             false => rows.join(" "),
         }
+    }
+
+    /// What made the first row that only this source has, if its rows are taken from the history.
+    fn happened(&self, seen: &Shown) -> Option<(u64, String)> {
+        let alone = self.only_first.first().into_iter().chain(self.only_other.first());
+        let place = seen.rows.iter().position(|row| alone.clone().any(|alone| std::ptr::eq(*alone, row)))?;
+        Some((*seen.happened.get(place)?, format!("({})", shown(&seen.rows[place]))))
     }
 
     /// All texts in rows that differ; ids are among them.

@@ -7,7 +7,7 @@ use super::chooser::{of_effect, of_record};
 use super::evaluate::{Evaluator, plain};
 use super::inquiry::Inquiry;
 use super::needs::Variable;
-use crate::history::Seen;
+use crate::history::{Content, Seen};
 use crate::spec::{Expression, Latest, View};
 
 /// The rows of a source.
@@ -16,29 +16,40 @@ pub(super) struct Shown {
     pub rows: Vec<Vec<Json>>,
     /// Where in the history they were read.
     pub read: Option<u64>,
+    /// Where each of them happened, if they are taken from the history.
+    pub happened: Vec<u64>,
 }
 
 /// The last observation counts: a difference is looked at twice before it is judged.
 pub(super) fn shown_by(name: &str, view: &View, inquiry: &Inquiry) -> Result<Shown, String> {
-    let (rows, read) = match view {
+    let (rows, read, happened) = match view {
         View::Sql(_) | View::Page(_) => {
             let mut found = inquiry.history.observations().filter(|(_, seen)| seen.is_of(inquiry.name, name));
             let (event, last) = found.next_back().ok_or_else(|| format!("`{name}` was not read"))?;
             if let Some(reason) = &last.unread {
                 return Err(format!("`{name}` could not be read: {reason}"));
             }
-            (last.rows.clone(), Some(event.seq))
+            (last.rows.clone(), Some(event.seq), Vec::new())
         }
-        View::Latest(latest) => (last_records(latest, inquiry)?, None),
-        View::Effects { effect, columns } => (effects(effect, columns, inquiry)?, None),
+        View::Latest(latest) => {
+            let (rows, happened) = last_records(latest, inquiry)?;
+            (rows, None, happened)
+        }
+        View::Effects { effect, columns } => {
+            let (rows, happened) = effects(effect, columns, inquiry)?;
+            (rows, None, happened)
+        }
     };
-    Ok(Shown { name: name.to_owned(), rows, read })
+    Ok(Shown { name: name.to_owned(), rows, read, happened })
 }
 
-fn last_records(latest: &Latest, inquiry: &Inquiry) -> Result<Vec<Vec<Json>>, String> {
+/// Rows, and where each of them happened.
+type Happened = (Vec<Vec<Json>>, Vec<u64>);
+
+fn last_records(latest: &Latest, inquiry: &Inquiry) -> Result<Happened, String> {
     let key = latest.key.as_ref().map(Evaluator::new);
     let mut records = IndexMap::new();
-    for (_, fact) in inquiry.history.facts() {
+    for (event, fact) in inquiry.history.facts() {
         let Seen::Produced { topic, record, .. } = &fact.seen else { continue };
         if *topic != latest.topic {
             continue;
@@ -50,21 +61,25 @@ fn last_records(latest: &Latest, inquiry: &Inquiry) -> Result<Vec<Vec<Json>>, St
                 .map_err(|reason| format!("the key of a record of {topic}: {reason}"))?,
         };
         match record.value {
-            Some(_) => records.insert(key, record),
+            Some(_) => records.insert(key, (event.seq, record)),
             None => records.swap_remove(&key),
         };
     }
     let columns: Vec<Evaluator> = latest.columns.iter().map(Evaluator::new).collect();
-    records.values().map(|record| cells(&columns, |name| of_record(name, record))).collect()
+    let shown =
+        |(seq, record): &(u64, &Content)| Ok((cells(&columns, |name| of_record(name, record))?, *seq));
+    records.values().map(shown).collect()
 }
 
-fn effects(effect: &str, columns: &[Expression], inquiry: &Inquiry) -> Result<Vec<Vec<Json>>, String> {
+fn effects(effect: &str, columns: &[Expression], inquiry: &Inquiry) -> Result<Happened, String> {
     let columns: Vec<Evaluator> = columns.iter().map(Evaluator::new).collect();
-    let happened = inquiry.history.facts().filter_map(|(_, fact)| match &fact.seen {
-        Seen::Effect { effect: name, key, body, .. } if name == effect => Some((key.as_deref(), body)),
+    let happened = inquiry.history.facts().filter_map(|(event, fact)| match &fact.seen {
+        Seen::Effect { effect: name, key, body, .. } if name == effect => {
+            Some((event.seq, key.as_deref(), body))
+        }
         _ => None,
     });
-    happened.map(|(key, body)| cells(&columns, |name| of_effect(name, key, body))).collect()
+    happened.map(|(seq, key, body)| Ok((cells(&columns, |name| of_effect(name, key, body))?, seq))).collect()
 }
 
 fn cells(

@@ -96,6 +96,7 @@ fn evidence<A>(key: &str, used: &Used<'_, '_, A>, unexplained: usize, needed: &[
     let more = if left_out > 0 { format!(" and {left_out} before them") } else { String::new() };
     let against = match known.as_slice() {
         [] => "nothing that was done explains it".to_owned(),
+        _ if shown.len() == 1 => format!("no order explains it beside 1 operation{more}"),
         _ => format!("no order explains it beside {} operations{more}", shown.len()),
     };
     let mut notes: Vec<String> = shown.iter().map(note).collect();

@@ -3,13 +3,17 @@
 //!
 //! Session guarantees, lag and a register are in `sessions`; that bugs like these are found and shrunk, in `planted`.
 
+mod planted;
+#[path = "../played/mod.rs"]
 mod played;
+#[path = "../project/mod.rs"]
 mod project;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use planted::{CASE, HELD, PLANTED};
 use played::Stage;
 use project::Project;
 use serde_json::Value;
@@ -18,62 +22,6 @@ use steadfast::check::{Evidence, Verdict, judge};
 use steadfast::history::{Content, Fact, History, Seen, What};
 use steadfast::spec::Spec;
 use steadfast::world::Kind;
-
-/// Two tickets are there: the first order needs ten more of the reserve, and is cancelled before it is shipped. The third
-/// order is refused. Nothing goes wrong.
-const CASE: &str = "
-operations:
-- {client: 1, operation: place_order, given: {order: {new: o1}, quantity: 3, amount: 5}}
-- {client: 1, operation: place_order, given: {order: {new: o2}, quantity: 1, amount: 7}}
-- {client: 1, operation: cancel_order, given: {order: {existing: o1}}}
-- {client: 1, operation: ship_order, given: {order: {existing: o1}}}
-- {client: 1, operation: ship_order, given: {order: {existing: o2}}}
-- {client: 1, operation: place_order, given: {order: {new: o3}, quantity: 11, amount: 9}}
-- {client: 1, operation: add_points, given: {account: ada, points: 2}}
-- {client: 1, operation: get_points, given: {account: ada}}
-- {client: 1, operation: add_points, given: {account: ada, points: 3}}
-- {client: 1, operation: get_points, given: {account: ada}}
-- {client: 1, operation: add_tag, given: {account: ada, tag: early}}
-- {client: 1, operation: get_tags, given: {account: ada}}
-- {client: 1, operation: add_tag, given: {account: ada, tag: often}}
-- {client: 1, operation: get_tags, given: {account: ada}}
-";
-
-/// The same, and the first event waits until all else is done: only thereby one can overtake another.
-const HELD: &str = "
-faults:
-- {do: {hold: order-events, until: quiet}, at: {fact: published order-events, about: o1, nth: 1, edge: before}}
-";
-
-/// A flaw of the booth, the case that shows it, and what is said of each invariant that it breaks: the verdict, then the
-/// culprits with their notes.
-type Planted = (&'static str, &'static str, &'static [(&'static str, &'static [&'static str])]);
-
-const PLANTED: &[Planted] = &[
-    ("charges-twice", "", &[("at most one", &[]), ("exactly one", &[])]),
-    // In the end all is as it should be.
-    ("charges-twice-and-refunds", "", &[("at most one", &[])]),
-    ("never-charges", "", &[("exactly one", &[]), ("at least one", &[]), ("never", &[]), ("every", &[])]),
-    ("ships-cancelled", "", &[("never both", &[]), ("never after", &[]), ("transitions", &[])]),
-    ("keeps-the-money", "", &[("compensated", &[])]),
-    // Again, in the end all is as it should be.
-    ("restocks-later", "", &[("always", &[])]),
-    ("counts-sold-later", "", &[("conserved", &[])]),
-    ("keeps-them-sold", "", &[("conserved with equals", &[])]),
-    ("begins-versions-anew", "", &[("monotonic", &[])]),
-    ("board-overlooks-cancelled", "", &[("agree over SQL", &[])]),
-    ("page-overlooks-cancelled", "", &[("agree over HTTP", &[])]),
-    ("page-is-empty", "", &[("agree over HTTP", &[])]),
-    ("page-fails", "", &[("agree over HTTP", &[])]),
-    ("keeps-cancelling-to-itself", "", &[("agree over a topic", &[]), ("no lost", &[])]),
-    ("books-another-amount", "", &[("agree over effects", &[])]),
-    ("tells-before-it-checks", "", &[("no phantom", &[])]),
-    // No fault is needed for it.
-    ("writes-its-outbox-later", "", &[("same transaction", &[])]),
-    ("tells-newest-first", "", &[("in order by version", &[])]),
-    ("deals-partitions", HELD, &[("in order", &[])]),
-    ("remembers-answers", "", &[("a counter", &[]), ("a set", &[])]),
-];
 
 fn main() -> ExitCode {
     let mut trials: Vec<Trial> = PLANTED
