@@ -229,8 +229,7 @@ fn names_a_column_that_is_not_there_in_a_condition() {
 /// Every family that asks a database for something, and `settled_when`: all is told at once, each at its place.
 #[test]
 fn asks_its_databases_for_what_they_do_not_have() {
-    let asked = "\
-  stuck: { never: \"select id from order where done\" }
+    let asked = "  stuck: { never: \"select id from order where done\" }
   paid: { every: place_order, eventually: { row: shop.orders, holds: old == null || statsu == 'paid' }, per: order }
   conserved: { conserved: { sum: { shop.stok: available } } }
   versions: { monotonic: { row: shop.orders, column: verison } }
