@@ -242,14 +242,38 @@ pub static SERVICE: Section = Section {
     path: "services.SERVICE",
     keys: &[
         optional("build", "command", "Builds the service, once before the first start."),
-        required("run", "command", "Runs the service."),
-        defaulted("directory", "folder", ".", "Working directory of both commands."),
+        optional(
+            "run",
+            "command",
+            "Runs the service as a process; with `image`, what runs in the container, if not what the image says.",
+        ),
+        optional("image", "image", "Runs the service as a container of this image, on the bridge of Docker."),
+        optional(
+            "address",
+            "http://HOST:PORT",
+            "Where a service answers that runs already. It is not started, ended or stopped.",
+        ),
+        optional("listen", "map of ports", LISTEN),
+        optional("port", "1 to 65535", "With `image`: where the service listens in its container, if it cannot be told."),
+        defaulted("directory", "folder", ".", "Working directory of its commands, and of `files`."),
         optional(
             "env",
             "map of texts",
-            "Its environment; `${kafka}`, `${postgres.shop}`, `${postgres.shop.jdbc}` and the like become addresses.",
+            "Its environment; `${kafka}`, `${postgres.shop}`, `${postgres.shop.jdbc}`, `${postgres.shop.host}` (`.port`, \
+             `.user`, `.password`, `.name`), `${dependencies.gateway}` and the like become addresses.",
         ),
-        optional("ready", "GET /path", "Answers with 2xx once the service can serve."),
+        optional(
+            "files",
+            "map of texts",
+            "Files to write before it starts, by path, with addresses as in `env`; removed at the end. With `image`: paths \
+             in the container.",
+        ),
+        optional(
+            "ready",
+            READY,
+            "How it shows that it can serve: a call that is answered with 2xx, a listener on its port, a line of its log, or \
+             its consumer group, which is what is waited for if nothing is said.",
+        ),
         defaulted("start_within", "duration", "10s", "How long a start may take."),
         optional(
             "clock",
@@ -257,8 +281,14 @@ pub static SERVICE: Section = Section {
             "The clock that `skew clock` sets: a file that the service reads, or libfaketime.",
         ),
     ],
-    later: &["image", "address", "config", "replicas"],
+    later: &["config", "replicas"],
 };
+
+const LISTEN: &str = "With `address`: the ports of this machine on which the service looks for the world, by what is there: \
+                      `kafka`, `postgres.shop`, `dependencies.gateway`, or another service.";
+
+/// The form of `ready`.
+pub const READY: &str = "GET /path, port, log TEXT or group";
 
 /// An operation.
 pub static OPERATION: Section = Section {
