@@ -46,6 +46,8 @@ pub mod report;
 
 pub mod campaign;
 
+pub mod in_process;
+
 pub mod init;
 
 pub mod trials;

@@ -31,6 +31,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "campaign",
         &["fault", "spec", "case", "history", "world", "seam", "adapter", "run", "check", "shrink", "report"],
     ),
+    ("in_process", &["fault", "spec", "case", "history", "seam", "check", "shrink"]),
     ("init", &[]),
     ("trials", &["spec", "case", "shrink", "report", "campaign", "world"]),
     (

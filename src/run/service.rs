@@ -101,6 +101,12 @@ impl RunningService {
                 run: given.run.to_owned(),
             }),
             MadeOf::Attached { .. } => What::Attached,
+            MadeOf::Adapter(_) => {
+                return Err(RunError::Spec(format!(
+                    "service `{name}` is driven by an adapter, which is part of a program in Rust: run that program \
+                     (`steadfast::in_process::search`), or give the service `run`"
+                )));
+            }
         };
         Ok(RunningService {
             name: name.to_owned(),

@@ -141,7 +141,7 @@ async fn own_address(name: &str, service: &Service) -> Result<Option<SocketAddr>
 fn inner_port(service: &Service, http: Option<SocketAddr>) -> Option<u16> {
     match service.made_of {
         MadeOf::Container { port: Some(port), .. } => Some(port),
-        MadeOf::Process(_) | MadeOf::Container { port: None, .. } | MadeOf::Attached { .. } => {
+        MadeOf::Process(_) | MadeOf::Container { port: None, .. } | MadeOf::Attached { .. } | MadeOf::Adapter(_) => {
             http.map(|address| address.port())
         }
     }
@@ -154,7 +154,7 @@ fn place(service: &Service, what: &str, bridge: Option<IpAddr>) -> SocketAddr {
             listen.get(what).map_or(LOOPBACK, |port| SocketAddr::from((Ipv4Addr::LOCALHOST, *port)))
         }
         (MadeOf::Container { .. }, Some(bridge)) => SocketAddr::new(bridge, 0),
-        (MadeOf::Container { .. } | MadeOf::Process(_), _) => LOOPBACK,
+        (MadeOf::Container { .. } | MadeOf::Process(_) | MadeOf::Adapter(_), _) => LOOPBACK,
     }
 }
 

@@ -206,6 +206,8 @@ pub enum MadeOf {
         /// Where it listens in the container; `None`: on the port that it is given.
         port: Option<u16>,
     },
+    /// Something in a program in Rust that drives it; what it reaches.
+    Adapter(Vec<String>),
     /// Something that runs already, and that is not ours to end.
     Attached {
         /// `host:port`, where it answers.
@@ -240,12 +242,13 @@ pub enum Clock {
 impl Service {
     /// All that it is given the address of: `kafka`, `postgres.shop`, `port`, another service, and so on.
     pub fn references(&self) -> impl Iterator<Item = &str> {
-        let listen = match &self.made_of {
-            MadeOf::Attached { listen, .. } => Some(listen.keys().map(String::as_str)),
-            MadeOf::Process(_) | MadeOf::Container { .. } => None,
+        let named: Vec<&String> = match &self.made_of {
+            MadeOf::Attached { listen, .. } => listen.keys().collect(),
+            MadeOf::Adapter(reaches) => reaches.iter().collect(),
+            MadeOf::Process(_) | MadeOf::Container { .. } => Vec::new(),
         };
         let texts = self.env.values().chain(self.files.values());
-        texts.flat_map(Template::references).chain(listen.into_iter().flatten())
+        texts.flat_map(Template::references).chain(named.into_iter().map(String::as_str))
     }
 
     /// Whether it is given the Kafka address.
@@ -257,7 +260,10 @@ impl Service {
     pub fn uses_port(&self) -> bool {
         match self.made_of {
             MadeOf::Attached { .. } | MadeOf::Container { port: Some(_), .. } => true,
-            MadeOf::Process(_) | MadeOf::Container { port: None, .. } => self.references().any(|name| name == "port"),
+            MadeOf::Adapter(_) => false,
+            MadeOf::Process(_) | MadeOf::Container { port: None, .. } => {
+                self.references().any(|name| name == "port")
+            }
         }
     }
 

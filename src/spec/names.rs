@@ -61,8 +61,8 @@ impl Names {
             let listens = |name: &str| service.get("listen").is_some_and(|listen| listen.get(name).is_some());
             let has = |key: &str| service.get(key).is_some();
             let uses = Uses {
-                port: mentions("${port") || has("address") || has("port"),
-                kafka: mentions("${kafka") || listens("kafka"),
+                port: mentions("${port") || has("address") || has("port") || has("adapter"),
+                kafka: mentions("${kafka") || listens("kafka") || has("adapter"),
             };
             names.services.insert(key.name.clone(), uses);
         }

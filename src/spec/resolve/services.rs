@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::world::{NAME_FORM, check_name, image, method_and_rest};
 use super::{dependency, references};
 use crate::spec::problem::Problem;
-use crate::spec::raw::shorten;
+use crate::spec::raw::{Kind, shorten};
 use crate::spec::reader::{Field, Fields, Reader};
 use crate::spec::{Clock, HttpCall, MadeOf, Ready, Service, Template, keys};
 
@@ -69,6 +69,9 @@ fn service(reader: &Reader, field: &Field) -> Option<Service> {
 fn made_of(reader: &Reader, service: &Field, fields: &Fields) -> Option<MadeOf> {
     let run = fields.get("run").map(|field| command(reader, field));
     let image = fields.get("image").map(|field| image(reader, field));
+    if let Some(field) = fields.get("adapter") {
+        return adapter(reader, service, field);
+    }
     let Some(field) = fields.get("address") else {
         return match (image, run) {
             (Some(image), run) => {
@@ -102,6 +105,24 @@ fn made_of(reader: &Reader, service: &Field, fields: &Fields) -> Option<MadeOf> 
     Some(MadeOf::Attached { address: address?, listen: ports })
 }
 
+/// What a service reaches that is driven in this process.
+fn adapter(reader: &Reader, service: &Field, field: &Field) -> Option<MadeOf> {
+    let Kind::List(items) = &field.node.kind else {
+        let problem = Problem::at(&field.node.at, format!("{} is no list of what it reaches", field.label));
+        reader.report(problem.help("write it as in `adapter: [kafka, dependencies.gateway]`"));
+        return None;
+    };
+    let mut reaches = Vec::new();
+    for item in items {
+        let name = item.text().unwrap_or_default();
+        if let Err((message, help)) = references::in_listen(reader, service.key, name) {
+            reader.report(Problem::at(&item.at, message).help(help));
+        }
+        reaches.push(name.to_owned());
+    }
+    Some(MadeOf::Adapter(reaches))
+}
+
 fn is_key(name: &str) -> bool {
     keys::SERVICE.keys.iter().any(|key| key.name == name)
 }
@@ -117,6 +138,10 @@ fn fitting(reader: &Reader, fields: &Fields, made_of: &MadeOf, files: &IndexMap<
         MadeOf::Container { .. } => {
             (&["listen", "clock"], "the clock and the addresses of a container are not those of this machine")
         }
+        MadeOf::Adapter(_) => (
+            &["build", "run", "image", "address", "listen", "port", "directory", "env", "files", "ready", "clock"],
+            "an adapter is part of a program in Rust, which has settings of its own",
+        ),
         MadeOf::Attached { .. } => (
             &["run", "image", "port", "env", "clock"],
             "a service with `address` runs already: it has its environment, and what others started is not ours to change",
