@@ -23,7 +23,8 @@ use crate::seam::kafka::SeamError;
 use crate::world::WorldError;
 use crate::world::postgres::PostgresError;
 
-pub use system::{Between, Spent, System};
+pub use crate::spec::Between;
+pub use system::{Spent, System};
 
 /// Why a run could not tell anything: the world failed, not the system under test. Never a verdict.
 #[derive(Debug, thiserror::Error)]

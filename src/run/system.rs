@@ -19,19 +19,10 @@ use crate::seam::http::Callee;
 use crate::seam::kafka::{KafkaSeam, MediatedTopic, Tenancy};
 use crate::seam::postgres::PostgresSeam;
 use crate::seam::{Conductor, Order};
-use crate::spec::{Action, Spec};
+use crate::spec::{Action, Between, Spec};
 use crate::world::postgres::{Access, Database, PostgresError, SchemaError};
 use crate::world::supervisor::Supervisor;
 use crate::world::{Place, World};
-
-/// How the world is made as new between two cases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Between {
-    /// Data is deleted and seeded again under the running services.
-    Reset,
-    /// Fresh services, topics and databases.
-    Restart,
-}
 
 /// Where the time of the cases went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -100,13 +100,20 @@ pub static ROOT: Section = Section {
             "10s",
             "How long judging one invariant over one history may take; beyond that it is unknown.",
         ),
+        defaulted(
+            "between_cases",
+            "reset or restart",
+            "reset",
+            "What makes the world as new for the next case of a search: its data is reset under running services, which is \
+             fast; or everything is started anew, for services that remember what was reset.",
+        ),
         optional(
             "settled_when",
             "SQL, or database and sql",
             "SQL that returns one true when nothing is left to do.",
         ),
     ],
-    later: &["between_cases", "adapters", "models"],
+    later: &["adapters", "models"],
 };
 
 /// `world`.

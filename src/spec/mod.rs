@@ -386,6 +386,18 @@ pub struct Settings {
     pub operation_timeout: Duration,
     /// How long judging one invariant over one history may take.
     pub check_within: Duration,
+    /// What makes the world as new for the next case of a search.
+    pub between_cases: Between,
+}
+
+/// How the world is made as new between two cases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Between {
+    /// Data is deleted and seeded again under the running services.
+    #[default]
+    Reset,
+    /// Fresh services, topics and databases.
+    Restart,
 }
 
 impl Default for Settings {
@@ -400,6 +412,7 @@ impl Default for Settings {
             settled_when: None,
             operation_timeout: Duration::from_secs(5),
             check_within: Duration::from_secs(10),
+            between_cases: Between::Reset,
         }
     }
 }
