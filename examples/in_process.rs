@@ -55,7 +55,8 @@ impl Adapter for Shop {
             Some(Argument::Plain(value)) => value.clone(),
             None => Value::Null,
         };
-        let order = json!({ "order_id": given("order"), "account": given("account"), "amount": given("amount") });
+        let order =
+            json!({ "order_id": given("order"), "account": given("account"), "amount": given("amount") });
         let key = text(&order, "order_id");
         match self.orders.publish(None, &key, &order.to_string(), stage) {
             Passage::Passes { .. } | Passage::Waits(_) => Outcome::Ok,
@@ -140,7 +141,9 @@ pub async fn main() {
                 Found::Violated { number, minimal, evidence, runs, .. } => {
                     println!("  ✗ {invariant}: {} (case {number}, shrunk in {runs} runs)", evidence.sentence);
                     let operations = minimal.operations.iter();
-                    operations.for_each(|operation| println!("      {} by client {}", operation.operation, operation.client));
+                    operations.for_each(|operation| {
+                        println!("      {} by client {}", operation.operation, operation.client)
+                    });
                     minimal.faults.iter().for_each(|fault| println!("      ⚡ {fault}"));
                 }
             }

@@ -36,7 +36,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("trials", &["spec", "case", "shrink", "report", "campaign", "world"]),
     (
         "cli",
-        &["spec", "case", "history", "world", "adapter", "run", "check", "shrink", "report", "campaign", "init"],
+        &[
+            "spec", "case", "history", "world", "adapter", "run", "check", "shrink", "report", "campaign",
+            "init",
+        ],
     ),
     ("fuzzing", &["spec", "case", "history", "wire", "world", "seam"]),
     ("main", &["cli"]),

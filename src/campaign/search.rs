@@ -116,7 +116,8 @@ async fn case_that_fires(
     let mut attempt = 0;
     loop {
         let case = generator.redraw(number, attempt);
-        let (history, verdicts) = stage.play((place, system), &case, stage.spec.settings.between_cases).await?;
+        let (history, verdicts) =
+            stage.play((place, system), &case, stage.spec.settings.between_cases).await?;
         attempt += 1;
         if case.faults.is_empty() || !history.fired().is_empty() || attempt > REDRAWS {
             let spent = system.take_spent();

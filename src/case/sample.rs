@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 
 use crate::fault::{ALL, Rule};
 use crate::spec::{
-    Action, BodyTemplate, Delivery, Dependency, Expect, Given, HttpCall, MadeOf, OperationKind, Order, Service,
-    Settings, Spec, Template, Topic, WorldSettings,
+    Action, BodyTemplate, Delivery, Dependency, Expect, Given, HttpCall, MadeOf, OperationKind, Order,
+    Service, Settings, Spec, Template, Topic, WorldSettings,
 };
 
 /// Orders that are placed and cancelled for customers, payments that charge for them.

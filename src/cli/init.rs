@@ -37,7 +37,8 @@ pub(super) fn init(arguments: &InitArguments) -> u8 {
 }
 
 fn in_words(found: &Found) -> String {
-    let service = |service: &init::Service| format!("found {} in {}: {}", service.name, service.directory, service.run);
+    let service =
+        |service: &init::Service| format!("found {} in {}: {}", service.name, service.directory, service.run);
     found.services.iter().map(service).collect::<Vec<_>>().join("\n")
 }
 
@@ -49,8 +50,12 @@ fn ask(found: &mut Found) {
         }
         if service.has_port() {
             let guess = service.ready.as_deref().unwrap_or("none: when it listens on its port");
-            let asked = format!("  at which path does {} answer with 2xx once it can serve? [{guess}] ", service.name);
-            service.ready = screen::answer(&asked).filter(|path| path.starts_with('/')).or(service.ready.take());
+            let asked = format!(
+                "  at which path does {} answer with 2xx once it can serve? [{guess}] ",
+                service.name
+            );
+            service.ready =
+                screen::answer(&asked).filter(|path| path.starts_with('/')).or(service.ready.take());
         }
     }
 }
@@ -61,7 +66,10 @@ fn write(folder: &Path, draft: &Draft) -> Result<(), String> {
     let files: Vec<&(String, String)> = std::iter::once(&draft.spec).chain(&draft.schema).collect();
     if let Some((path, _)) = files.iter().find(|(path, _)| folder.join(path).exists()) {
         let path = folder.join(path);
-        return Err(format!("{0} is there already, and stays as it is; move it away to have another: mv {0} {0}.old", path.display()));
+        return Err(format!(
+            "{0} is there already, and stays as it is; move it away to have another: mv {0} {0}.old",
+            path.display()
+        ));
     }
     std::fs::create_dir_all(folder.join("specs")).map_err(|error| format!("specs: {error}"))?;
     for (path, text) in files {

@@ -33,7 +33,9 @@ pub struct Options {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// A fault needs a clock, a process or a server.
-    #[error("the fault `{0}` needs processes, servers or a clock, and an adapter has none; remove it from this spec")]
+    #[error(
+        "the fault `{0}` needs processes, servers or a clock, and an adapter has none; remove it from this spec"
+    )]
     Fault(String),
     /// An invariant asks a database or a page.
     #[error(
@@ -75,15 +77,21 @@ pub async fn search(
     options: Options,
 ) -> Result<IndexMap<String, Found>, Refused> {
     fits(spec)?;
-    let mut found: IndexMap<String, Found> =
-        spec.invariants.keys().map(|name| (name.clone(), Found::NotProven("no case ran".to_owned()))).collect();
+    let mut found: IndexMap<String, Found> = spec
+        .invariants
+        .keys()
+        .map(|name| (name.clone(), Found::NotProven("no case ran".to_owned())))
+        .collect();
     let mut generator = Generator::new(spec, options.seed);
     let mut seen = Seen::default();
     for number in UNDISTURBED {
         let case = generator.without_faults(number);
         let history = play(spec, adapter, &case);
         let facts = history.facts();
-        seen.add_run(facts.filter_map(|(_, fact)| Some((fact.service.as_deref(), fact.kind()?, fact.about.as_slice()))));
+        seen.add_run(
+            facts
+                .filter_map(|(_, fact)| Some((fact.service.as_deref(), fact.kind()?, fact.about.as_slice()))),
+        );
         look(spec, adapter, options, (0, case), &history, &mut found).await;
     }
     generator.learn(seen);
@@ -146,7 +154,9 @@ async fn look(
             }
             (Verdict::Held, Found::Held(cases)) => *cases += 1,
             (Verdict::Held, Found::NotProven(_)) => *known = Found::Held(1),
-            (Verdict::NotExercised(reason) | Verdict::Unknown(reason), Found::NotProven(known)) => *known = reason,
+            (Verdict::NotExercised(reason) | Verdict::Unknown(reason), Found::NotProven(known)) => {
+                *known = reason
+            }
             (Verdict::NotExercised(_) | Verdict::Unknown(_), Found::Held(_)) => {}
         }
     }
@@ -160,7 +170,12 @@ struct Suspect<'a> {
     evidence: Evidence,
 }
 
-async fn minimal(spec: &Arc<Spec>, adapter: &mut impl Adapter, options: Options, suspect: Suspect<'_>) -> Found {
+async fn minimal(
+    spec: &Arc<Spec>,
+    adapter: &mut impl Adapter,
+    options: Options,
+    suspect: Suspect<'_>,
+) -> Found {
     let Suspect { invariant, number, case, history, evidence } = suspect;
     let attempt = attempt(Some(&evidence), history);
     let measured = Measured { violated: 1, runs: 1 };
@@ -172,7 +187,10 @@ async fn minimal(spec: &Arc<Spec>, adapter: &mut impl Adapter, options: Options,
     let evidence = match verdicts.swap_remove(invariant) {
         Some(Verdict::Violated(evidence)) => evidence,
         // It was found only after another case: the adapter does not begin as new.
-        _ => Evidence { sentence: format!("{}; not again: does `begin` make everything new?", evidence.sentence), ..evidence },
+        _ => Evidence {
+            sentence: format!("{}; not again: does `begin` make everything new?", evidence.sentence),
+            ..evidence
+        },
     };
     Found::Violated { number, minimal: minimal.case, evidence, history, runs: minimal.runs }
 }
@@ -208,9 +226,8 @@ fn fits(spec: &Spec) -> Result<(), Refused> {
         Act::Wait(until) => !matches!(until, Until::Milliseconds(_)),
         Act::Poison | Act::Swap | Act::Rejoin | Act::Refuse(_) | Act::Ask(_) => false,
     };
-    let can_all = |rule: &&Rule| {
-        rule.choices().all().into_iter().all(|how| can((rule.kind.act)(&rule.target, &how)))
-    };
+    let can_all =
+        |rule: &&Rule| rule.choices().all().into_iter().all(|how| can((rule.kind.act)(&rule.target, &how)));
     if let Some(rule) = spec.faults.iter().find(|rule| !can_all(rule)) {
         return Err(Refused::Fault(rule.to_string()));
     }

@@ -159,9 +159,11 @@ impl Stage {
         let text = body.to_string();
         let shown = self.conductor.shown_body(text.as_bytes());
         let (dependency, request) = (dependency.to_owned(), request.to_owned());
-        let seen = Seen::Called { dependency: dependency.clone(), request: request.clone(), body: shown.clone() };
+        let seen =
+            Seen::Called { dependency: dependency.clone(), request: request.clone(), body: shown.clone() };
         let is_route = |route: &&Route| format!("{} {}", route.method, route.path) == request;
-        let route = self.spec.dependencies.get(&dependency).and_then(|played| played.routes.iter().find(is_route));
+        let route =
+            self.spec.dependencies.get(&dependency).and_then(|played| played.routes.iter().find(is_route));
         let Some(route) = route.cloned() else { return Answer::Status(404) };
         match self.arrives(Some(service), &seen, &[&text]) {
             Passage::Passes { .. } | Passage::Waits(_) => {}
@@ -171,7 +173,8 @@ impl Stage {
             Passage::Crashed => return Answer::Crashed,
         }
         let once = route.once_per.as_ref().and_then(|pointer| value_at(pointer, body));
-        let repeated = once.is_some_and(|once| !self.repeated.insert(format!("{dependency} {request} {once}")));
+        let repeated =
+            once.is_some_and(|once| !self.repeated.insert(format!("{dependency} {request} {once}")));
         let after = self.passed(Some(service), seen, &[&text]);
         if let Some(effect) = route.effect.clone().filter(|_| !repeated) {
             let key = route.key.as_ref().and_then(|pointer| value_at(pointer, body));

@@ -37,7 +37,11 @@ struct Inbox {
 impl Topic {
     /// A topic that these services read.
     pub fn new(name: &str, consumers: &[&str]) -> Topic {
-        let inbox = |consumer: &&str| Inbox { consumer: (*consumer).to_owned(), records: VecDeque::new(), asked: None };
+        let inbox = |consumer: &&str| Inbox {
+            consumer: (*consumer).to_owned(),
+            records: VecDeque::new(),
+            asked: None,
+        };
         Topic { name: name.to_owned(), inboxes: consumers.iter().map(inbox).collect(), ..Topic::default() }
     }
 
@@ -128,7 +132,9 @@ impl Topic {
             },
         }
         inbox.asked = None;
-        if !stage.passed(Some(&consumer), delivered, &texts).passes() || !handle(&consumer, &record, stage).passes() {
+        if !stage.passed(Some(&consumer), delivered, &texts).passes()
+            || !handle(&consumer, &record, stage).passes()
+        {
             return true;
         }
         let group = consumer.clone();

@@ -51,15 +51,20 @@ pub(super) fn means(name: &str, value: Option<&str>) -> Option<Means> {
     if matches!(name, "PORT" | "SERVER_PORT" | "HTTP_PORT" | "APP_PORT" | "LISTEN_PORT") {
         return Some(Means::Port);
     }
-    let is_http = value.starts_with("http:") || value.starts_with("https:") || (value.is_empty() && ends("URL"));
-    let of = words.iter().take_while(|word| !matches!(**word, "URL" | "BASE" | "API" | "ENDPOINT" | "URI" | "SERVICE"));
+    let is_http =
+        value.starts_with("http:") || value.starts_with("https:") || (value.is_empty() && ends("URL"));
+    let of = words
+        .iter()
+        .take_while(|word| !matches!(**word, "URL" | "BASE" | "API" | "ENDPOINT" | "URI" | "SERVICE"));
     let of = of.copied().collect::<Vec<_>>().join("-").to_ascii_lowercase();
     let is_own = matches!(of.as_str(), "" | "app" | "public" | "self" | "server" | "http");
     (is_http && !is_own).then_some(Means::Http(of))
 }
 
 fn is_address(words: &[&str]) -> bool {
-    words.iter().any(|word| matches!(*word, "URL" | "HOST" | "HOSTS" | "SERVERS" | "ADDRESS" | "ADDR" | "BROKER"))
+    words
+        .iter()
+        .any(|word| matches!(*word, "URL" | "HOST" | "HOSTS" | "SERVERS" | "ADDRESS" | "ADDR" | "BROKER"))
         || words == ["KAFKA"]
 }
 

@@ -8,7 +8,8 @@ use super::project::{Found, Service};
 use super::tables::{Column, Kind};
 
 /// Columns whose numbers one expects never to fall below zero.
-const AMOUNTS: &[&str] = &["available", "stock", "quantity", "balance", "amount", "total", "spent", "credit", "reserved"];
+const AMOUNTS: &[&str] =
+    &["available", "stock", "quantity", "balance", "amount", "total", "spent", "credit", "reserved"];
 /// More rules over rows than this nobody reads in a first spec.
 const MOST_ROWS: usize = 2;
 
@@ -62,14 +63,18 @@ fn world(found: &Found, operation: &Operation, joined: Option<&str>) -> String {
     let mut text = "# What the services talk to. Kafka and Postgres are started for each run; no data of yours is touched.\nworld:\n".to_owned();
     let mut topics: Vec<&str> = found.topics.keys().map(String::as_str).collect();
     topics.extend(operation.topic.as_deref().filter(|topic| !found.topics.contains_key(*topic)));
-    let uses_kafka = found.services.iter().any(|service| service.env.iter().any(|(_, means)| *means == Means::Kafka));
+    let uses_kafka =
+        found.services.iter().any(|service| service.env.iter().any(|(_, means)| *means == Means::Kafka));
     if uses_kafka && topics.is_empty() {
         topics.push("events");
     }
     if uses_kafka {
         text.push_str("  kafka:\n    topics:                                 # CHECK: found in the sources; as many partitions as in earnest\n");
         for topic in topics {
-            let _ = writeln!(text, "      {topic}: {{ partitions: 3, delivery: at-least-once, order: per-partition }}");
+            let _ = writeln!(
+                text,
+                "      {topic}: {{ partitions: 3, delivery: at-least-once, order: per-partition }}"
+            );
         }
     }
     if let Some(database) = &found.database {
@@ -77,14 +82,23 @@ fn world(found: &Found, operation: &Operation, joined: Option<&str>) -> String {
         let schema = joined.map(|name| name.trim_start_matches("specs/").to_owned());
         let schema = schema.or_else(|| found.schema.first().map(|(path, _)| format!("../{path}")));
         let _ = match (schema, found.migrator) {
-            (_, Some(migrator)) => writeln!(text, "    {database}: {{}}          # the tables are made by {migrator} when a service starts"),
+            (_, Some(migrator)) => writeln!(
+                text,
+                "    {database}: {{}}          # the tables are made by {migrator} when a service starts"
+            ),
             (Some(schema), None) => writeln!(text, "    {database}: {{ schema: {schema} }}"),
-            (None, None) => writeln!(text, "    {database}: {{}}          # CHECK: no SQL with tables was found; add `schema: FILE.sql`"),
+            (None, None) => writeln!(
+                text,
+                "    {database}: {{}}          # CHECK: no SQL with tables was found; add `schema: FILE.sql`"
+            ),
         };
     }
     text.push_str(&dependencies(found, operation));
     for (variable, what) in &found.unsupported {
-        let _ = writeln!(text, "  # {variable} asks for {what}, which steadfast does not have; the service finds what your environment says.");
+        let _ = writeln!(
+            text,
+            "  # {variable} asks for {what}, which steadfast does not have; the service finds what your environment says."
+        );
     }
     text.push('\n');
     text
@@ -98,18 +112,22 @@ fn dependencies(found: &Found, operation: &Operation) -> String {
         "  # Outside services are played: they answer, and every call is recorded as an effect.\n  dependencies:\n".to_owned();
     for (name, calls) in &found.dependencies {
         let _ = writeln!(text, "    {name}:");
-        let guessed = ["/".to_owned()];
-        for path in if calls.is_empty() { &guessed[..] } else { calls } {
+        for path in calls_or_guess(calls) {
             let _ = write!(
                 text,
                 "      POST {path}:                           # CHECK: method and path, and what the call is about\n        \
                  effect: {}\n        key: {}\n        reply: {{ status: 201 }}\n",
-                effect(path, name),
+                effect(&path, name),
                 key_of_call(operation),
             );
         }
     }
     text
+}
+
+/// The paths that are called at a dependency; where none was found, one to be changed.
+fn calls_or_guess(calls: &[String]) -> Vec<String> {
+    if calls.is_empty() { vec!["/".to_owned()] } else { calls.to_vec() }
 }
 
 /// `/charges` has the effect `charge`.
@@ -136,7 +154,9 @@ fn service(found: &Found, service: &Service) -> String {
     }
     let _ = writeln!(text, "    run: {}", service.run);
     if !service.env.is_empty() {
-        text.push_str("    env:                                   # each becomes an address of this service alone\n");
+        text.push_str(
+            "    env:                                   # each becomes an address of this service alone\n",
+        );
     }
     for (variable, means) in &service.env {
         if let Some(value) = value(found, service, means) {
@@ -150,10 +170,13 @@ fn service(found: &Found, service: &Service) -> String {
         (Some(path), true, _) => {
             let _ = writeln!(text, "    ready: GET {path}");
         }
-        (None, true, _) => text.push_str("    ready: port                            # better: GET and a path that answers 2xx\n"),
+        (None, true, _) => text.push_str(
+            "    ready: port                            # better: GET and a path that answers 2xx\n",
+        ),
         // Its consumer group says when.
         (_, false, true) => {}
-        (_, false, false) => text.push_str("    ready: log started                     # CHECK: what it logs when it can serve\n"),
+        (_, false, false) => text
+            .push_str("    ready: log started                     # CHECK: what it logs when it can serve\n"),
     }
     if service.is_slow {
         text.push_str("    start_within: 60s\n");
@@ -179,10 +202,13 @@ fn value(found: &Found, service: &Service, means: &Means) -> Option<String> {
 }
 
 fn faults(found: &Found, operation: &Operation) -> String {
-    let mut text = "\n# What may go wrong. steadfast decides when; docs/faults.md has them all.\nfaults:\n".to_owned();
+    let mut text =
+        "\n# What may go wrong. steadfast decides when; docs/faults.md has them all.\nfaults:\n".to_owned();
     let read = found.topics.iter().filter(|(_, is_read)| **is_read).map(|(topic, _)| topic.as_str());
     let mut topics: Vec<&str> = read.collect();
-    topics.extend(operation.topic.as_deref().filter(|topic| !found.topics.get(*topic).copied().unwrap_or_default()));
+    topics.extend(
+        operation.topic.as_deref().filter(|topic| !found.topics.get(*topic).copied().unwrap_or_default()),
+    );
     for topic in topics {
         let _ = writeln!(text, "  - duplicate: {topic:<28}# delivered again, as after a lost offset commit");
         let _ = writeln!(text, "  - hold: {topic:<33}# late");
@@ -193,7 +219,11 @@ fn faults(found: &Found, operation: &Operation) -> String {
     let Some(database) = &found.database else { return text };
     let uses = |service: &&Service| service.env.iter().any(|(_, means)| matches!(means, Means::Postgres(_)));
     for service in found.services.iter().filter(uses) {
-        let _ = writeln!(text, "  # - lose reply: {} commits to {database}    # committed, and the service was not told", service.name);
+        let _ = writeln!(
+            text,
+            "  # - lose reply: {} commits to {database}    # committed, and the service was not told",
+            service.name
+        );
     }
     text
 }
@@ -201,10 +231,11 @@ fn faults(found: &Found, operation: &Operation) -> String {
 fn invariants(found: &Found, operation: &Operation) -> String {
     let about = &operation.about;
     let mut text =
-        "\n# What must stay true through all of it; docs/invariants.md has them all.\ninvariants:\n".to_owned();
+        "\n# What must stay true through all of it; docs/invariants.md has them all.\ninvariants:\n"
+            .to_owned();
     for (name, calls) in &found.dependencies {
-        for path in if calls.is_empty() { &["/".to_owned()][..] } else { calls } {
-            let effect = effect(path, name);
+        for path in calls_or_guess(calls) {
+            let effect = effect(&path, name);
             let _ = writeln!(text, "  no second {effect}:\n    at_most_one: {effect}\n    per: {about}");
         }
     }
@@ -238,7 +269,8 @@ fn invariants(found: &Found, operation: &Operation) -> String {
         );
     }
     let numbers = found.tables.iter().flat_map(|table| {
-        let amount = |column: &&Column| column.kind == Kind::Number && AMOUNTS.contains(&column.name.as_str());
+        let amount =
+            |column: &&Column| column.kind == Kind::Number && AMOUNTS.contains(&column.name.as_str());
         table.columns.iter().filter(amount).map(move |column| (&table.name, &column.name))
     });
     for (table, column) in numbers.take(MOST_ROWS) {

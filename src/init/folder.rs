@@ -28,8 +28,26 @@ const PASSED_OVER: &[&str] = &[
 
 /// Files without one of these ends tell nothing.
 const ENDS: &[&str] = &[
-    "rs", "go", "py", "js", "mjs", "cjs", "ts", "java", "kt", "sql", "yml", "yaml", "json", "toml", "xml", "gradle", "kts",
-    "properties", "mod", "txt",
+    "rs",
+    "go",
+    "py",
+    "js",
+    "mjs",
+    "cjs",
+    "ts",
+    "java",
+    "kt",
+    "sql",
+    "yml",
+    "yaml",
+    "json",
+    "toml",
+    "xml",
+    "gradle",
+    "kts",
+    "properties",
+    "mod",
+    "txt",
 ];
 
 /// A file and what it holds.

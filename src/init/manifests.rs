@@ -92,11 +92,18 @@ fn maven(file: &File) -> Option<Manifest> {
     let archive = element("finalName").filter(|name| !name.contains('$'));
     let archive = archive.unwrap_or_else(|| format!("{name}{version}"));
     let build = Some("mvn -q -B package -DskipTests".to_owned());
-    Some(Manifest { name: Some(name), build, run: java(&format!("target/{archive}.jar")), is_slow: true, ..Manifest::default() })
+    Some(Manifest {
+        name: Some(name),
+        build,
+        run: java(&format!("target/{archive}.jar")),
+        is_slow: true,
+        ..Manifest::default()
+    })
 }
 
 fn gradle(file: &File, files: &[File]) -> Option<Manifest> {
-    let is_settings = |other: &&File| other.folder() == file.folder() && other.name().starts_with("settings.gradle");
+    let is_settings =
+        |other: &&File| other.folder() == file.folder() && other.name().starts_with("settings.gradle");
     let name = files.iter().find(is_settings).and_then(|settings| {
         let line = settings.text.lines().find(|line| line.contains("rootProject.name"))?;
         Some(line.split_once('=')?.1.trim().trim_matches(['"', '\'']).to_owned())
@@ -125,8 +132,10 @@ fn python(file: &File, files: &[File]) -> Option<Manifest> {
     );
     let name = value_in(&file.text, "[project]", "name");
     let here = |path: &str| files.iter().any(|other| other.path == join(file.folder(), path));
-    let package = files.iter().find(|other| other.name() == "__main__.py" && under(&other.path, file.folder()));
-    let depends_on = files.iter().filter(|other| other.folder() == file.folder() && is_python_manifest(other));
+    let package =
+        files.iter().find(|other| other.name() == "__main__.py" && under(&other.path, file.folder()));
+    let depends_on =
+        files.iter().filter(|other| other.folder() == file.folder() && is_python_manifest(other));
     let depends_on: String = depends_on.map(|other| other.text.as_str()).collect();
     let script = ["main.py", "app.py", "server.py", "service.py"].into_iter().find(|script| here(script));
     let run = match (package, script) {

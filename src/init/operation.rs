@@ -91,7 +91,8 @@ fn fields(found: &Found) -> Fields {
     let tables: Vec<&Table> = found.tables.iter().filter(|table| !is_bookkeeping(table)).collect();
     let is_id = |column: &&Column| column.name.ends_with("_id") && column.is_key && !column.is_filled;
     let by_name = tables.iter().flat_map(|table| &table.columns).find(is_id);
-    let any_key = || tables.iter().flat_map(|table| &table.columns).find(|column| column.is_key && !column.is_filled);
+    let any_key =
+        || tables.iter().flat_map(|table| &table.columns).find(|column| column.is_key && !column.is_filled);
     let key = by_name.or_else(any_key).map_or("id", |column| column.name.as_str()).to_owned();
     let about = match key.strip_suffix("_id") {
         Some(about) if !about.is_empty() => about.to_owned(),
@@ -124,7 +125,8 @@ impl Fields {
         let mut lines = format!("{indent}{}: ${{{}}}\n", self.key, self.about);
         for (name, _) in &self.columns {
             // Another id is one of its own, and says what it belongs to.
-            let value = if is_id(name) { format!("${{{}}}/{name}", self.about) } else { format!("${{{name}}}") };
+            let value =
+                if is_id(name) { format!("${{{}}}/{name}", self.about) } else { format!("${{{name}}}") };
             let _ = writeln!(lines, "{indent}{name}: {value}");
         }
         lines

@@ -82,7 +82,8 @@ impl Service {
 
 /// Puts together what these files say.
 pub(super) fn find(folder: &Path, files: &[File]) -> Result<Found, NotFound> {
-    let name = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    let name =
+        folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     let name = spec_name(&name.unwrap_or_default());
     let compose = files.iter().filter(|file| {
         matches!(file.name(), "docker-compose.yml" | "docker-compose.yaml" | "compose.yml" | "compose.yaml")
@@ -143,9 +144,14 @@ fn service(
         }
     }
     let folder = at.rsplit('/').next().filter(|folder| !folder.is_empty());
-    let name = composed.map(|composed| composed.name.as_str()).or(folder).or(manifest.name.as_deref()).unwrap_or(project);
+    let name = composed
+        .map(|composed| composed.name.as_str())
+        .or(folder)
+        .or(manifest.name.as_deref())
+        .unwrap_or(project);
     let actuator = manifest.depends_on.contains("actuator").then(|| "/actuator/health".to_owned());
-    let health = composed.and_then(|composed| composed.health.clone()).or(actuator).or(sources.health.clone());
+    let health =
+        composed.and_then(|composed| composed.health.clone()).or(actuator).or(sources.health.clone());
     let service = Service {
         name: service_name(name),
         directory,
@@ -156,7 +162,12 @@ fn service(
         env,
         others,
         routes: sources.routes.iter().cloned().collect(),
-        reads: sources.topics.iter().filter(|(_, is_read)| **is_read).map(|(topic, _)| topic.clone()).collect(),
+        reads: sources
+            .topics
+            .iter()
+            .filter(|(_, is_read)| **is_read)
+            .map(|(topic, _)| topic.clone())
+            .collect(),
     };
     (service, sources, variables)
 }
@@ -170,15 +181,21 @@ fn together(
     let names: IndexSet<String> = seen.iter().map(|(service, _, _)| service.name.clone()).collect();
     let is_kafka = |means: &Means| *means == Means::Kafka;
     let is_postgres = |means: &Means| matches!(means, Means::Postgres(_));
-    let asks = |wanted: &dyn Fn(&Means) -> bool| seen.iter().any(|(service, _, _)| service.env.iter().any(|(_, means)| wanted(means)));
+    let asks = |wanted: &dyn Fn(&Means) -> bool| {
+        seen.iter().any(|(service, _, _)| service.env.iter().any(|(_, means)| wanted(means)))
+    };
     if !asks(&is_kafka) && !asks(&is_postgres) {
         return Err(NotFound::Addresses);
     }
     let values = seen.iter().flat_map(|(_, _, variables)| variables.values().flatten());
-    let named = composed_database.or_else(|| values.filter_map(|value| database_in(value)).next());
+    let named =
+        composed_database.or_else(|| values.filter_map(|value| database_in(value)).next().map(str::to_owned));
     let database = asks(&is_postgres).then(|| database_name(&named.unwrap_or_else(|| name.clone())));
-    let depends_on: String =
-        files.iter().filter(|file| manifests::read(file, files).is_some()).map(|file| file.text.as_str()).collect();
+    let depends_on: String = files
+        .iter()
+        .filter(|file| manifests::read(file, files).is_some())
+        .map(|file| file.text.as_str())
+        .collect();
     let migrator = MIGRATORS.iter().find(|(word, _)| depends_on.contains(word)).map(|(_, name)| *name);
     let schema = if database.is_some() { tables::files(files) } else { Vec::new() };
     let tables = schema.iter().flat_map(|file| tables::read(&file.text)).collect();
@@ -187,16 +204,29 @@ fn together(
     let mut unsupported = Vec::new();
     for (service, sources, variables) in &seen {
         if asks(&is_kafka) {
-            let in_settings = variables.iter().filter(|(name, _)| name.contains("TOPIC")).filter_map(|(_, value)| value.clone());
-            sources.topics.iter().for_each(|(topic, is_read)| *topics.entry(topic.clone()).or_default() |= is_read);
-            in_settings.for_each(|topic| drop(topics.entry(topic).or_default()));
+            let in_settings = variables
+                .iter()
+                .filter(|(name, _)| name.contains("TOPIC"))
+                .filter_map(|(_, value)| value.clone());
+            sources
+                .topics
+                .iter()
+                .for_each(|(topic, is_read)| *topics.entry(topic.clone()).or_default() |= is_read);
+            in_settings.for_each(|topic| {
+                topics.entry(topic).or_default();
+            });
         }
         for (variable, means) in &service.env {
             match means {
                 Means::Unsupported(what) => unsupported.push((variable.clone(), *what)),
                 Means::Http(other) if !names.contains(other) => {
                     let calls = dependencies.entry(other.clone()).or_default();
-                    let new = sources.calls.iter().filter(|path| !calls.contains(path)).cloned().collect::<Vec<_>>();
+                    let new = sources
+                        .calls
+                        .iter()
+                        .filter(|path| !calls.contains(path))
+                        .cloned()
+                        .collect::<Vec<_>>();
                     calls.extend(new);
                 }
                 _ => {}
@@ -219,8 +249,12 @@ fn database_in(address: &str) -> Option<&str> {
 
 /// What a spec may be called.
 fn spec_name(text: &str) -> String {
-    let name: String =
-        text.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(60).collect();
+    let name: String = text
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(60)
+        .collect();
     let name = name.trim_matches('-');
     if name.is_empty() { "first".to_owned() } else { name.to_owned() }
 }
@@ -228,7 +262,11 @@ fn spec_name(text: &str) -> String {
 /// What a service may be called; some names mean something else in `${…}`.
 fn service_name(text: &str) -> String {
     let name = spec_name(text);
-    if matches!(name.as_str(), "port" | "kafka" | "postgres" | "dependencies") { format!("{name}-service") } else { name }
+    if matches!(name.as_str(), "port" | "kafka" | "postgres" | "dependencies") {
+        format!("{name}-service")
+    } else {
+        name
+    }
 }
 
 fn database_name(text: &str) -> String {

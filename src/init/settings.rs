@@ -72,7 +72,8 @@ fn environment(value: &Value) -> Variables {
 fn health_path(test: &str) -> Option<String> {
     let (_, rest) = test.split_once("http://")?;
     let (_, path) = rest.split_once('/')?;
-    let end = path.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\\' | ']' | '|')).unwrap_or(path.len());
+    let end =
+        path.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\\' | ']' | '|')).unwrap_or(path.len());
     Some(format!("/{}", &path[..end]))
 }
 
@@ -90,7 +91,8 @@ pub(super) fn of_spring(files: &[&File], depends_on: &str) -> Variables {
     if depends_on.contains("spring-kafka") {
         add("SPRING_KAFKA_BOOTSTRAP_SERVERS");
     }
-    if depends_on.contains("spring-boot-starter-jdbc") || depends_on.contains("spring-boot-starter-data-jpa") {
+    if depends_on.contains("spring-boot-starter-jdbc") || depends_on.contains("spring-boot-starter-data-jpa")
+    {
         add("SPRING_DATASOURCE_URL");
         // They would count more than what stands in the address.
         if mentions("username") {

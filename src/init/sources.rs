@@ -71,8 +71,11 @@ impl Sources {
         }
         for (start, text) in quoted(line) {
             let own = line[..start].to_ascii_lowercase();
-            let before =
-                if own.trim_matches([' ', '\t', '[', '(', '&']).is_empty() { former.to_ascii_lowercase() } else { own };
+            let before = if own.trim_matches([' ', '\t', '[', '(', '&']).is_empty() {
+                former.to_ascii_lowercase()
+            } else {
+                own
+            };
             if is_variable(text) {
                 self.add_variable(text);
             } else if before.contains("requestmapping(") && text.starts_with('/') {
@@ -102,7 +105,9 @@ impl Sources {
 fn route<'t>(before: &str, text: &'t str, line: &str) -> Option<(&'static str, &'t str)> {
     // Since Go 1.22 a pattern begins with the method.
     let (method, path) = match text.split_once(' ') {
-        Some((method, path)) => (["POST", "GET", "PUT", "PATCH", "DELETE"].into_iter().find(|known| *known == method)?, path),
+        Some((method, path)) => {
+            (["POST", "GET", "PUT", "PATCH", "DELETE"].into_iter().find(|known| *known == method)?, path)
+        }
         None => ("", text),
     };
     let before = before.trim_end().trim_end_matches("value =").trim_end_matches("path =").trim_end();
@@ -111,7 +116,8 @@ fn route<'t>(before: &str, text: &'t str, line: &str) -> Option<(&'static str, &
         return None;
     }
     // `.route("/orders", post(place_order))`: what it is stands behind it.
-    let behind = ["post", "put", "patch", "delete", "get"].into_iter().find(|word| line.contains(&format!("{word}(")));
+    let behind =
+        ["post", "put", "patch", "delete", "get"].into_iter().find(|word| line.contains(&format!("{word}(")));
     let behind = match behind {
         Some("post") => "POST",
         Some("put") => "PUT",
@@ -167,7 +173,11 @@ mod tests {
         let file = File { path: path.to_owned(), text: text.to_owned() };
         let Sources { variables, topics, routes, calls, health } = read(&[&file]);
         let mut told: Vec<String> = variables.into_iter().collect();
-        told.extend(topics.iter().map(|(topic, is_read)| format!("{topic} {}", if *is_read { "read" } else { "written" })));
+        told.extend(
+            topics
+                .iter()
+                .map(|(topic, is_read)| format!("{topic} {}", if *is_read { "read" } else { "written" })),
+        );
         told.extend(routes.iter().map(|(method, path)| format!("{method} {path}")));
         told.extend(calls.iter().map(|path| format!("calls {path}")));
         told.extend(health.map(|path| format!("well at {path}")));
@@ -177,9 +187,17 @@ mod tests {
     #[test]
     fn what_stands_in_sources_is_seen() {
         check("a.ts", "const url = process.env.DATABASE_URL ?? fail();", "DATABASE_URL");
-        check("a.ts", r#"await consumer.subscribe({ topics: ["order-events"], fromBeginning: true });"#, "order-events read");
+        check(
+            "a.ts",
+            r#"await consumer.subscribe({ topics: ["order-events"], fromBeginning: true });"#,
+            "order-events read",
+        );
         check("a.ts", "await fetch(`${this.url}/charges`, { method: \"POST\" });", "calls /charges");
-        check("a.js", "app.post('/orders', place);\napp.get('/healthz', ok);", "POST /orders, well at /healthz");
+        check(
+            "a.js",
+            "app.post('/orders', place);\napp.get('/healthz', ok);",
+            "POST /orders, well at /healthz",
+        );
         check("a.go", "kgo.ConsumeTopics(\"order-events\"),", "order-events read");
         check("a.go", "mux.HandleFunc(\"POST /orders\", place)", "POST /orders");
         check("a.go", "http.NewRequest(http.MethodPost, g.url+\"/charges\", body)", "calls /charges");

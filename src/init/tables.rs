@@ -51,7 +51,8 @@ pub(super) fn files(files: &[File]) -> Vec<&File> {
 
 /// All tables that a text of SQL makes.
 pub(super) fn read(sql: &str) -> Vec<Table> {
-    let sql: String = sql.lines().map(|line| line.split("--").next().unwrap_or(line)).collect::<Vec<_>>().join("\n");
+    let sql: String =
+        sql.lines().map(|line| line.split("--").next().unwrap_or(line)).collect::<Vec<_>>().join("\n");
     let lower = sql.to_ascii_lowercase();
     let mut tables = Vec::new();
     for (at, words) in lower.match_indices("create table") {
@@ -61,9 +62,13 @@ pub(super) fn read(sql: &str) -> Vec<Table> {
         let name = name.trim_matches('"').trim_start_matches("public.").to_owned();
         let parts = parts(&rest[open + 1..]);
         let mut columns: Vec<Column> = parts.iter().filter_map(|part| column(part)).collect();
-        let keys = parts.iter().find_map(|part| part.to_ascii_lowercase().strip_prefix("primary key").map(str::to_owned));
+        let keys = parts
+            .iter()
+            .find_map(|part| part.to_ascii_lowercase().strip_prefix("primary key").map(str::to_owned));
         for column in &mut columns {
-            let is_in = |keys: &String| keys.split(|c: char| !c.is_alphanumeric() && c != '_').any(|key| key == column.name);
+            let is_in = |keys: &String| {
+                keys.split(|c: char| !c.is_alphanumeric() && c != '_').any(|key| key == column.name)
+            };
             column.is_key |= keys.as_ref().is_some_and(is_in);
         }
         if !name.is_empty() && !columns.is_empty() {
@@ -99,11 +104,13 @@ fn column(part: &str) -> Option<Column> {
     let lower = part.to_ascii_lowercase();
     let mut words = lower.split_whitespace();
     let (name, kind) = (words.next()?.trim_matches('"').to_owned(), words.next()?.to_owned());
-    if matches!(name.as_str(), "primary" | "foreign" | "constraint" | "unique" | "check" | "exclude" | "like") {
+    if matches!(name.as_str(), "primary" | "foreign" | "constraint" | "unique" | "check" | "exclude" | "like")
+    {
         return None;
     }
     let starts = |kinds: &[&str]| kinds.iter().any(|known| kind.starts_with(known));
-    let is_filled = kind.contains("serial") || ["default", "generated"].iter().any(|word| lower.contains(word));
+    let is_filled =
+        kind.contains("serial") || ["default", "generated"].iter().any(|word| lower.contains(word));
     let kind = match () {
         () if starts(&["text", "varchar", "character", "char", "citext"]) => Kind::Text,
         () if starts(&["int", "bigint", "smallint", "numeric", "decimal", "real", "double"]) => Kind::Number,

@@ -51,8 +51,14 @@ fn a_node_consumer() {
                 r#"{"name": "@shop/payments", "scripts": {"build": "tsc", "start": "node dist/main.js"}}"#,
             ),
             ("package-lock.json", "{}"),
-            ("src/settings.ts", "const brokers = required(env, \"KAFKA_BROKERS\");\nconst gateway = process.env.GATEWAY_URL;"),
-            ("src/database.ts", "new Pool({ connectionString: process.env.DATABASE_URL });\nprocess.env.LOG_LEVEL;"),
+            (
+                "src/settings.ts",
+                "const brokers = required(env, \"KAFKA_BROKERS\");\nconst gateway = process.env.GATEWAY_URL;",
+            ),
+            (
+                "src/database.ts",
+                "new Pool({ connectionString: process.env.DATABASE_URL });\nprocess.env.LOG_LEVEL;",
+            ),
             ("src/main.ts", "await consumer.subscribe({ topics: [\"order-events\"], fromBeginning: true });"),
             ("src/gateway.ts", "await fetch(`${this.url}/charges`, { method: \"POST\" });"),
             ("schema.sql", PAYMENTS),
@@ -93,9 +99,18 @@ fn a_go_service_that_is_told_the_parts_of_its_database() {
             ("go.mod", "module example.com/shop/inventory\n\ngo 1.24\n"),
             ("docker-compose.yml", compose),
             ("cmd/inventory/main.go", "package main\n\nmux.HandleFunc(\"POST /reservations\", reserve)\n"),
-            ("cmd/inventory/events.go", "package main\n\nrecord := &kgo.Record{Topic: \"stock-events\", Value: value}\n"),
-            ("migrations/002_reserved.up.sql", "create table reservations (reservation_id text primary key, sku text, quantity int);"),
-            ("migrations/001_stock.up.sql", "create table stock (sku text primary key, available integer not null);"),
+            (
+                "cmd/inventory/events.go",
+                "package main\n\nrecord := &kgo.Record{Topic: \"stock-events\", Value: value}\n",
+            ),
+            (
+                "migrations/002_reserved.up.sql",
+                "create table reservations (reservation_id text primary key, sku text, quantity int);",
+            ),
+            (
+                "migrations/001_stock.up.sql",
+                "create table stock (sku text primary key, available integer not null);",
+            ),
             ("migrations/001_stock.down.sql", "drop table stock; -- create table"),
         ],
     );
@@ -112,7 +127,10 @@ fn two_services_in_folders() {
                 "app = FastAPI()\n@app.post(\"/orders\")\n@app.get(\"/health\")\nos.environ[\"DATABASE_URL\"]\n\
                  os.environ[\"KAFKA_BOOTSTRAP_SERVERS\"]\nos.environ[\"PORT\"]\nTOPIC = \"order-events\"\n",
             ),
-            ("services/orders/schema.sql", "create table orders (order_id text primary key, sku text, quantity int, status text default 'placed');"),
+            (
+                "services/orders/schema.sql",
+                "create table orders (order_id text primary key, sku text, quantity int, status text default 'placed');",
+            ),
             ("services/mailer/Cargo.toml", "[package]\nname = \"mailer\"\nversion = \"0.1.0\"\n"),
             (
                 "services/mailer/src/main.rs",

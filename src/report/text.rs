@@ -135,7 +135,10 @@ fn remarks(summary: &Summary) -> Vec<String> {
     let mut remarks: Vec<String> = summary.unused.iter().map(ToString::to_string).collect();
     remarks.extend(summary.never_ok.iter().map(ToString::to_string));
     if summary.is_nothing_ok() {
-        remarks.push("no operation was ever ok, so nothing was put to the test: are its path and its body right?".to_owned());
+        remarks.push(
+            "no operation was ever ok, so nothing was put to the test: are its path and its body right?"
+                .to_owned(),
+        );
     }
     remarks
 }

@@ -32,7 +32,9 @@ impl Unused {
     /// Whether this fact of its service shows that it was used.
     pub fn is_used_by(&self, fact: &Fact) -> bool {
         match &fact.seen {
-            Seen::Produced { .. } | Seen::Delivered { .. } | Seen::OffsetCommitted { .. } => self.what == "kafka",
+            Seen::Produced { .. } | Seen::Delivered { .. } | Seen::OffsetCommitted { .. } => {
+                self.what == "kafka"
+            }
             Seen::Queried { database, .. }
             | Seen::Committed { database }
             | Seen::RolledBack { database, .. }
@@ -53,7 +55,9 @@ fn whole(reference: &str) -> String {
 }
 
 fn variable(service: &Service, what: &str) -> Option<String> {
-    let holds = |(_, template): &(&String, &crate::spec::Template)| template.references().any(|name| whole(name) == what);
+    let holds = |(_, template): &(&String, &crate::spec::Template)| {
+        template.references().any(|name| whole(name) == what)
+    };
     service.env.iter().find(holds).map(|(variable, _)| variable.clone())
 }
 

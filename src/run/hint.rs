@@ -21,7 +21,10 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["permission denied for", "must be owner of"],
         "the account of its database lacks a right; in an external world, give it to the user of --postgres",
     ),
-    (&["no such file or directory", "cannot find module", "modulenotfounderror"], "is it built? `build:` runs before `run:`"),
+    (
+        &["no such file or directory", "cannot find module", "modulenotfounderror"],
+        "is it built? `build:` runs before `run:`",
+    ),
 ];
 
 /// What to try, where the log of a service tells.
@@ -43,8 +46,14 @@ mod tests {
     fn usual_mistakes_are_known_by_what_services_log() {
         check("Error: listen EADDRINUSE: address already in use :::3000", Some("its port is taken"));
         check("Port 8080 was already in use.", Some("its port is taken"));
-        check("dial tcp 127.0.0.1:9092: connect: connection refused", Some("it looks for Kafka where it usually is"));
-        check("connection to server at \"localhost\", port 5432 failed", Some("it looks for Postgres where it usually is"));
+        check(
+            "dial tcp 127.0.0.1:9092: connect: connection refused",
+            Some("it looks for Kafka where it usually is"),
+        );
+        check(
+            "connection to server at \"localhost\", port 5432 failed",
+            Some("it looks for Postgres where it usually is"),
+        );
         check("Error: Cannot find module 'dist/main.js'", Some("is it built"));
         check("started", None);
     }

@@ -29,7 +29,13 @@ impl Scratch {
     }
 
     /// Writes a file for a service where the spec says. One that is there is somebody's, and stays.
-    pub fn write(&mut self, service: &str, path: &Path, text: &str, supervisor: &Supervisor) -> Result<(), RunError> {
+    pub fn write(
+        &mut self,
+        service: &str,
+        path: &Path,
+        text: &str,
+        supervisor: &Supervisor,
+    ) -> Result<(), RunError> {
         let failed = || RunError::io(format!("a file of `{service}`, {}", path.display()));
         let whole = std::path::absolute(path).map_err(failed())?;
         match write_new(&whole, text) {

@@ -185,7 +185,11 @@ impl RunningService {
     }
 
     /// Starts it; it is not ready yet. What it writes goes into the history of the case that is played then.
-    pub(super) async fn start(&mut self, supervisor: &Supervisor, conductor: &Conductor) -> Result<(), RunError> {
+    pub(super) async fn start(
+        &mut self,
+        supervisor: &Supervisor,
+        conductor: &Conductor,
+    ) -> Result<(), RunError> {
         let (name, conductor) = (self.name.clone(), conductor.clone());
         let has_logged = Arc::new(AtomicBool::new(false));
         self.has_logged = Arc::clone(&has_logged);
@@ -289,7 +293,8 @@ impl RunningService {
     async fn serves(&self, client: &reqwest::Client) -> bool {
         match (&self.service.ready, self.http) {
             (Some(Ready::Call(ready)), Some(http)) => {
-                let (Ok(path), Ok(method)) = (ready.target.fill(|_| None), ready.method.parse::<reqwest::Method>())
+                let (Ok(path), Ok(method)) =
+                    (ready.target.fill(|_| None), ready.method.parse::<reqwest::Method>())
                 else {
                     return true;
                 };

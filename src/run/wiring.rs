@@ -45,7 +45,8 @@ impl System {
             addresses.extend(inner_port(service, http).map(|port| ("port".to_owned(), port.to_string())));
             let over = variant.and_then(|variant: &Variant| variant.env.get(name));
             let lookup = |reference: &str| addresses.get(reference).cloned();
-            let given = Given { over, http, inner_port: inner_port(service, http), run: &run, lookup: &lookup };
+            let given =
+                Given { over, http, inner_port: inner_port(service, http), run: &run, lookup: &lookup };
             let mut running = RunningService::new(name, service, &given)?;
             self.write_files(name, service, &lookup, &mut running)?;
             if service.clock.is_some() {
@@ -58,7 +59,12 @@ impl System {
     }
 
     /// Where this service finds everything.
-    async fn addresses(&self, name: &str, service: &Service, bridge: Option<IpAddr>) -> Result<Addresses, RunError> {
+    async fn addresses(
+        &self,
+        name: &str,
+        service: &Service,
+        bridge: Option<IpAddr>,
+    ) -> Result<Addresses, RunError> {
         let mut addresses = Addresses::new();
         let place = |what: &str| place(service, what, bridge);
         let failed = |what: &str| RunError::io(no_place(name, what, self::place(service, what, bridge)));
@@ -103,7 +109,9 @@ impl System {
     ) -> Result<(), RunError> {
         for (number, (path, template)) in service.files.iter().enumerate() {
             let unknown = |reference| {
-                RunError::Spec(format!("service `{name}`: `${{{reference}}}` in the file {path} is not known"))
+                RunError::Spec(format!(
+                    "service `{name}`: `${{{reference}}}` in the file {path} is not known"
+                ))
             };
             let text = template.fill(lookup).map_err(unknown)?;
             if is_container(service) {
@@ -141,9 +149,10 @@ async fn own_address(name: &str, service: &Service) -> Result<Option<SocketAddr>
 fn inner_port(service: &Service, http: Option<SocketAddr>) -> Option<u16> {
     match service.made_of {
         MadeOf::Container { port: Some(port), .. } => Some(port),
-        MadeOf::Process(_) | MadeOf::Container { port: None, .. } | MadeOf::Attached { .. } | MadeOf::Adapter(_) => {
-            http.map(|address| address.port())
-        }
+        MadeOf::Process(_)
+        | MadeOf::Container { port: None, .. }
+        | MadeOf::Attached { .. }
+        | MadeOf::Adapter(_) => http.map(|address| address.port()),
     }
 }
 

@@ -71,8 +71,13 @@ impl PostgresSeam {
         if let Some(listener) = listeners.get(&key) {
             return Ok(listener.address());
         }
-        let listener =
-            Listener::open(place, Arc::clone(&self.server), key.clone(), self.conductor.clone(), &self.ended)?;
+        let listener = Listener::open(
+            place,
+            Arc::clone(&self.server),
+            key.clone(),
+            self.conductor.clone(),
+            &self.ended,
+        )?;
         let address = listener.address();
         listeners.insert(key, listener);
         Ok(address)

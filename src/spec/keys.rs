@@ -266,7 +266,11 @@ pub static SERVICE: Section = Section {
             "What is driven in this process by an `Adapter` in Rust, and what it reaches: `[kafka, dependencies.gateway]`.",
         ),
         optional("listen", "map of ports", LISTEN),
-        optional("port", "1 to 65535", "With `image`: where the service listens in its container, if it cannot be told."),
+        optional(
+            "port",
+            "1 to 65535",
+            "With `image`: where the service listens in its container, if it cannot be told.",
+        ),
         defaulted("directory", "folder", ".", "Working directory of its commands, and of `files`."),
         optional(
             "env",

@@ -53,7 +53,8 @@ impl Names {
         }
         for (key, service) in root.get("services").into_iter().flat_map(Node::entries) {
             let mentions = |reference: &str| {
-                let texts = ["env", "files"].into_iter().filter_map(|key| service.get(key)).flat_map(Node::entries);
+                let texts =
+                    ["env", "files"].into_iter().filter_map(|key| service.get(key)).flat_map(Node::entries);
                 texts
                     .filter_map(|(_, value)| value.text())
                     .any(|text| text.replace(' ', "").contains(reference))

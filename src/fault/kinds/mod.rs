@@ -156,7 +156,9 @@ fn if_ours(target: &Target, contract: &dyn Contract, reason: &str) -> Result<Str
     let service = target.service().unwrap_or_default();
     match contract.is_attached(service) {
         true => Err(Forbidden {
-            why: format!("service `{service}` runs already (`address`), and what others started is not ours to end or to stop"),
+            why: format!(
+                "service `{service}` runs already (`address`), and what others started is not ours to end or to stop"
+            ),
             help: "remove this fault, or let steadfast start the service: `run` or `image` instead of `address`",
         }),
         false => because(reason),

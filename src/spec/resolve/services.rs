@@ -139,7 +139,19 @@ fn fitting(reader: &Reader, fields: &Fields, made_of: &MadeOf, files: &IndexMap<
             (&["listen", "clock"], "the clock and the addresses of a container are not those of this machine")
         }
         MadeOf::Adapter(_) => (
-            &["build", "run", "image", "address", "listen", "port", "directory", "env", "files", "ready", "clock"],
+            &[
+                "build",
+                "run",
+                "image",
+                "address",
+                "listen",
+                "port",
+                "directory",
+                "env",
+                "files",
+                "ready",
+                "clock",
+            ],
             "an adapter is part of a program in Rust, which has settings of its own",
         ),
         MadeOf::Attached { .. } => (
@@ -197,7 +209,8 @@ fn ready(reader: &Reader, service: &Field, fields: &Fields) -> Option<Ready> {
     let text = reader.filled(field)?;
     if let Some(words) = text.strip_prefix("log ") {
         if fields.get("address").is_some() {
-            let problem = Problem::at(&field.node.at, "the log of a service that runs already is not ours to read");
+            let problem =
+                Problem::at(&field.node.at, "the log of a service that runs already is not ours to read");
             reader.report(problem.help("write `ready: GET /health`, `ready: port` or `ready: group`"));
         }
         return Some(Ready::Log(words.trim().to_owned()));
@@ -205,7 +218,9 @@ fn ready(reader: &Reader, service: &Field, fields: &Fields) -> Option<Ready> {
     if text == "group" {
         if !uses.kafka {
             let problem = Problem::at(&field.node.at, format!("{} is given no Kafka address", service.label));
-            reader.report(problem.help("add `KAFKA_BROKERS: ${kafka}` to its `env`, or whatever variable it reads"));
+            reader.report(
+                problem.help("add `KAFKA_BROKERS: ${kafka}` to its `env`, or whatever variable it reads"),
+            );
         }
         return Some(Ready::Group);
     }

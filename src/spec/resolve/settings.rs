@@ -53,7 +53,9 @@ pub(super) fn read(reader: &Reader, root: &Fields) -> Settings {
         operation_timeout: pause("operation_timeout", millis(10), minutes(10), default.operation_timeout),
         between_cases: root
             .get("between_cases")
-            .and_then(|field| reader.choice(field, &[("reset", Between::Reset), ("restart", Between::Restart)]))
+            .and_then(|field| {
+                reader.choice(field, &[("reset", Between::Reset), ("restart", Between::Restart)])
+            })
             .unwrap_or_default(),
         check_within: pause("check_within", Duration::ZERO, minutes(60), default.check_within),
     };
