@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::addresses::Means;
 use super::operation::{Operation, first};
 use super::project::{Found, Service};
+use super::sources::IDEMPOTENCY_KEY;
 use super::tables::{Column, Kind};
 
 /// Columns whose numbers one expects never to fall below zero.
@@ -110,15 +111,21 @@ fn dependencies(found: &Found, operation: &Operation) -> String {
     }
     let mut text =
         "  # Outside services are played: they answer, and every call is recorded as an effect.\n  dependencies:\n".to_owned();
+    // What the real one does with a repeated key, if it is given one.
+    let once_per = match found.has_idempotency_key {
+        true => format!("        once_per: header {IDEMPOTENCY_KEY}\n"),
+        false => String::new(),
+    };
     for (name, calls) in &found.dependencies {
         let _ = writeln!(text, "    {name}:");
         for path in calls_or_guess(calls) {
             let _ = write!(
                 text,
                 "      POST {path}:                           # CHECK: method and path, and what the call is about\n        \
-                 effect: {}\n        key: {}\n        reply: {{ status: 201 }}\n",
+                 effect: {}\n        key: {}\n{}        reply: {{ status: 201 }}\n",
                 effect(&path, name),
                 key_of_call(operation),
+                once_per,
             );
         }
     }

@@ -39,6 +39,8 @@ pub struct Found {
     pub(super) tables: Vec<Table>,
     /// Topics, and whether some service reads them.
     pub(super) topics: IndexMap<String, bool>,
+    /// Whether calls of them bear a key by which a repeated one is known.
+    pub(super) has_idempotency_key: bool,
     /// Outside HTTP services, and the paths that are called there.
     pub(super) dependencies: IndexMap<String, Vec<String>>,
     /// What services ask for that steadfast does not have, with the variables.
@@ -233,9 +235,10 @@ fn together(
             }
         }
     }
+    let has_idempotency_key = seen.iter().any(|(_, sources, _)| sources.has_idempotency_key);
     let services = seen.into_iter().map(|(service, _, _)| service).collect();
     let schema = schema.into_iter().map(|file| (file.path.clone(), file.text.clone())).collect();
-    Ok(Found { name, services, database, schema, tables, topics, dependencies, unsupported, migrator })
+    Ok(Found { name, services, database, schema, tables, topics, has_idempotency_key, dependencies, unsupported, migrator })
 }
 
 /// `postgres://localhost:5432/shop?sslmode=disable` is about `shop`.

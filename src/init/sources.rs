@@ -11,6 +11,8 @@ const SOURCES: &[&str] = &["rs", "go", "py", "js", "mjs", "cjs", "ts", "java", "
 /// Paths under which services say that they are well.
 const HEALTH: &[&str] =
     &["/actuator/health", "/health", "/healthz", "/health/ready", "/ready", "/readyz", "/livez", "/ping"];
+/// The header of that draft of the IETF which most payment services follow.
+pub(super) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 /// What stands before the name of a topic that is read.
 const READS: &[&str] = &["topics", "subscribe", "kafkalistener", "kafkaconsumer(", "consumetopics"];
 /// What stands before the name of any topic.
@@ -42,6 +44,8 @@ pub(super) struct Sources {
     /// Paths that it calls elsewhere.
     pub calls: IndexSet<String>,
     pub health: Option<String>,
+    /// Whether it gives those that it calls a key by which they know a repeated call.
+    pub has_idempotency_key: bool,
 }
 
 /// Reads the sources among these files.
@@ -50,6 +54,7 @@ pub(super) fn read(files: &[&File]) -> Sources {
     for file in files.iter().filter(|file| SOURCES.contains(&file.end())) {
         let mut prefix = String::new();
         let mut former = "";
+        seen.has_idempotency_key |= file.text.contains(IDEMPOTENCY_KEY);
         for line in file.text.lines() {
             let is_comment = ["//", "#", "*", "/*"].iter().any(|start| line.trim_start().starts_with(start));
             if is_comment && !line.contains("#[") {
@@ -171,7 +176,7 @@ mod tests {
 
     fn check(path: &str, text: &str, expected: &str) {
         let file = File { path: path.to_owned(), text: text.to_owned() };
-        let Sources { variables, topics, routes, calls, health } = read(&[&file]);
+        let Sources { variables, topics, routes, calls, health, .. } = read(&[&file]);
         let mut told: Vec<String> = variables.into_iter().collect();
         told.extend(
             topics
