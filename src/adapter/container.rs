@@ -4,7 +4,7 @@
 //! port is published on the loopback interface. The supervisor removes what bears our label when we are gone.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::errors::Error;
-use testcontainers::bollard::models::{ContainerCreateBody, HostConfig, PortBinding};
+use testcontainers::bollard::models::{ContainerCreateBody, HostConfig, IpamConfig, PortBinding};
 use testcontainers::bollard::query_parameters::{
     KillContainerOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
 };
@@ -64,9 +64,19 @@ pub async fn bridge() -> Result<IpAddr, String> {
     let docker = docker_client_instance().await.map_err(|error| error.to_string())?;
     let network = docker.inspect_network("bridge", None).await.map_err(|error| error.to_string())?;
     let configured = network.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
-    let gateways = configured.into_iter().filter_map(|config| config.gateway);
-    let mut addresses = gateways.filter_map(|gateway| gateway.parse().ok());
-    addresses.next().ok_or_else(|| "the network `bridge` has no gateway".to_owned())
+    let gateway = |config: IpamConfig| match config.gateway {
+        Some(gateway) => gateway.parse().ok(),
+        None => first_of(&config.subnet?),
+    };
+    let mut addresses = configured.into_iter().filter_map(gateway);
+    addresses.next().ok_or_else(|| "the network `bridge` has no address".to_owned())
+}
+
+/// The first address of a subnet, which the engine takes for itself unless it is told otherwise.
+fn first_of(subnet: &str) -> Option<IpAddr> {
+    let (network, _) = subnet.split_once('/')?;
+    let network: Ipv4Addr = network.parse().ok()?;
+    Some(Ipv4Addr::from(u32::from(network).checked_add(1)?).into())
 }
 
 impl Container {
@@ -225,5 +235,17 @@ fn in_words(error: &Error) -> String {
         }
         Error::DockerResponseServerError { message, .. } => message.clone(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engine_has_the_first_address_of_its_bridge() {
+        assert_eq!(first_of("172.17.0.0/16"), Some(IpAddr::from([172, 17, 0, 1])));
+        assert_eq!(first_of("fd00::/64"), None);
+        assert_eq!(first_of("what"), None);
     }
 }
