@@ -81,7 +81,7 @@ impl Sources {
             } else {
                 own
             };
-            if is_variable(text) {
+            if is_variable(text) && (text.contains('_') || text == "PORT") {
                 self.add_variable(text);
             } else if before.contains("requestmapping(") && text.starts_with('/') {
                 text.trim_end_matches('/').clone_into(prefix);
