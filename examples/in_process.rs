@@ -119,22 +119,21 @@ fn row<const N: usize>(columns: [(&str, Value); N]) -> Row {
 }
 
 /// What a search finds of each invariant.
-pub async fn judge(dedup: Dedup, cases: u32) -> IndexMap<String, Found> {
+pub fn judge(dedup: Dedup, cases: u32) -> IndexMap<String, Found> {
     let spec = Spec::parse(Path::new("examples/in_process.yaml"), include_str!("in_process.yaml"));
     let spec = spec.unwrap_or_else(|problems| panic!("{}", problems.render(false, 100)));
     let mut shop = Shop { dedup, orders: Topic::default(), books: Books::default() };
     let options = Options { cases, seed: Seed(0x7f3a), shrink: Budget::default() };
-    search(&Arc::new(spec), &mut shop, options).await.unwrap_or_else(|refused| panic!("{refused}"))
+    search(&Arc::new(spec), &mut shop, options).unwrap_or_else(|refused| panic!("{refused}"))
 }
 
 /// Runs it for both, and tells.
-#[tokio::main(flavor = "current_thread")]
-pub async fn main() {
+pub fn main() {
     const CASES: u32 = 5_000;
     for dedup in [Dedup::Never, Dedup::ByOrder] {
         let began = Instant::now();
         println!("payments that recognise a repeated record: {dedup:?}");
-        for (invariant, found) in judge(dedup, CASES).await {
+        for (invariant, found) in judge(dedup, CASES) {
             match found {
                 Found::Held(cases) => println!("  ✓ {invariant}: held in {cases} cases"),
                 Found::NotProven(reason) => println!("  ? {invariant}: {reason}"),

@@ -43,6 +43,9 @@ pub enum Refused {
          records or effects"
     )]
     Invariant(String),
+    /// This machine gives no runtime.
+    #[error("the runtime could not be started: {0}")]
+    Runtime(String),
 }
 
 /// What was found of one invariant.
@@ -67,16 +70,47 @@ pub enum Found {
     },
 }
 
-/// Searches, and shrinks the first violation of each invariant.
+/// Searches, and shrinks the first violation of each invariant. An adapter that panics ends the search with that panic.
 ///
 /// # Errors
 /// [`Refused`]
-pub async fn search(
+pub fn search(
     spec: &Arc<Spec>,
-    adapter: &mut impl Adapter,
+    adapter: &mut (impl Adapter + Send),
     options: Options,
 ) -> Result<IndexMap<String, Found>, Refused> {
     fits(spec)?;
+    alone(|| search_all(spec, adapter, options))
+}
+
+/// Runs one case.
+///
+/// # Errors
+/// [`Refused`]
+pub fn play(spec: &Arc<Spec>, adapter: &mut (impl Adapter + Send), case: &Case) -> Result<History, Refused> {
+    fits(spec)?;
+    alone(|| play_one(spec, adapter, case))
+}
+
+/// Runs it on a thread of its own with a runtime of its own, so that nothing else comes between its steps, and whoever calls
+/// may be within a runtime or not.
+fn alone<T: Send, F: Future<Output = T>>(work: impl FnOnce() -> F + Send) -> Result<T, Refused> {
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+            runtime
+                .map(|runtime| runtime.block_on(work()))
+                .map_err(|error| Refused::Runtime(error.to_string()))
+        });
+        running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+async fn search_all(
+    spec: &Arc<Spec>,
+    adapter: &mut (impl Adapter + Send),
+    options: Options,
+) -> IndexMap<String, Found> {
     let mut found: IndexMap<String, Found> = spec
         .invariants
         .keys()
@@ -86,7 +120,7 @@ pub async fn search(
     let mut seen = Seen::default();
     for number in UNDISTURBED {
         let case = generator.without_faults(number);
-        let history = play(spec, adapter, &case);
+        let history = play_one(spec, adapter, &case).await;
         let facts = history.facts();
         seen.add_run(
             facts
@@ -97,14 +131,13 @@ pub async fn search(
     generator.learn(seen);
     for number in 1..=options.cases {
         let case = generator.case(number);
-        let history = play(spec, adapter, &case);
+        let history = play_one(spec, adapter, &case).await;
         look(spec, adapter, options, (number, case), &history, &mut found).await;
     }
-    Ok(found)
+    found
 }
 
-/// Runs one case.
-pub fn play(spec: &Arc<Spec>, adapter: &mut impl Adapter, case: &Case) -> History {
+async fn play_one(spec: &Arc<Spec>, adapter: &mut impl Adapter, case: &Case) -> History {
     let Some(mut stage) = Stage::begin(spec, case, "0") else { return History::default() };
     adapter.begin();
     for (index, operation) in case.operations.iter().enumerate() {
@@ -116,20 +149,32 @@ pub fn play(spec: &Arc<Spec>, adapter: &mut impl Adapter, case: &Case) -> Histor
         });
         let outcome = adapter.operate(operation, &mut stage);
         stage.record(What::Returned { operation: index, outcome, detail: String::new(), reply: None });
-        if !comes_to_rest(adapter, &mut stage) {
+        if !comes_to_rest(adapter, &mut stage).await {
             return stage.end(Some(endless()));
         }
     }
     while stage.release() {
-        if !comes_to_rest(adapter, &mut stage) {
+        if !comes_to_rest(adapter, &mut stage).await {
             return stage.end(Some(endless()));
         }
     }
     stage.end(None)
 }
 
-fn comes_to_rest(adapter: &mut impl Adapter, stage: &mut Stage) -> bool {
-    (0..MOST_STEPS).any(|_| !adapter.step(stage))
+async fn comes_to_rest(adapter: &mut impl Adapter, stage: &mut Stage) -> bool {
+    let mut idle = false;
+    for _ in 0..MOST_STEPS {
+        let moved = adapter.step(stage);
+        if !moved && idle {
+            return true;
+        }
+        idle = !moved;
+        if idle {
+            // What two faults hold at once goes on when a task has seen that both are over.
+            tokio::task::yield_now().await;
+        }
+    }
+    false
 }
 
 fn endless() -> String {
@@ -182,7 +227,7 @@ async fn minimal(
     let hints = Hints { attempt, values: Values::of(spec), measured };
     let mut candidates = Candidates { spec, adapter, invariant };
     let minimal = shrink(case.clone(), hints, options.shrink, &mut candidates, &mut |_| ()).await;
-    let history = play(spec, adapter, &minimal.case);
+    let history = play_one(spec, adapter, &minimal.case).await;
     let mut verdicts = judge(spec, &history);
     let evidence = match verdicts.swap_remove(invariant) {
         Some(Verdict::Violated(evidence)) => evidence,
@@ -205,7 +250,7 @@ impl<A: Adapter> Predicate for Candidates<'_, A> {
     type Error = Infallible;
 
     async fn run(&mut self, trying: Trying<'_>) -> Result<Attempt, Infallible> {
-        let history = play(self.spec, self.adapter, trying.case);
+        let history = play_one(self.spec, self.adapter, trying.case).await;
         let verdicts = judge(self.spec, &history);
         Ok(attempt(verdicts.get(self.invariant).and_then(Verdict::evidence), &history))
     }

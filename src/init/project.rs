@@ -238,7 +238,18 @@ fn together(
     let has_idempotency_key = seen.iter().any(|(_, sources, _)| sources.has_idempotency_key);
     let services = seen.into_iter().map(|(service, _, _)| service).collect();
     let schema = schema.into_iter().map(|file| (file.path.clone(), file.text.clone())).collect();
-    Ok(Found { name, services, database, schema, tables, topics, has_idempotency_key, dependencies, unsupported, migrator })
+    Ok(Found {
+        name,
+        services,
+        database,
+        schema,
+        tables,
+        topics,
+        has_idempotency_key,
+        dependencies,
+        unsupported,
+        migrator,
+    })
 }
 
 /// `postgres://localhost:5432/shop?sslmode=disable` is about `shop`.

@@ -120,7 +120,10 @@ fn references() {
 fn what_services_are_made_of() {
     check("made_of_nothing", &[("    image: shipping:1\n", ""), ("    port: 8030\n", "")]);
     check("clock_of_a_container", &[("    port: 8030", "    clock: file")]);
-    check("environment_of_an_attached_service", &[("listen: { kafka: 19092 }", "listen: { kafka: 19092 }, env: { A: b }")]);
+    check(
+        "environment_of_an_attached_service",
+        &[("listen: { kafka: 19092 }", "listen: { kafka: 19092 }, env: { A: b }")],
+    );
     check("log_of_an_attached_service", &[("ready: port", "ready: log started")]);
     check("listening_for_nothing", &[("listen: { kafka: 19092 }", "listen: { kafca: 19092, kafka: 0 }")]);
     check("crash_of_an_attached_service", &[("  - crash: payments", "  - crash: board")]);
