@@ -32,7 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["fault", "spec", "case", "history", "world", "seam", "adapter", "run", "check", "shrink", "report"],
     ),
     ("in_process", &["fault", "spec", "case", "history", "seam", "check", "shrink"]),
-    ("init", &[]),
+    ("init", &["spec"]),
     ("trials", &["spec", "case", "shrink", "report", "campaign", "world"]),
     (
         "cli",

@@ -1,5 +1,5 @@
 //! A system of one's own in this process: driven by an [`Adapter`] in Rust, with neither Kafka nor Postgres nor any other
-//! process, thousands of cases a second. Generator, checkers and shrinker are those of every other run.
+//! process to start or to wait for. Generator, checkers and shrinker are those of every other run.
 //!
 //! ```text
 //! case ──▶ search ── operate, step ──▶ Adapter ── may this happen? it has happened ──▶ Stage ──▶ history ──▶ checkers

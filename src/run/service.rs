@@ -104,7 +104,7 @@ impl RunningService {
             MadeOf::Adapter(_) => {
                 return Err(RunError::Spec(format!(
                     "service `{name}` is driven by an adapter, which is part of a program in Rust: run that program \
-                     (`steadfast::in_process::search`), or give the service `run`"
+                     (the example `in_process` is one), or give the service `run`"
                 )));
             }
         };
