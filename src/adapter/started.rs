@@ -6,6 +6,7 @@ use super::container::Container;
 use super::process::{Process, ProcessError};
 
 /// A process or a container.
+#[expect(clippy::large_enum_variant, reason = "a run has a handful of them")]
 #[derive(Debug)]
 pub enum Started {
     /// A process of ours.
