@@ -30,7 +30,7 @@ const KNOWN: &[(&[&str], &str)] = &[
 /// What to try, where the log of a service tells.
 pub(super) fn hint(lines: &[String]) -> Option<&'static str> {
     let told = |words: &&str| lines.iter().any(|line| line.to_lowercase().contains(*words));
-    KNOWN.iter().find(|(known, _)| known.iter().any(|words| told(words))).map(|(_, hint)| *hint)
+    KNOWN.iter().find(|(known, _)| known.iter().any(told)).map(|(_, hint)| *hint)
 }
 
 #[cfg(test)]
