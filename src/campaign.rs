@@ -237,8 +237,9 @@ impl Campaign<'_> {
         let mut seen = Seen::default();
         for number in UNDISTURBED {
             let case = generator.without_faults(number);
-            let (history, verdicts) = self.play(&case, Between::Reset).await?;
+            let (history, verdicts) = self.play(&case, self.spec.settings.between_cases).await?;
             add_facts(&mut seen, &history);
+            tally.add_uses(&history);
             tally.add_run(&case, &history, &verdicts);
             self.follow_up(0, &case, None, &history, &verdicts, tally).await?;
         }

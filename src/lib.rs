@@ -46,6 +46,10 @@ pub mod report;
 
 pub mod campaign;
 
+pub mod in_process;
+
+pub mod init;
+
 pub mod trials;
 
 pub mod cli;

@@ -24,11 +24,24 @@ fn main() -> std::process::ExitCode {
     let trials = vec![
         embedded("embedded::a_duplicate_is_found_in_spring_kafka", "spring-payments"),
         embedded("embedded::a_duplicate_is_found_in_kafkajs", "kafkajs-payments"),
+        embedded("embedded::a_duplicate_is_found_in_go", "go-payments"),
+        embedded("embedded::a_duplicate_is_found_in_python", "python-payments"),
+        trial("as_a_container::a_duplicate_is_found_in_go", || {
+            found_in(&Project::payments_in_a_container("go-payments"), "go-payments", "embedded");
+        }),
+        trial("as_a_container::a_duplicate_is_found_in_spring_kafka", || {
+            found_in(&Project::payments_in_a_container("spring-payments"), "spring-payments", "embedded");
+        }),
+        trial("as_a_container::none_outlives_its_run", none_outlives_its_run),
         trial("containers::a_duplicate_is_found_in_spring_kafka", || {
             duplicate_is_found("spring-payments", "containers");
         }),
         trial("containers::a_duplicate_is_found_in_kafkajs", || {
             duplicate_is_found("kafkajs-payments", "containers");
+        }),
+        trial("containers::a_duplicate_is_found_in_go", || duplicate_is_found("go-payments", "containers")),
+        trial("containers::a_duplicate_is_found_in_python", || {
+            duplicate_is_found("python-payments", "containers");
         }),
         trial("containers::spring_kafka_repaired_holds", || repaired_holds("spring-payments")),
         trial("containers::kafkajs_repaired_holds", || repaired_holds("kafkajs-payments")),
@@ -38,7 +51,10 @@ fn main() -> std::process::ExitCode {
 
 /// Both invariants are violated by one order and one repeated record; and that again in the embedded world.
 fn duplicate_is_found(spec: &str, world: &str) {
-    let project = Project::payments(spec);
+    found_in(&Project::payments(spec), spec, world);
+}
+
+fn found_in(project: &Project, spec: &str, world: &str) {
     let run = format!("run specs/{spec}.yaml --variant naive --seed 1 --reproduce 3 --format json");
     let ran = project.run(&format!("{run} --world {world}")).ends_with(0);
     let summary = &ran.json()[0];
@@ -56,6 +72,23 @@ fn duplicate_is_found(spec: &str, world: &str) {
         let case = format!(".steadfast/{spec}/naive/no-double-charge.yaml");
         let again = project.run(&format!("replay {case} --times 2 --format json")).ends_with(1);
         assert_eq!(again.json()[0]["violated"], json!([2, 2]));
+    }
+}
+
+/// However a run ends: `kill -9` of it leaves no container of its services.
+fn none_outlives_its_run() {
+    let project = Project::payments_in_a_container("go-payments");
+    let mut run = project.command("run specs/go-payments.yaml --variant repaired --cases 1000");
+    let mut run = run.spawn().expect("it starts");
+    let of_run = format!("steadfast.process={}", run.id());
+    while docker::labelled(&of_run).is_empty() {
+        assert!(run.try_wait().expect("a child").is_none(), "it ended before its service was there");
+        std::thread::yield_now();
+    }
+    run.kill().expect("killed");
+    run.wait().expect("reaped");
+    while !docker::labelled(&of_run).is_empty() {
+        std::thread::yield_now();
     }
 }
 

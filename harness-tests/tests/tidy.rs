@@ -31,8 +31,16 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "campaign",
         &["fault", "spec", "case", "history", "world", "seam", "adapter", "run", "check", "shrink", "report"],
     ),
+    ("in_process", &["fault", "spec", "case", "history", "seam", "check", "shrink"]),
+    ("init", &["spec"]),
     ("trials", &["spec", "case", "shrink", "report", "campaign", "world"]),
-    ("cli", &["spec", "case", "history", "world", "adapter", "run", "check", "shrink", "report", "campaign"]),
+    (
+        "cli",
+        &[
+            "spec", "case", "history", "world", "adapter", "run", "check", "shrink", "report", "campaign",
+            "init",
+        ],
+    ),
     ("fuzzing", &["spec", "case", "history", "wire", "world", "seam"]),
     ("main", &["cli"]),
     ("lib", &[]),

@@ -4,7 +4,7 @@
 //! prints without end costs neither memory nor time.
 
 mod command_line;
-mod output;
+pub(super) mod output;
 
 use std::ffi::OsStr;
 use std::io;
@@ -48,6 +48,19 @@ pub struct ServiceCommand {
 }
 
 impl ServiceCommand {
+    /// Its words, as a shell would split them.
+    ///
+    /// # Errors
+    /// The line is not a command.
+    pub(super) fn words(&self) -> Result<Vec<String>, ProcessError> {
+        let line = CommandLine::parse(&self.run).map_err(|problem| self.no_command(problem))?;
+        Ok(std::iter::once(line.program).chain(line.arguments).collect())
+    }
+
+    fn no_command(&self, problem: &'static str) -> ProcessError {
+        ProcessError::CommandLine { name: self.name.clone(), run: self.run.clone(), problem }
+    }
+
     /// The file of the program, as far as it can be known without starting it; a shell, where the line needs one.
     pub fn program(&self) -> PathBuf {
         let line = CommandLine::parse(&self.run);
@@ -72,6 +85,9 @@ pub enum ProcessError {
     /// The program could not be started.
     #[error("{name}: cannot start `{program}` in {}: {source}", directory.display())]
     Start { name: String, program: String, directory: PathBuf, source: io::Error },
+    /// The engine did not do what was asked of it.
+    #[error("{name}: the container of `{image}` could not be {done}: {reason}")]
+    Container { name: String, image: String, done: &'static str, reason: String },
     /// The build ended, but not well.
     #[error("{name}: `{run}` failed ({status})\n{output}")]
     Failed { name: String, run: String, status: ExitStatus, output: String },
@@ -231,11 +247,7 @@ fn is_of_our_package(variable: &OsStr) -> bool {
 }
 
 fn start(supervisor: &Supervisor, service: &ServiceCommand) -> Result<Child, ProcessError> {
-    let line = CommandLine::parse(&service.run).map_err(|problem| ProcessError::CommandLine {
-        name: service.name.clone(),
-        run: service.run.clone(),
-        problem,
-    })?;
+    let line = CommandLine::parse(&service.run).map_err(|problem| service.no_command(problem))?;
     let failed = |source| ProcessError::Start {
         name: service.name.clone(),
         program: line.program.clone(),

@@ -11,7 +11,7 @@ use crate::campaign::Progress;
 use crate::case::{Case, Generator};
 use crate::check::Verdict;
 use crate::history::{History, clock};
-use crate::run::{Between, Spent, System};
+use crate::run::{Spent, System};
 
 /// How often a case is drawn again none of whose faults fired.
 const REDRAWS: u32 = 3;
@@ -116,7 +116,8 @@ async fn case_that_fires(
     let mut attempt = 0;
     loop {
         let case = generator.redraw(number, attempt);
-        let (history, verdicts) = stage.play((place, system), &case, Between::Reset).await?;
+        let (history, verdicts) =
+            stage.play((place, system), &case, stage.spec.settings.between_cases).await?;
         attempt += 1;
         if case.faults.is_empty() || !history.fired().is_empty() || attempt > REDRAWS {
             let spent = system.take_spent();

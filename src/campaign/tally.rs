@@ -10,7 +10,7 @@ use crate::case::{Case, Seed};
 use crate::check::{Verdict, measured};
 use crate::fault::Rule;
 use crate::history::{History, Outcome, What};
-use crate::report::{FaultCount, Found, InvariantSummary, Lag, NeverOk, NotQuiet, Spent, Summary};
+use crate::report::{FaultCount, Found, InvariantSummary, Lag, NeverOk, NotQuiet, Spent, Summary, Unused};
 use crate::spec::{Expected, Invariant, Spec};
 use crate::world::Kind;
 
@@ -28,6 +28,8 @@ pub(super) struct Tally {
     searched: Duration,
     spent: Spent,
     not_quiet: Option<NotQuiet>,
+    /// What services were given and have not used yet.
+    unused: Vec<Unused>,
     invariants: IndexMap<String, Seen>,
 }
 
@@ -77,6 +79,7 @@ impl Tally {
             searched: Duration::ZERO,
             spent: Spent::default(),
             not_quiet: None,
+            unused: Unused::all(spec),
             invariants: spec
                 .invariants
                 .iter()
@@ -140,6 +143,14 @@ impl Tally {
                     seen.unknown.get_or_insert_with(|| reason.clone());
                 }
             }
+        }
+    }
+
+    /// Counts what services used in a case without faults.
+    pub(super) fn add_uses(&mut self, history: &History) {
+        for (_, fact) in history.facts() {
+            let Some(service) = &fact.service else { continue };
+            self.unused.retain(|unused| unused.service != *service || !unused.is_used_by(fact));
         }
     }
 
@@ -269,6 +280,7 @@ impl Tally {
             operations: self.operations,
             faults_fired: self.faults_fired,
             never_ok: never_ok.collect(),
+            unused: self.unused,
             // A search that ended with its first finding says nothing of the faults that it never got to.
             faults_never_fired: if decided_early { Vec::new() } else { never_fired(&faults) },
             faults,

@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 
 use crate::fault::{ALL, Rule};
 use crate::spec::{
-    Action, BodyTemplate, Delivery, Dependency, Expect, Given, HttpCall, OperationKind, Order, Service,
-    Settings, Spec, Template, Topic, WorldSettings,
+    Action, BodyTemplate, Delivery, Dependency, Expect, Given, HttpCall, MadeOf, OperationKind, Order,
+    Service, Settings, Spec, Template, Topic, WorldSettings,
 };
 
 /// Orders that are placed and cancelled for customers, payments that charge for them.
@@ -86,9 +86,10 @@ fn service(env: &[&str]) -> Service {
     });
     Service {
         build: None,
-        run: String::new(),
+        made_of: MadeOf::Process(String::new()),
         directory: ".".into(),
         env: env.collect(),
+        files: IndexMap::new(),
         ready: None,
         start_within: std::time::Duration::from_secs(1),
         clock: None,

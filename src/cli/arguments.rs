@@ -29,6 +29,8 @@ Where several apply: 130, 2, 1, 4, 3, 0. STEADFAST_LOG=debug shows what happens 
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write a first spec for the project in a folder, from what is there
+    Init(InitArguments),
     /// Search for cases that break the invariants of specs
     Run(RunArguments),
     /// Run a stored case again
@@ -45,6 +47,16 @@ pub(super) enum Command {
     Schema(SchemaArguments),
     /// Say which worlds work here, what is missing, and what was left behind
     Doctor(DoctorArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArguments {
+    /// The folder of the project
+    #[arg(value_name = "FOLDER", default_value = ".")]
+    pub(super) folder: PathBuf,
+    /// Ask nothing, and take what is found
+    #[arg(long, short)]
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ mod arguments;
 mod check;
 mod doctor;
 mod explain;
+mod init;
 mod publish;
 mod replay;
 mod run;
@@ -66,6 +67,7 @@ async fn obey(arguments: Arguments) -> u8 {
     let cancel = CancellationToken::new();
     tokio::spawn(cancel_on_signal(cancel.clone()));
     let code = match arguments.command {
+        Command::Init(arguments) => init::init(&arguments),
         Command::Run(arguments) => run::run(arguments, &supervisor, &cancel).await,
         Command::Replay(arguments) => replay::replay(arguments, &supervisor, &cancel).await,
         Command::Shrink(arguments) => shrink::shrink(arguments, &supervisor, &cancel).await,

@@ -1,7 +1,7 @@
 //! Where everything is printed: results, progress, problems.
 
 use std::cell::{Cell, RefCell};
-use std::io::{IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -24,6 +24,19 @@ pub(super) fn result(text: &str) {
 /// Prints a problem to standard error.
 pub(super) fn problem(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Whether somebody is there to answer.
+pub(super) fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks on standard error, and waits for a line; `None`: nothing was typed.
+pub(super) fn answer(question: &str) -> Option<String> {
+    let _ = write!(anstream::stderr(), "{question}");
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).ok()?;
+    Some(line.trim().to_owned()).filter(|line| !line.is_empty())
 }
 
 /// Columns of the terminal, within reason.

@@ -43,6 +43,8 @@ pub trait Contract {
     fn declines(&self, dependency: &str) -> bool;
     /// Whether the spec says that this service follows a clock that the harness can set.
     fn has_own_clock(&self, service: &str) -> bool;
+    /// Whether this service runs already, so that it is not ours to end or to stop.
+    fn is_attached(&self, service: &str) -> bool;
     /// Names of the services.
     fn services(&self) -> Vec<&str>;
 }

@@ -37,6 +37,9 @@ impl Summary {
             let never = self.faults_never_fired.iter();
             shortcomings.extend(never.map(|fault| format!("the fault never fired: {fault}")));
         }
+        if self.is_nothing_ok() {
+            shortcomings.push("no operation was ever ok, so nothing was put to the test".to_owned());
+        }
         if self.cases == 0 {
             shortcomings.push("no case ran".to_owned());
         }
@@ -58,7 +61,8 @@ pub fn in_words(invariant: &InvariantSummary) -> String {
         (Found::NotExercised(reason), _) => format!("not exercised: {reason}"),
         (Found::Unknown(reason), _) => format!("unknown: {reason}"),
         (Found::NotReproduced(once), _) => format!(
-            "violated {}, then {} times on fresh services: it depends on earlier cases, or is rare ({}); {}",
+            "violated {}, then {} times on fresh services: it depends on earlier cases (a service that remembers what was reset; \
+             `between_cases: restart` tells), or is rare ({}); {}",
             if once.case == 0 { "once".to_owned() } else { format!("in case {}", once.case) },
             once.reproduced,
             once.evidence.sentence,

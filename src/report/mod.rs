@@ -18,6 +18,7 @@ pub mod page;
 pub mod redact;
 pub mod steps;
 pub mod text;
+mod unused;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,6 +29,7 @@ use crate::history::History;
 use crate::spec::Expected;
 
 pub use judged::{Judged, in_words};
+pub use unused::Unused;
 
 /// What became of one spec in one variant.
 #[derive(Debug, Clone)]
@@ -50,6 +52,8 @@ pub struct Summary {
     pub operations: u64,
     /// Operations of the spec that never ended `ok`.
     pub never_ok: Vec<NeverOk>,
+    /// What services were given the address of and never used in the cases without faults.
+    pub unused: Vec<Unused>,
     /// Faults that were carried out in them.
     pub faults_fired: u64,
     /// The faults of the spec, in its order, each with how often it was drawn and how often it fired.
@@ -350,10 +354,7 @@ impl Summary {
             Ending::NotProven
         } else if self.invariants.iter().any(|invariant| matches!(invariant.found, Found::Violated(_))) {
             Ending::AsExpected
-        } else if self.operations > 0
-            && self.never_ok.iter().map(|one| one.tried).sum::<u64>() == self.operations
-        {
-            // Nothing that was asked for ever happened, so nothing was put to the test.
+        } else if self.is_nothing_ok() {
             Ending::NotProven
         } else if self.cases == 0 || (!self.is_shortened && !self.faults_never_fired.is_empty()) {
             // Nobody knows how it would have held against those. Whoever asks for a few cases is only told.
@@ -361,6 +362,11 @@ impl Summary {
         } else {
             Ending::Held
         }
+    }
+
+    /// Whether nothing that was asked for ever happened, so that nothing was put to the test.
+    pub fn is_nothing_ok(&self) -> bool {
+        self.operations > 0 && self.never_ok.iter().map(|one| one.tried).sum::<u64>() == self.operations
     }
 
     /// Cases per second of the search.

@@ -130,6 +130,19 @@ pub fn story(steps: &[Step], width: usize) -> String {
     story
 }
 
+/// What makes verdicts worth less than they look.
+fn remarks(summary: &Summary) -> Vec<String> {
+    let mut remarks: Vec<String> = summary.unused.iter().map(ToString::to_string).collect();
+    remarks.extend(summary.never_ok.iter().map(ToString::to_string));
+    if summary.is_nothing_ok() {
+        remarks.push(
+            "no operation was ever ok, so nothing was put to the test: are its path and its body right?"
+                .to_owned(),
+        );
+    }
+    remarks
+}
+
 /// The last lines of a run: each invariant, then how it ended, and where its report is.
 pub fn summary(summary: &Summary, report: Option<&str>, width: usize) -> String {
     let mut text = String::new();
@@ -153,8 +166,8 @@ pub fn summary(summary: &Summary, report: Option<&str>, width: usize) -> String 
         let line = format!("{cases} did not become quiet, the first {first}: {}", moving.join(", "));
         text.push_str(&format!("  {}   history in {file}\n", painted(YELLOW, &line)));
     }
-    for operation in &summary.never_ok {
-        let line = format!("  {}", painted(YELLOW, &operation.to_string()));
+    for remark in remarks(summary) {
+        let line = format!("  {}", painted(YELLOW, &remark));
         text.push_str(&format!("{}\n", fitted(&line, 4, width)));
     }
     text.push_str(&faults(summary, width));

@@ -5,22 +5,26 @@
 
 mod asked;
 mod final_state;
+mod hint;
 mod obey;
 mod patience;
 mod play;
 mod port;
 mod quiet;
 mod schedule;
+mod scratch;
 mod service;
 mod service_clock;
 mod system;
+mod wiring;
 
 use crate::adapter::process::ProcessError;
 use crate::seam::kafka::SeamError;
 use crate::world::WorldError;
 use crate::world::postgres::PostgresError;
 
-pub use system::{Between, Spent, System};
+pub use crate::spec::Between;
+pub use system::{Spent, System};
 
 /// Why a run could not tell anything: the world failed, not the system under test. Never a verdict.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +53,7 @@ pub enum RunError {
         source: std::io::Error,
     },
     /// A service did not become ready.
-    #[error("service `{service}` was not ready within {within:?}: {waiting_for}{}", quoted(.lines))]
+    #[error("service `{service}` was not ready within {within:?}: {waiting_for}{}{}", unstable(.waiting_for), quoted(.lines))]
     NotReady {
         /// The service.
         service: String,
@@ -73,13 +77,16 @@ pub enum RunError {
     /// A service was given an address and never used it, so its verdicts would mean nothing.
     #[error(
         "service `{service}` is ready but never connected to the Kafka address that it was given ({variable}); \
-         does it read that variable?"
+         does it read that variable?{}",
+        quoted(.lines)
     )]
     AroundSeam {
         /// The service.
         service: String,
         /// The environment variable that holds the address.
         variable: String,
+        /// The end of its log.
+        lines: Vec<String>,
     },
     /// A query of the spec could not be run.
     #[error("invariant `{invariant}`, source `{source_name}`: {reason}")]
@@ -111,5 +118,16 @@ fn quoted(lines: &[String]) -> String {
         return "\n  it wrote nothing to its log".to_owned();
     }
     let shown: Vec<String> = lines.iter().map(|line| format!("\n  | {line}")).collect();
-    format!("\n  the end of its log:{}", shown.concat())
+    let hint = hint::hint(lines).map(|hint| format!("\n  help: {hint}")).unwrap_or_default();
+    format!("\n  the end of its log:{}{hint}", shown.concat())
+}
+
+/// What keeps a consumer group from coming to rest.
+fn unstable(waiting_for: &str) -> &'static str {
+    if !waiting_for.contains("its consumer group to be stable") {
+        return "";
+    }
+    "\n  its members join and leave, or one does not answer: do several consumers of the service share a group id and stop \
+     one another, or is a session time-out shorter than what it does between two polls? `STEADFAST_LOG=debug` shows who \
+     joins"
 }

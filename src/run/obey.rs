@@ -22,7 +22,7 @@ impl System {
             Ask::Restart => self.restart_politely(&service, order).await,
             Ask::Pause(_) => {
                 if let Some(running) = self.services.get(&service) {
-                    running.pause();
+                    running.pause().await;
                     self.conductor.record(What::Paused { service: service.clone() });
                     self.paused.push((service, order.resume));
                 }
@@ -69,7 +69,7 @@ impl System {
 
     async fn restart_politely(&mut self, name: &str, order: Order) -> Result<(), RunError> {
         let Some(service) = self.services.get_mut(name) else { return Ok(()) };
-        service.ask_to_end();
+        service.ask_to_end().await;
         // What it still waits for it may have: it cannot end before.
         drop(order.done);
         let status = service.until_ended(GRACE).await?;
@@ -91,17 +91,17 @@ impl System {
         if let Some(service) = self.services.get_mut(name) {
             // Before its first line of output.
             self.conductor.record(What::Started { service: name.to_owned() });
-            service.start(&self.supervisor, &self.conductor)?;
+            service.start(&self.supervisor, &self.conductor).await?;
         }
         Ok(())
     }
 
     /// Lets services go on whose pause is over.
-    pub(super) fn resume_due(&mut self) {
+    pub(super) async fn resume_due(&mut self) {
         let over = self.paused.extract_if(.., |(_, resume)| resume.is_cancelled());
         for (service, _) in over.collect::<Vec<_>>() {
             if let Some(running) = self.services.get(&service) {
-                running.resume();
+                running.resume().await;
                 self.conductor.record(What::Resumed { service });
                 self.conductor.stir();
             }
@@ -109,9 +109,11 @@ impl System {
     }
 
     /// Ends what the faults of one case did to processes beyond its end.
-    pub(super) fn undo_faults(&mut self) -> Result<(), RunError> {
+    pub(super) async fn undo_faults(&mut self) -> Result<(), RunError> {
         for (service, _) in std::mem::take(&mut self.paused) {
-            self.services.get(&service).iter().for_each(|running| running.resume());
+            if let Some(running) = self.services.get(&service) {
+                running.resume().await;
+            }
         }
         for (name, service) in &mut self.services {
             service.revivals = 0;

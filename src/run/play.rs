@@ -49,7 +49,7 @@ impl System {
         let world = Arc::clone(&self.world);
         let driven = while_there(&world, self.drive(case, &subjects)).await;
         let recorder = self.conductor.end();
-        self.undo_faults()?;
+        self.undo_faults().await?;
         let is_quiet = driven?;
         self.disturbed = !is_quiet;
         let history = recorder.map(Recorder::finish).transpose().map_err(RunError::io("the history"))?;
@@ -83,7 +83,7 @@ impl System {
                 }
                 Some(order) = self.orders.recv() => self.obey(order).await?,
                 _ = look.tick() => {
-                    self.resume_due();
+                    self.resume_due().await;
                     self.revive().await?;
                     self.read_rows().await?;
                     self.release_if_stuck();
@@ -149,7 +149,7 @@ impl System {
             while let Ok(order) = self.orders.try_recv() {
                 self.obey(order).await?;
             }
-            self.resume_due();
+            self.resume_due().await;
             self.revive().await?;
             let moving = self.moving(silence).await?;
             let only_held = self.conductor.holds() > 0 && self.all_else_rests(silence);

@@ -1,6 +1,5 @@
 //! The spec, started: a world, the seams before it, and the services.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::RunError;
 use super::patience::Patience;
-use super::port::free_port;
+use super::scratch::Scratch;
 use super::service::{RunningService, build_all};
 use crate::adapter::kafka::Producer;
 use crate::fault::{Act, Ask, Moment, Rule, Verb};
@@ -20,19 +19,10 @@ use crate::seam::http::Callee;
 use crate::seam::kafka::{KafkaSeam, MediatedTopic, Tenancy};
 use crate::seam::postgres::PostgresSeam;
 use crate::seam::{Conductor, Order};
-use crate::spec::{Action, Spec, Variant};
+use crate::spec::{Action, Between, Spec};
 use crate::world::postgres::{Access, Database, PostgresError, SchemaError};
 use crate::world::supervisor::Supervisor;
 use crate::world::{Place, World};
-
-/// How the world is made as new between two cases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Between {
-    /// Data is deleted and seeded again under the running services.
-    Reset,
-    /// Fresh services, topics and databases.
-    Restart,
-}
 
 /// Where the time of the cases went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -73,8 +63,8 @@ pub struct System {
     pub(super) away: Duration,
     /// Whether the last case left the services in a state that a reset does not mend.
     pub(super) disturbed: bool,
-    /// Where the clocks of the services are.
-    clocks: Option<PathBuf>,
+    /// Clocks and files of the services.
+    pub(super) scratch: Scratch,
     pub(super) world: Arc<World>,
     pub(super) supervisor: Supervisor,
 }
@@ -120,7 +110,7 @@ impl System {
             paused: Vec::new(),
             away: Duration::ZERO,
             disturbed: false,
-            clocks: None,
+            scratch: Scratch::default(),
             world,
             supervisor,
         };
@@ -167,19 +157,6 @@ impl System {
         &self.spec
     }
 
-    /// The folder of the clocks of the services; made when it is first needed, and removed at the end.
-    fn clocks(&mut self) -> Result<PathBuf, RunError> {
-        if let Some(folder) = &self.clocks {
-            return Ok(folder.clone());
-        }
-        let folder = std::env::temp_dir().join(format!("steadfast-{}", self.next_tag()));
-        let failed = || RunError::io(format!("{}", folder.display()));
-        self.supervisor.remove_at_end(&folder).map_err(failed())?;
-        std::fs::create_dir(&folder).map_err(failed())?;
-        self.clocks = Some(folder.clone());
-        Ok(folder)
-    }
-
     /// Makes the world as new.
     ///
     /// # Errors
@@ -220,12 +197,7 @@ impl System {
         {
             tracing::warn!(%error, "topics of this run are left in the world");
         }
-        if let Some(folder) = self.clocks
-            && std::fs::remove_dir_all(&folder).is_ok()
-        {
-            // If the supervisor is gone, so is its promise.
-            let _ = self.supervisor.removed(&folder);
-        }
+        self.scratch.remove(&self.supervisor);
         drop((self.dependencies, self.called));
         // Sessions that go on would keep their databases from being removed.
         drop(self.postgres.take());
@@ -238,6 +210,9 @@ impl System {
 
     async fn restart(&mut self) -> Result<(), RunError> {
         try_join_all(self.services.values_mut().map(RunningService::kill)).await?;
+        if self.services.values().any(RunningService::is_attached) {
+            return self.restart_around_attached().await;
+        }
         drop(self.producer.take());
         if let Some(kafka) = &self.kafka {
             for service in self.services.keys() {
@@ -252,6 +227,25 @@ impl System {
         self.dependencies.values().for_each(Callee::clear);
         self.producer = self.new_producer().await?;
         try_join_all(self.databases.values_mut().map(Database::recreate)).await?;
+        self.start_services().await?;
+        self.disturbed = false;
+        Ok(())
+    }
+
+    /// What runs already would lose its topics and databases under its feet: its data are reset, and what is ours is fresh.
+    async fn restart_around_attached(&mut self) -> Result<(), RunError> {
+        for (name, _) in self.services.iter().filter(|(_, service)| !service.is_attached()) {
+            if let Some(kafka) = &self.kafka {
+                kafka.disconnect(name).await;
+                kafka.evict(name).await;
+                kafka.forget(name);
+            }
+            if let Some(postgres) = &self.postgres {
+                postgres.disconnect(name).await;
+            }
+        }
+        self.dependencies.values().for_each(Callee::clear);
+        try_join_all(self.databases.values_mut().map(Database::reset)).await?;
         self.start_services().await?;
         self.disturbed = false;
         Ok(())
@@ -273,59 +267,10 @@ impl System {
 
     async fn start_services(&mut self) -> Result<(), RunError> {
         for service in self.services.values_mut() {
-            service.start(&self.supervisor, &self.conductor)?;
+            service.start(&self.supervisor, &self.conductor).await?;
         }
         let (kafka, client) = (self.kafka.as_deref(), &self.client);
         try_join_all(self.services.values_mut().map(|service| service.until_ready(kafka, client))).await?;
-        Ok(())
-    }
-
-    /// Gives every service its addresses: its own port, and its own way through each seam.
-    async fn wire_services(&mut self) -> Result<(), RunError> {
-        let spec = Arc::clone(&self.spec);
-        let mut http = IndexMap::new();
-        for (name, service) in &spec.services {
-            if service.uses_port() {
-                let port = free_port().await.map_err(RunError::io(format!("a port for `{name}`")))?;
-                http.insert(name.clone(), port);
-                self.called.insert(name.clone(), Callee::service(name, port, self.conductor.clone()));
-            }
-        }
-        let variants = self.variant.as_ref().and_then(|name| spec.variants.get(name));
-        for (name, service) in &spec.services {
-            let mut addresses: IndexMap<String, String> = IndexMap::new();
-            for (other, called) in self.called.iter().filter(|(other, _)| *other != name) {
-                let address =
-                    called.listen(name).await.map_err(RunError::io(format!("a port for `{other}`")))?;
-                addresses.insert(other.clone(), format!("http://{address}"));
-            }
-            addresses.extend(http.get(name).map(|port| ("port".to_owned(), port.port().to_string())));
-            if let Some(kafka) = &self.kafka {
-                let address =
-                    kafka.listen(name).await.map_err(RunError::io(format!("a listener for `{name}`")))?;
-                addresses.insert("kafka".to_owned(), address.to_string());
-            }
-            for (database_name, database) in &self.databases {
-                let Some(postgres) = &self.postgres else { continue };
-                let address = postgres.listen(name, database_name);
-                let address = address.map_err(RunError::io(format!("a listener for `{name}`")))?;
-                addresses.insert(format!("postgres.{database_name}"), database.url_through(address));
-                addresses
-                    .insert(format!("postgres.{database_name}.jdbc"), database.jdbc_url_through(address));
-            }
-            for (dependency, called) in &self.dependencies {
-                let address =
-                    called.listen(name).await.map_err(RunError::io(format!("a port for `{dependency}`")))?;
-                addresses.insert(format!("dependencies.{dependency}"), format!("http://{address}"));
-            }
-            let over = variants.and_then(|variant: &Variant| variant.env.get(name));
-            let lookup = |reference: &str| addresses.get(reference).cloned();
-            let mut running = RunningService::new(name, service, over, http.get(name).copied(), &lookup)?;
-            if service.clock.is_some() {
-                running.wind_clock(&self.clocks()?)?;
-            }
-            self.services.insert(name.clone(), running);
-        }
         Ok(())
     }
 

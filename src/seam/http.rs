@@ -11,7 +11,7 @@ mod exchange;
 mod upstream;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::seam::Conductor;
+use crate::seam::{Conductor, LOOPBACK};
 use crate::spec::{Dependency, Route};
 
 use answer::Answered;
@@ -72,7 +72,15 @@ impl Callee {
     /// # Errors
     /// No port could be had.
     pub async fn listen(&self, service: &str) -> io::Result<SocketAddr> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        self.listen_at(service, LOOPBACK).await
+    }
+
+    /// The same at a place of this machine; a port of 0 is any.
+    ///
+    /// # Errors
+    /// The place cannot be had.
+    pub async fn listen_at(&self, service: &str, place: SocketAddr) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind(place).await?;
         let address = listener.local_addr()?;
         let callee = Arc::clone(&self.shared);
         let caller = Caller { service: service.to_owned(), address: address.to_string(), callee };

@@ -44,7 +44,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::Conductor;
+use super::{Conductor, LOOPBACK};
 use crate::fault::Order;
 use crate::wire::Brokers;
 use client::Client;
@@ -142,7 +142,15 @@ impl KafkaSeam {
     /// # Errors
     /// No port is free.
     pub async fn listen(&self, service: &str) -> io::Result<SocketAddr> {
-        self.listeners(service, Some(service.into())).address(None)
+        self.listen_at(service, LOOPBACK).await
+    }
+
+    /// The same at a place of this machine; a port of 0 is any.
+    ///
+    /// # Errors
+    /// The place cannot be had.
+    pub async fn listen_at(&self, service: &str, place: SocketAddr) -> io::Result<SocketAddr> {
+        self.listeners(service, Some(service.into()), place).address(None)
     }
 
     /// The same for the harness itself; its records go the way of all records, and their facts have no service.
@@ -150,12 +158,12 @@ impl KafkaSeam {
     /// # Errors
     /// No port is free.
     pub async fn listen_for_harness(&self) -> io::Result<SocketAddr> {
-        self.listeners(HARNESS, None).address(None)
+        self.listeners(HARNESS, None, LOOPBACK).address(None)
     }
 
-    fn listeners(&self, name: &str, service: Option<Arc<str>>) -> Arc<Listeners> {
+    fn listeners(&self, name: &str, service: Option<Arc<str>>, place: SocketAddr) -> Arc<Listeners> {
         let mut listeners = lock(&self.listeners);
-        let new = || Arc::new(Listeners::new(Arc::clone(&self.shared), service, &self.ended));
+        let new = || Arc::new(Listeners::new(Arc::clone(&self.shared), service, place, &self.ended));
         Arc::clone(listeners.entry(name.to_owned()).or_insert_with(new))
     }
 

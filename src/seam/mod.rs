@@ -9,5 +9,10 @@ pub mod kafka;
 pub mod postgres;
 mod ruling;
 
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
 pub use conductor::{Busy, Conductor, Spotter, Together};
 pub use ruling::{Order, Ruling, Swap};
+
+/// Some free port of the loopback interface, which is where a seam listens unless it is told otherwise.
+pub const LOOPBACK: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::future::join_all;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::Conductor;
+use super::{Conductor, LOOPBACK};
 use listener::Listener;
 
 /// All listeners and links before one server; dropping it ends every task and closes every socket.
@@ -58,13 +58,26 @@ impl PostgresSeam {
     /// # Errors
     /// No port is free.
     pub fn listen(&self, service: &str, database: &str) -> io::Result<SocketAddr> {
+        self.listen_at(service, database, LOOPBACK)
+    }
+
+    /// The same at a place of this machine; a port of 0 is any.
+    ///
+    /// # Errors
+    /// The place cannot be had.
+    pub fn listen_at(&self, service: &str, database: &str, place: SocketAddr) -> io::Result<SocketAddr> {
         let key = (service.to_owned(), database.to_owned());
         let mut listeners = lock(&self.listeners);
         if let Some(listener) = listeners.get(&key) {
             return Ok(listener.address());
         }
-        let listener =
-            Listener::open(Arc::clone(&self.server), key.clone(), self.conductor.clone(), &self.ended)?;
+        let listener = Listener::open(
+            place,
+            Arc::clone(&self.server),
+            key.clone(),
+            self.conductor.clone(),
+            &self.ended,
+        )?;
         let address = listener.address();
         listeners.insert(key, listener);
         Ok(address)

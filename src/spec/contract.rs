@@ -27,8 +27,7 @@ impl Contract for Surroundings<'_> {
 
     fn reach(&self, service: &str) -> Reach {
         let mut reach = Reach::default();
-        let env = self.services.get(service).into_iter().flat_map(|service| service.env.values());
-        for reference in env.flat_map(|value| value.references()) {
+        for reference in self.services.get(service).into_iter().flat_map(Service::references) {
             let (kind, name) = reference.split_once('.').unwrap_or((reference, ""));
             let names = match kind {
                 "kafka" => {
@@ -56,6 +55,10 @@ impl Contract for Surroundings<'_> {
 
     fn has_own_clock(&self, service: &str) -> bool {
         self.services.get(service).is_some_and(|service| service.clock.is_some())
+    }
+
+    fn is_attached(&self, service: &str) -> bool {
+        self.services.get(service).is_some_and(Service::is_attached)
     }
 }
 
@@ -94,5 +97,9 @@ impl Contract for Spec {
 
     fn has_own_clock(&self, service: &str) -> bool {
         self.surroundings().has_own_clock(service)
+    }
+
+    fn is_attached(&self, service: &str) -> bool {
+        self.surroundings().is_attached(service)
     }
 }

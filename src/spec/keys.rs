@@ -100,13 +100,20 @@ pub static ROOT: Section = Section {
             "10s",
             "How long judging one invariant over one history may take; beyond that it is unknown.",
         ),
+        defaulted(
+            "between_cases",
+            "reset or restart",
+            "reset",
+            "What makes the world as new for the next case of a search: its data is reset under running services, which is \
+             fast; or everything is started anew, for services that remember what was reset.",
+        ),
         optional(
             "settled_when",
             "SQL, or database and sql",
             "SQL that returns one true when nothing is left to do.",
         ),
     ],
-    later: &["between_cases", "adapters", "models"],
+    later: &["adapters", "models"],
 };
 
 /// `world`.
@@ -242,14 +249,47 @@ pub static SERVICE: Section = Section {
     path: "services.SERVICE",
     keys: &[
         optional("build", "command", "Builds the service, once before the first start."),
-        required("run", "command", "Runs the service."),
-        defaulted("directory", "folder", ".", "Working directory of both commands."),
+        optional(
+            "run",
+            "command",
+            "Runs the service as a process; with `image`, what runs in the container, if not what the image says.",
+        ),
+        optional("image", "image", "Runs the service as a container of this image, on the bridge of Docker."),
+        optional(
+            "address",
+            "http://HOST:PORT",
+            "Where a service answers that runs already. It is not started, ended or stopped.",
+        ),
+        optional(
+            "adapter",
+            "list of addresses",
+            "What is driven in this process by an `Adapter` in Rust, and what it reaches: `[kafka, dependencies.gateway]`.",
+        ),
+        optional("listen", "map of ports", LISTEN),
+        optional(
+            "port",
+            "1 to 65535",
+            "With `image`: where the service listens in its container, if it cannot be told.",
+        ),
+        defaulted("directory", "folder", ".", "Working directory of its commands, and of `files`."),
         optional(
             "env",
             "map of texts",
-            "Its environment; `${kafka}`, `${postgres.shop}`, `${postgres.shop.jdbc}` and the like become addresses.",
+            "Its environment; `${kafka}`, `${postgres.shop}`, `${postgres.shop.jdbc}`, `${postgres.shop.host}` (`.port`, \
+             `.user`, `.password`, `.name`), `${dependencies.gateway}` and the like become addresses.",
         ),
-        optional("ready", "GET /path", "Answers with 2xx once the service can serve."),
+        optional(
+            "files",
+            "map of texts",
+            "Files to write before it starts, by path, with addresses as in `env`; removed at the end. With `image`: paths \
+             in the container.",
+        ),
+        optional(
+            "ready",
+            READY,
+            "How it shows that it can serve: a call that is answered with 2xx, a listener on its port, a line of its log, or \
+             its consumer group, which is what is waited for if nothing is said.",
+        ),
         defaulted("start_within", "duration", "10s", "How long a start may take."),
         optional(
             "clock",
@@ -257,8 +297,14 @@ pub static SERVICE: Section = Section {
             "The clock that `skew clock` sets: a file that the service reads, or libfaketime.",
         ),
     ],
-    later: &["image", "address", "config", "replicas"],
+    later: &["config", "replicas"],
 };
+
+const LISTEN: &str = "With `address`: the ports of this machine on which the service looks for the world, by what is there: \
+                      `kafka`, `postgres.shop`, `dependencies.gateway`, or another service.";
+
+/// The form of `ready`.
+pub const READY: &str = "GET /path, port, log TEXT or group";
 
 /// An operation.
 pub static OPERATION: Section = Section {

@@ -187,23 +187,63 @@ pub enum Pointer {
     Path(usize),
 }
 
-/// One process of the system under test.
+/// One service of the system under test.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Service {
     /// Command that builds it, run once before the first start.
     pub build: Option<String>,
-    /// Command that runs it.
-    pub run: String,
-    /// Working directory of both, relative to that of steadfast.
+    /// What it is made of.
+    pub made_of: MadeOf,
+    /// Working directory of its commands, relative to that of steadfast.
     pub directory: PathBuf,
     /// Its environment, with addresses still to be filled in.
     pub env: IndexMap<String, Template>,
+    /// Files that are written for it before it starts, by path.
+    pub files: IndexMap<String, Template>,
     /// How it says that it can serve; `None`: it is ready when its partitions are fetched.
-    pub ready: Option<HttpCall>,
+    pub ready: Option<Ready>,
     /// How long a start may take.
     pub start_within: Duration,
     /// By which clock it goes, if that is one that the harness can set.
     pub clock: Option<Clock>,
+}
+
+/// What a service is made of, and so what can be done to it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MadeOf {
+    /// A process of ours, started by this command.
+    Process(String),
+    /// A container of ours.
+    Container {
+        /// The image.
+        image: String,
+        /// What runs in it; `None`: what the image says.
+        run: Option<String>,
+        /// Where it listens in the container; `None`: on the port that it is given.
+        port: Option<u16>,
+    },
+    /// Something in a program in Rust that drives it; what it reaches.
+    Adapter(Vec<String>),
+    /// Something that runs already, and that is not ours to end.
+    Attached {
+        /// `host:port`, where it answers.
+        address: String,
+        /// Ports of this machine on which it looks for the rest of the world, by what is there.
+        listen: IndexMap<String, u16>,
+    },
+}
+
+/// How a service shows that it can serve.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ready {
+    /// A call is answered with 2xx.
+    Call(HttpCall),
+    /// Somebody listens on its port.
+    Port,
+    /// A line of its log holds this text.
+    Log(String),
+    /// Its consumer group is stable, and what it was assigned is fetched.
+    Group,
 }
 
 /// A clock that the harness can set.
@@ -216,14 +256,36 @@ pub enum Clock {
 }
 
 impl Service {
-    /// Whether its environment names the Kafka address.
-    pub fn uses_kafka(&self) -> bool {
-        self.env.values().any(|value| value.references().any(|name| name == "kafka"))
+    /// All that it is given the address of: `kafka`, `postgres.shop`, `port`, another service, and so on.
+    pub fn references(&self) -> impl Iterator<Item = &str> {
+        let named: Vec<&String> = match &self.made_of {
+            MadeOf::Attached { listen, .. } => listen.keys().collect(),
+            MadeOf::Adapter(reaches) => reaches.iter().collect(),
+            MadeOf::Process(_) | MadeOf::Container { .. } => Vec::new(),
+        };
+        let texts = self.env.values().chain(self.files.values());
+        texts.flat_map(Template::references).chain(named.into_iter().map(String::as_str))
     }
 
-    /// Whether its environment asks for a port of its own.
+    /// Whether it is given the Kafka address.
+    pub fn uses_kafka(&self) -> bool {
+        self.references().any(|name| name == "kafka")
+    }
+
+    /// Whether it listens on a port of its own.
     pub fn uses_port(&self) -> bool {
-        self.env.values().any(|value| value.references().any(|name| name == "port"))
+        match self.made_of {
+            MadeOf::Attached { .. } | MadeOf::Container { port: Some(_), .. } => true,
+            MadeOf::Adapter(_) => false,
+            MadeOf::Process(_) | MadeOf::Container { port: None, .. } => {
+                self.references().any(|name| name == "port")
+            }
+        }
+    }
+
+    /// Whether it is not ours to start, end or stop.
+    pub fn is_attached(&self) -> bool {
+        matches!(self.made_of, MadeOf::Attached { .. })
     }
 }
 
@@ -232,7 +294,7 @@ impl Service {
 pub struct HttpCall {
     /// Upper-case HTTP method.
     pub method: String,
-    /// For `ready`: a path at the service itself. For an operation: an address such as `${orders}/orders`.
+    /// For [`Ready`]: a path at the service itself. For an operation: an address such as `${orders}/orders`.
     pub target: Template,
 }
 
@@ -342,6 +404,18 @@ pub struct Settings {
     pub operation_timeout: Duration,
     /// How long judging one invariant over one history may take.
     pub check_within: Duration,
+    /// What makes the world as new for the next case of a search.
+    pub between_cases: Between,
+}
+
+/// How the world is made as new between two cases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Between {
+    /// Data is deleted and seeded again under the running services.
+    #[default]
+    Reset,
+    /// Fresh services, topics and databases.
+    Restart,
 }
 
 impl Default for Settings {
@@ -356,6 +430,7 @@ impl Default for Settings {
             settled_when: None,
             operation_timeout: Duration::from_secs(5),
             check_within: Duration::from_secs(10),
+            between_cases: Between::Reset,
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Names {
     pub makers: Vec<(String, String)>,
 }
 
-/// What the environment of a service asks for.
+/// What a service asks for.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Uses {
     pub port: bool,
@@ -53,13 +53,19 @@ impl Names {
         }
         for (key, service) in root.get("services").into_iter().flat_map(Node::entries) {
             let mentions = |reference: &str| {
-                let env = service.get("env").into_iter().flat_map(Node::entries);
-                env.filter_map(|(_, value)| value.text())
+                let texts =
+                    ["env", "files"].into_iter().filter_map(|key| service.get(key)).flat_map(Node::entries);
+                texts
+                    .filter_map(|(_, value)| value.text())
                     .any(|text| text.replace(' ', "").contains(reference))
             };
-            names
-                .services
-                .insert(key.name.clone(), Uses { port: mentions("${port"), kafka: mentions("${kafka") });
+            let listens = |name: &str| service.get("listen").is_some_and(|listen| listen.get(name).is_some());
+            let has = |key: &str| service.get(key).is_some();
+            let uses = Uses {
+                port: mentions("${port") || has("address") || has("port") || has("adapter"),
+                kafka: mentions("${kafka") || listens("kafka") || has("adapter"),
+            };
+            names.services.insert(key.name.clone(), uses);
         }
         names.invariants = keys(root.get("invariants"));
         for (name, operation) in root.get("operations").into_iter().flat_map(Node::entries) {

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::invariants::{FAMILIES, SELECTOR};
-use super::keys::{Key, POINTER, SECTIONS, Section};
+use super::keys::{Key, POINTER, READY, SECTIONS, Section};
 use crate::fault::{self, Form};
 
 /// Where the families of invariants stand, each in a way of its own.
@@ -30,7 +30,7 @@ const TEXTS: &[&str] = &[
     "URL",
     "HOST:PORT, …",
     "http://HOST:PORT",
-    "GET /path",
+    READY,
     "METHOD ${service}/path",
     "SQL",
     "SQL file beside the spec",

@@ -19,16 +19,11 @@ use tokio::time::timeout;
 
 use super::place::{Images, KAFKA_IMAGE, POSTGRES_IMAGE};
 use super::postgres::{Access, PostgresError, random_hex};
-use super::supervisor::Supervisor;
+use super::supervisor::{PROCESS_LABEL, RUN_LABEL, Supervisor};
 use super::watch::answers;
 use super::{Needs, ServerKind, WorldError};
 use crate::history::clock;
 use crate::wire::Frames;
-
-/// The label that every container of ours bears; its value names the run.
-pub(super) const LABEL: &str = "steadfast.run";
-/// The label that says which process started the container, so that one that was left behind can be told.
-pub(super) const PROCESS: &str = "steadfast.process";
 
 /// How long a container may take until it serves; 2 to 8 s are usual.
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -275,7 +270,7 @@ fn not_restarted(server: ServerKind, reason: String) -> WorldError {
 
 fn labelled(request: ContainerRequest<GenericImage>, run: &str) -> ContainerRequest<GenericImage> {
     use testcontainers::ImageExt;
-    request.with_label(LABEL, run).with_label(PROCESS, std::process::id().to_string())
+    request.with_label(RUN_LABEL, run).with_label(PROCESS_LABEL, std::process::id().to_string())
 }
 
 async fn kafka_serves(address: SocketAddr) -> Result<(), String> {

@@ -14,8 +14,8 @@ use testcontainers::bollard::query_parameters::{
 use testcontainers::core::client::docker_client_instance;
 use tokio::time::timeout;
 
-use super::containers::{LABEL, PROCESS};
 use super::postgres::{DATA_FOLDER, data_homes};
+use super::supervisor::{PROCESS_LABEL, RUN_LABEL};
 
 /// How long the engine may take for one answer.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -78,11 +78,11 @@ impl Leftover {
 
 async fn containers() -> Option<Vec<Leftover>> {
     let docker: Docker = docker_client_instance().await.ok()?;
-    let filters = HashMap::from([("label", vec![LABEL])]);
+    let filters = HashMap::from([("label", vec![RUN_LABEL])]);
     let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
     let listed = timeout(LIMIT, docker.list_containers(Some(options))).await.ok()?.ok()?;
     let left = listed.into_iter().filter(|container| {
-        let process = container.labels.as_ref().and_then(|labels| labels.get(PROCESS)?.parse().ok());
+        let process = container.labels.as_ref().and_then(|labels| labels.get(PROCESS_LABEL)?.parse().ok());
         process.is_none_or(|process| !is_alive(process))
     });
     let named = left.filter_map(|container| {

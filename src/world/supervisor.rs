@@ -28,6 +28,11 @@ use nix::libc;
 
 const SCRIPT: &str = include_str!("supervisor.sh");
 
+/// The label that every container of ours bears; its value names the run.
+pub const RUN_LABEL: &str = "steadfast.run";
+/// The label that says which process started the container, so that one that was left behind can be told.
+pub const PROCESS_LABEL: &str = "steadfast.process";
+
 /// How a process that outlived us is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {

@@ -79,6 +79,18 @@ impl Project {
         project
     }
 
+    /// The same, with the service as a container.
+    pub fn payments_in_a_container(spec: &str) -> Project {
+        let project = Project::payments(spec);
+        let file = format!("specs/{spec}.yaml");
+        let text = std::fs::read_to_string(project.path().join(&file)).expect("a spec");
+        let (before, rest) = text.split_once("    build: ").expect("a build");
+        let (_, after) = rest.split_once("    env:").expect("an environment");
+        let made = format!("    build: make --silent image\n    image: steadfast-test/{spec}\n    env:");
+        project.write(&file, &format!("{before}{made}{after}"));
+        project
+    }
+
     /// With one spec, `spec.yaml`; `MISBEHAVING` in it is the service that does things wrong.
     pub fn with(spec: &str) -> Project {
         let project = Project { folder: tempfile::tempdir().expect("a folder") };

@@ -165,6 +165,7 @@ pub fn summary(expected: Expected, found: Vec<Found>) -> Summary {
         is_shortened: false,
         operations: 412,
         never_ok: Vec::<NeverOk>::new(),
+        unused: Vec::new(),
         faults_fired: 96,
         faults: vec![count("duplicate order-events", 60, 51), count("crash payments", 9, 0)],
         faults_never_fired: Vec::new(),

@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use steadfast::case::{Argument, Case, Edge, FactKind, FaultAction, Until, Verb};
 use steadfast::fault::{Act, Ask, Rule};
 use steadfast::spec::{
-    Action, BodyTemplate, Delivery, Dependency, Given, HttpCall, OperationKind, Order, Service, Settings,
-    Spec, Template, Topic,
+    Action, BodyTemplate, Delivery, Dependency, Given, HttpCall, MadeOf, OperationKind, Order, Service,
+    Settings, Spec, Template, Topic,
 };
 
 /// The spec that the cases are drawn from.
@@ -63,7 +63,8 @@ fn service(env: &[&str]) -> Service {
     let env = env.iter().enumerate().map(|(index, text)| (format!("V{index}"), template(text)));
     Service {
         build: None,
-        run: String::new(),
+        made_of: MadeOf::Process(String::new()),
+        files: Default::default(),
         directory: ".".into(),
         env: env.collect(),
         ready: None,

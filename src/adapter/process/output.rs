@@ -36,23 +36,48 @@ impl LastLines {
 /// Reads until the end of `from`, or until the task is aborted.
 pub async fn read(mut from: impl AsyncRead + Unpin, lines: LastLines, log: LogSink) {
     let mut buffer = vec![0u8; 16 * 1024];
-    let mut line = Line::default();
-    let done = |line: &mut Line| {
-        let text = line.take();
-        log(&text);
-        lines.push(text);
-    };
+    let mut output = Output::new(lines, log);
     // A read that fails ends the output as its end does: there is nobody else to tell.
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        for piece in buffer[..length].split_inclusive(|byte| *byte == b'\n') {
-            line.extend(piece.strip_suffix(b"\n").unwrap_or(piece));
+        output.add(&buffer[..length]);
+    }
+    output.end();
+}
+
+/// Output as it arrives, in pieces, made into lines.
+pub struct Output {
+    line: Line,
+    lines: LastLines,
+    log: LogSink,
+}
+
+impl Output {
+    /// Output whose lines go there.
+    pub fn new(lines: LastLines, log: LogSink) -> Output {
+        Output { line: Line::default(), lines, log }
+    }
+
+    /// The next piece.
+    pub fn add(&mut self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend(piece.strip_suffix(b"\n").unwrap_or(piece));
             if piece.ends_with(b"\n") {
-                done(&mut line);
+                self.end_line();
             }
         }
     }
-    if !line.bytes.is_empty() {
-        done(&mut line);
+
+    /// There is no more; what has no end is a line, too.
+    pub fn end(&mut self) {
+        if !self.line.bytes.is_empty() {
+            self.end_line();
+        }
+    }
+
+    fn end_line(&mut self) {
+        let text = self.line.take();
+        (self.log)(&text);
+        self.lines.push(text);
     }
 }
 

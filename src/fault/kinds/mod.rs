@@ -151,6 +151,20 @@ fn because(reason: &str) -> Result<String, Forbidden> {
     Ok(reason.to_owned())
 }
 
+/// Allowed where the service is ours to start and to end.
+fn if_ours(target: &Target, contract: &dyn Contract, reason: &str) -> Result<String, Forbidden> {
+    let service = target.service().unwrap_or_default();
+    match contract.is_attached(service) {
+        true => Err(Forbidden {
+            why: format!(
+                "service `{service}` runs already (`address`), and what others started is not ours to end or to stop"
+            ),
+            help: "remove this fault, or let steadfast start the service: `run` or `image` instead of `address`",
+        }),
+        false => because(reason),
+    }
+}
+
 /// Allowed where records may come twice.
 fn if_records_may_repeat(target: &Target, contract: &dyn Contract) -> Result<String, Forbidden> {
     let topic = target.topic().unwrap_or_default();

@@ -41,6 +41,10 @@ impl Contract for World {
     fn has_own_clock(&self, service: &str) -> bool {
         self.generous && service == "payments"
     }
+
+    fn is_attached(&self, _: &str) -> bool {
+        false
+    }
 }
 
 /// Every fault with every form that it has, and at how many moments it may strike.

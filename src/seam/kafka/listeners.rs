@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ pub struct Listeners {
     shared: Arc<Shared>,
     /// Whose they are; none: the harness's own.
     service: Option<Arc<str>>,
+    /// Where it finds whichever broker answers; a port of 0 is any. Others are found at the same host.
+    place: SocketAddr,
     /// By broker; none: the address that the service begins with.
     addresses: Mutex<HashMap<Option<i32>, SocketAddr>>,
     links: Mutex<Links>,
@@ -35,9 +37,14 @@ struct Links {
 
 impl Listeners {
     /// For this service, until `ended`.
-    pub fn new(shared: Arc<Shared>, service: Option<Arc<str>>, ended: &CancellationToken) -> Listeners {
+    pub fn new(
+        shared: Arc<Shared>,
+        service: Option<Arc<str>>,
+        place: SocketAddr,
+        ended: &CancellationToken,
+    ) -> Listeners {
         let (addresses, links) = (Mutex::default(), Mutex::new(Links::new(ended)));
-        Listeners { shared, service, addresses, links, ended: ended.clone() }
+        Listeners { shared, service, place, addresses, links, ended: ended.clone() }
     }
 
     /// Where the service finds a broker, the same as long as the seam lives; if none is named, whichever answers.
@@ -51,7 +58,8 @@ impl Listeners {
         if let Some(address) = addresses.get(&broker) {
             return Ok(*address);
         }
-        let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let place = broker.map_or(self.place, |_| SocketAddr::new(self.place.ip(), 0));
+        let socket = std::net::TcpListener::bind(place)?;
         socket.set_nonblocking(true)?;
         let socket = TcpListener::from_std(socket)?;
         let address = socket.local_addr()?;

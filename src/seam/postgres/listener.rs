@@ -1,7 +1,7 @@
 //! Where one service finds one database.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -45,17 +45,18 @@ struct Refusing {
 }
 
 impl Listener {
-    /// Listens for a service and a database, until `ended`.
+    /// Listens at a place for a service and a database, until `ended`.
     ///
     /// # Errors
-    /// No port is free.
+    /// The place cannot be had.
     pub fn open(
+        place: SocketAddr,
         server: Arc<str>,
         (service, database): (String, String),
         conductor: Conductor,
         ended: &CancellationToken,
     ) -> io::Result<Arc<Listener>> {
-        let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let socket = std::net::TcpListener::bind(place)?;
         socket.set_nonblocking(true)?;
         let socket = TcpListener::from_std(socket)?;
         let listener = Arc::new(Listener {

@@ -25,7 +25,7 @@ pub(super) fn read(reader: &Reader, field: &Field) -> Dependency {
 }
 
 /// `host:port` of `http://host:port`; without a port it is 80, as ever.
-fn address(reader: &Reader, field: &Field) -> Option<String> {
+pub(super) fn address(reader: &Reader, field: &Field) -> Option<String> {
     let text = reader.filled(field)?.trim();
     let refuse = |message: String, help: &str| {
         reader.report(Problem::at(&field.node.at, message).help(help));

@@ -28,8 +28,9 @@ pub(super) fn in_env(reader: &Reader, service: &str, name: &str) -> Checked {
             false => Err(no_port(name)),
         };
     }
+    let parts = ["", ".jdbc", ".host", ".port", ".user", ".password", ".name"];
     let databases =
-        names.databases.iter().flat_map(|name| [format!("postgres.{name}"), format!("postgres.{name}.jdbc")]);
+        names.databases.iter().flat_map(|name| parts.map(|part| format!("postgres.{name}{part}")));
     let dependencies = names.dependencies.iter().map(|name| format!("dependencies.{name}"));
     let services = names.services.iter().filter(|(other, uses)| uses.port && *other != service);
     let mut known = vec!["port".to_owned(), "kafka".to_owned()];
@@ -38,6 +39,16 @@ pub(super) fn in_env(reader: &Reader, service: &str, name: &str) -> Checked {
         return Ok(());
     }
     Err(unknown(name, &known))
+}
+
+/// Something that an attached service looks for on a port of this machine.
+pub(super) fn in_listen(reader: &Reader, service: &str, name: &str) -> Checked {
+    let is_part = name.strip_prefix("postgres.").is_some_and(|rest| rest.contains('.'));
+    if name == "port" || is_part {
+        let help = "name what is there: `kafka`, `postgres.NAME`, `dependencies.NAME`, or another service";
+        return Err((format!("nobody listens for `{name}`"), help.to_owned()));
+    }
+    in_env(reader, service, name)
 }
 
 /// A reference in an operation with these arguments.

@@ -6,7 +6,7 @@ use super::invariants;
 use crate::spec::problem::Problem;
 use crate::spec::raw::shorten;
 use crate::spec::reader::{Field, Fields, Reader};
-use crate::spec::{Settings, keys};
+use crate::spec::{Between, Settings, keys};
 
 pub(super) fn spec_name(reader: &Reader, field: &Field) -> Option<String> {
     let name = reader.filled(field)?;
@@ -51,6 +51,12 @@ pub(super) fn read(reader: &Reader, root: &Fields) -> Settings {
             .get("settled_when")
             .and_then(|field| invariants::source(reader, field, &keys::invariants::SOURCE)),
         operation_timeout: pause("operation_timeout", millis(10), minutes(10), default.operation_timeout),
+        between_cases: root
+            .get("between_cases")
+            .and_then(|field| {
+                reader.choice(field, &[("reset", Between::Reset), ("restart", Between::Restart)])
+            })
+            .unwrap_or_default(),
         check_within: pause("check_within", Duration::ZERO, minutes(60), default.check_within),
     };
     if settings.quiet_for >= settings.deadline

@@ -57,7 +57,7 @@ pub(super) fn read(reader: &Reader, field: &Field) -> World {
 }
 
 /// What an image may be called is for the engine to say; it is one word in any case.
-fn image(reader: &Reader, field: &Field) -> Option<String> {
+pub(super) fn image(reader: &Reader, field: &Field) -> Option<String> {
     let name = reader.filled(field)?;
     if name.contains(char::is_whitespace) {
         let problem = Problem::at(&field.node.at, format!("`{}` is not an image", shorten(name)));

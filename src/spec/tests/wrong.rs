@@ -26,7 +26,7 @@ fn keys() {
         &[("    run: target/release/shop payments", "    rum: target/release/shop payments")],
     );
     check("unknown_key_without_suggestion", &[("    start_within: 5s", "    colour: green")]);
-    check("key_of_a_later_version", &[("    start_within: 5s", "    image: shop:latest")]);
+    check("key_of_a_later_version", &[("    start_within: 5s", "    replicas: 3")]);
     check("duplicate_service", &[("  payments:\n    run", "  orders:\n    run")]);
     check("duplicate_key", &[("    weight: 4", "    weight: 4\n    weight: 5")]);
     check("missing_keys", &[("spec: checkout\nversion: 1\n", "")]);
@@ -114,6 +114,21 @@ fn references() {
             ),
         ],
     );
+}
+
+#[test]
+fn what_services_are_made_of() {
+    check("made_of_nothing", &[("    image: shipping:1\n", ""), ("    port: 8030\n", "")]);
+    check("clock_of_a_container", &[("    port: 8030", "    clock: file")]);
+    check(
+        "environment_of_an_attached_service",
+        &[("listen: { kafka: 19092 }", "listen: { kafka: 19092 }, env: { A: b }")],
+    );
+    check("log_of_an_attached_service", &[("ready: port", "ready: log started")]);
+    check("listening_for_nothing", &[("listen: { kafka: 19092 }", "listen: { kafca: 19092, kafka: 0 }")]);
+    check("crash_of_an_attached_service", &[("  - crash: payments", "  - crash: board")]);
+    check("file_beside_a_container", &[("/app/settings.yml", "settings.yml")]);
+    check("adapter_with_a_command", &[("{ adapter: [kafka] }", "{ adapter: [kafka], run: ledger }")]);
 }
 
 #[test]

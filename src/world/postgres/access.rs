@@ -98,6 +98,13 @@ impl Access {
         format!("jdbc:postgresql://{place}/{database}?user={user}{password}{settings}")
     }
 
+    /// User and password, as a service is told them that does not take a URL.
+    pub fn account(&self) -> (String, String) {
+        let account = self.before.split_once("://").map_or("", |(_, account)| account.trim_end_matches('@'));
+        let (user, password) = account.split_once(':').unwrap_or((account, ""));
+        (unescaped(user), unescaped(password))
+    }
+
     /// Options for a session of the harness on `database`.
     pub(super) fn options(&self, database: &str) -> PgConnectOptions {
         self.options.clone().database(database)
@@ -118,6 +125,27 @@ impl fmt::Debug for Access {
 
 fn ours(options: PgConnectOptions) -> PgConnectOptions {
     options.ssl_mode(PgSslMode::Disable).application_name(APPLICATION_NAME).disable_statement_logging()
+}
+
+/// A part of a URL without its escapes (`%40` is `@`); what is no escape stays.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        bytes.extend_from_slice(before.as_bytes());
+        match after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(b'%');
+                rest = after;
+            }
+        }
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -105,6 +105,11 @@ impl Database {
         self.access.jdbc_url_through(address, &self.name)
     }
 
+    /// User and password of the account that services have.
+    pub fn account(&self) -> (String, String) {
+        self.access.account()
+    }
+
     /// From now on [`Database::reset`] returns to the rows that are there at this moment. To be called once the services
     /// are ready, so that what they wrote while starting (the list of applied migrations, for one) is kept.
     ///

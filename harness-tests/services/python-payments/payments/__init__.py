@@ -1,0 +1,1 @@
+"""Charges each placed order at the payment gateway."""
