@@ -116,7 +116,7 @@ async fn search_all(
         .keys()
         .map(|name| (name.clone(), Found::NotProven("no case ran".to_owned())))
         .collect();
-    let mut generator = Generator::new(spec, options.seed);
+    let mut generator = Generator::new(spec, None, options.seed);
     let mut seen = Seen::default();
     for number in UNDISTURBED {
         let case = generator.without_faults(number);
