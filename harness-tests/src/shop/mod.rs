@@ -1,16 +1,23 @@
-//! The reference system: a small shop of three services on Kafka and Postgres.
+//! The reference system: a small shop on Kafka and Postgres. Each spec runs those of its services that it is about.
 //!
 //! ```text
 //!   client ── HTTP ──▶ orders ── order-events ──▶ payments ── HTTP ──▶ gateway
 //!                        ▲                           │
 //!                        └────── payment-events ─────┘
-//!                 order-events, payment-events ──▶ dashboard
+//!
+//!                 order-events, payment-events ──▶ dashboard, analytics, notifications ── HTTP ──▶ mailer
+//!                 payment-events ──▶ shipping ── shipping-events ──▶ tracking
+//!                 scanner ── shipping-events ──▶ tracking
+//!
+//!   client ── HTTP ──▶ profiles, carts: a replica in each region, which tell each other by events
 //! ```
 //!
 //! The services are ordinary. They know nothing of who starts them or why, and read only addresses and settings
 //! from their environment. Each technique of consistency is one named piece: the outbox (`outbox`), the consumer that commits an
 //! offset only when its record is handled (`consume`), the processed events and the idempotency key (`payments`), the natural
-//! idempotence of a status (`orders`, `dashboard`).
+//! idempotence of a status (`orders`, `dashboard`), the copy that is read (`order_status`), the outbox of e-mails
+//! (`notifications`), the buffer for events that come too early (`tracking`), the key and the idempotent producer (`scanner`), the
+//! latest write (`profiles`) and the slot of one writer (`carts`), and how a view follows its events (`refresh`).
 
 mod analytics;
 mod cancel;
