@@ -4,6 +4,7 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use axum::Router;
@@ -22,13 +23,15 @@ use super::settings::Settings;
 
 /// What happens to each parcel, in this order.
 const JOURNEY: [&str; 3] = ["packed", "sent", "delivered"];
+/// How long a parcel takes from one scanner to the next, where each of them publishes by itself.
+const ON_THE_WAY: Duration = Duration::from_millis(25);
 /// Over how many partitions `round-robin` spreads the records.
 const PARTITIONS: i32 = 3;
 
 /// How events are published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Producing {
-    /// Without a key: each goes to the next partition, after the one before was acknowledged.
+    /// Without a key: each goes to the next partition, when the parcel is there and the one before was acknowledged.
     RoundRobin,
     /// With the order as the key, so that all of an order are in one partition. Several are on their way at a time.
     Keyed,
@@ -105,6 +108,7 @@ impl Scanner {
             let record = FutureRecord::<(), _>::to(SHIPPING_EVENTS).partition(partition).payload(&payload);
             let sent = producer.send(record, Timeout::Never).await;
             sent.map_err(|(error, _)| error).with_context(|| format!("cannot publish {event_id}"))?;
+            tokio::time::sleep(ON_THE_WAY).await;
         }
         Ok(())
     }
