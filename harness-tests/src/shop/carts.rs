@@ -18,6 +18,7 @@ use super::consume::{Handler, Kafka, consume};
 use super::event::{CART_EVENTS, CartChanged, Event};
 use super::http::{failed, serve};
 use super::outbox::Outbox;
+use super::refresh::Refresh;
 use super::region::Region;
 use super::settings::{DatabaseUrl, Settings};
 use super::{clock, until_stopped};
@@ -50,6 +51,7 @@ pub struct Start {
     database: DatabaseUrl,
     region: Region,
     merge: Merge,
+    refresh: Refresh,
 }
 
 #[derive(Clone)]
@@ -73,17 +75,19 @@ impl Start {
             database: settings.database()?,
             region: settings.required("REGION")?,
             merge: settings.optional("MERGE", Merge::PerWriter)?,
+            refresh: Refresh::from_settings(settings)?,
         })
     }
 
     pub(super) async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-        let Self { port, kafka, database, region, merge } = self;
+        let Self { port, kafka, database, region, merge, refresh } = self;
         let database = database.pool();
         let outbox = Arc::new(Outbox::new(region.outbox(), CART_EVENTS));
         let carts = Carts { database: database.clone(), outbox: outbox.clone(), region, merge };
         let routes = Router::new().route("/carts/{cart_id}/items", post(add)).with_state(carts.clone());
         let mut tasks = JoinSet::new();
         let (consumer, group) = (kafka.clone(), format!("carts-{}", region.name()));
+        let carts = refresh.of(carts);
         tasks.spawn(async move { consume(consumer, &group, &[CART_EVENTS], carts).await });
         tasks.spawn(async move { outbox.relay(&database, &kafka).await });
         tasks.spawn(serve(port, routes, stop));

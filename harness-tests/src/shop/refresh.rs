@@ -10,8 +10,8 @@ use super::consume::Handler;
 use super::event::Event;
 use super::settings::Settings;
 
-/// How long a slow view collects events before it applies them.
-const BATCH: Duration = Duration::from_millis(1_200);
+/// How long a view that applies events in batches collects them, in milliseconds, unless BATCH_MS says otherwise.
+const BATCH_MS: u64 = 1_200;
 
 /// What becomes of an event that could not be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +55,12 @@ impl FromStr for Apply {
     }
 }
 
-/// How a view follows its events, as set by ON_ERROR and APPLY.
+/// How a view follows its events, as set by ON_ERROR, APPLY and BATCH_MS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refresh {
     on_error: OnError,
     apply: Apply,
+    batch: Duration,
 }
 
 impl Refresh {
@@ -71,12 +72,13 @@ impl Refresh {
         Ok(Self {
             on_error: settings.optional("ON_ERROR", OnError::Retry)?,
             apply: settings.optional("APPLY", Apply::AtOnce)?,
+            batch: Duration::from_millis(settings.optional("BATCH_MS", BATCH_MS)?),
         })
     }
 
     /// `view`, following its events this way.
     pub fn of<View: Handler>(self, view: View) -> Refreshed<View> {
-        Refreshed { refresh: self, view, batch: Mutex::new(None) }
+        Refreshed { refresh: self, view, collected: Mutex::new(None) }
     }
 }
 
@@ -85,7 +87,7 @@ pub struct Refreshed<View> {
     refresh: Refresh,
     view: View,
     /// Until when the events of the batch are applied that was collected last.
-    batch: Mutex<Option<Instant>>,
+    collected: Mutex<Option<Instant>>,
 }
 
 impl<View: Handler> Handler for Refreshed<View> {
@@ -106,10 +108,10 @@ impl<View: Handler> Handler for Refreshed<View> {
 impl<View> Refreshed<View> {
     /// The first event of a batch waits until the batch is collected. Those that came meanwhile follow it without waiting.
     async fn until_collected(&self) {
-        let mut batch = self.batch.lock().await;
-        if batch.is_none_or(|until| until < Instant::now()) {
-            tokio::time::sleep(BATCH).await;
-            *batch = Some(Instant::now() + BATCH / 10);
+        let mut collected = self.collected.lock().await;
+        if collected.is_none_or(|until| until < Instant::now()) {
+            tokio::time::sleep(self.refresh.batch).await;
+            *collected = Some(Instant::now() + self.refresh.batch / 10);
         }
     }
 }
