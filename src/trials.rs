@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::campaign::{self, Options, Progress, Worlds};
 use crate::case::Seed;
-use crate::report::{Ending, text};
+use crate::report::{Ending, Summary, text};
 use crate::shrink::Budget;
 use crate::spec::Spec;
 use crate::world::Wanted;
@@ -77,12 +77,37 @@ fn of_file(file: &Path, search: &Search) -> Vec<Trial> {
     let trial = |variant: Option<String>| {
         let name = variant.as_ref().map_or_else(|| name.clone(), |variant| format!("{name}::{variant}"));
         let (spec, search) = (Arc::clone(&spec), search.clone());
-        Trial::test(name, move || judge(&spec, variant.as_deref(), search))
+        Trial::test(name, move || is_as_expected(&spec, variant.as_deref(), &search))
     };
     variants.into_iter().map(trial).collect()
 }
 
-fn judge(spec: &Arc<Spec>, variant: Option<&str>, search: Search) -> Result<(), Failed> {
+fn is_as_expected(spec: &Arc<Spec>, variant: Option<&str>, search: &Search) -> Result<(), Failed> {
+    let mut found = String::new();
+    let summary = judge(spec, variant, search, &mut |progress| {
+        if let Progress::Found { invariant, expected, violation } = progress {
+            found.push_str(&text::violation(invariant, expected, violation, WIDTH));
+        }
+    })?;
+    match summary.ending() {
+        Ending::Held | Ending::AsExpected => Ok(()),
+        Ending::Violated | Ending::NotProven => {
+            Err(Failed::from(text::plain(&format!("{found}{}", text::summary(&summary, None, WIDTH)))))
+        }
+    }
+}
+
+/// Judges a spec in one of its variants, in a world of its own, and tells on the way what goes on: what a trial does, for
+/// tests that ask more of a result than that it is as expected.
+///
+/// # Errors
+/// Nothing can be said: the world or a service failed.
+pub fn judge(
+    spec: &Arc<Spec>,
+    variant: Option<&str>,
+    search: &Search,
+    note: &mut dyn FnMut(Progress<'_>),
+) -> Result<Summary, Failed> {
     let options = Options {
         cases: search.cases,
         time: None,
@@ -90,34 +115,21 @@ fn judge(spec: &Arc<Spec>, variant: Option<&str>, search: Search) -> Result<(), 
         seed: search.seed,
         shrink: Budget::default(),
         reproduce: search.reproduce,
-        folder: search.folder,
-    };
-    let mut found = String::new();
-    let mut note = |progress: Progress<'_>| {
-        if let Progress::Found { invariant, expected, violation } = progress {
-            found.push_str(&text::violation(invariant, expected, violation, WIDTH));
-        }
+        folder: search.folder.clone(),
     };
     let runtime = tokio::runtime::Runtime::new()?;
-    let summary = runtime.block_on(async {
+    runtime.block_on(async {
         let supervisor = Supervisor::start()?;
         let cancel = CancellationToken::new();
-        let mut worlds = Worlds::new(search.world, [&**spec], &supervisor);
+        let mut worlds = Worlds::new(search.world.clone(), [&**spec], &supervisor);
         let judging = async {
-            let world = worlds.of(spec, &cancel, &mut note).await?;
+            let world = worlds.of(spec, &cancel, note).await?;
             let (spec, supervisor) = (Arc::clone(spec), supervisor.clone());
-            campaign::run(spec, variant, &options, &[world], supervisor, &cancel, &mut note).await
+            campaign::run(spec, variant, &options, &[world], supervisor, &cancel, note).await
         };
         let judged = judging.await;
         worlds.close().await;
         supervisor.end().await?;
         judged.map_err(Failed::from)
-    })?;
-    match summary.ending() {
-        Ending::Held | Ending::AsExpected => Ok(()),
-        Ending::Violated | Ending::NotProven => Err(Failed::from(
-            anstream::adapter::strip_str(&format!("{found}{}", text::summary(&summary, None, WIDTH)))
-                .to_string(),
-        )),
-    }
+    })
 }

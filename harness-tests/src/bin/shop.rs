@@ -1,4 +1,4 @@
-//! One of the shop's services, chosen by the first argument: `shop orders`, `shop payments`, `shop dashboard`.
+//! One of the shop's services, chosen by the first argument: `shop orders`, `shop payments`, `shop dashboard` and so on.
 //!
 //! Exit codes: 0 stopped by SIGTERM, 1 could not go on, 2 the command line or a setting is wrong.
 

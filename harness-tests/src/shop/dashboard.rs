@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use super::consume::{Handler, Kafka, consume};
 use super::event::{Event, ORDER_EVENTS, PAYMENT_EVENTS};
+use super::refresh::Refresh;
 use super::settings::{DatabaseUrl, Settings};
 use super::until_stopped;
 
@@ -15,6 +16,7 @@ use super::until_stopped;
 pub struct Start {
     kafka: Kafka,
     database: DatabaseUrl,
+    refresh: Refresh,
 }
 
 struct Dashboard {
@@ -23,11 +25,15 @@ struct Dashboard {
 
 impl Start {
     pub(super) fn from_settings(settings: &Settings) -> anyhow::Result<Self> {
-        Ok(Self { kafka: Kafka::from_settings(settings)?, database: settings.database()? })
+        Ok(Self {
+            kafka: Kafka::from_settings(settings)?,
+            database: settings.database()?,
+            refresh: Refresh::from_settings(settings)?,
+        })
     }
 
     pub(super) async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let dashboard = Dashboard { database: self.database.pool() };
+        let dashboard = self.refresh.of(Dashboard { database: self.database.pool() });
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             consume(self.kafka, "dashboard", &[ORDER_EVENTS, PAYMENT_EVENTS], dashboard).await
@@ -48,7 +54,7 @@ impl Handler for Dashboard {
                 "insert into dashboard (order_id, status) values ($1, 'paid')
                  on conflict (order_id) do update set status = 'paid'",
             ),
-            Event::Unknown => return Ok(()),
+            _ => return Ok(()),
         };
         sqlx::query(statement).bind(order_id).execute(&self.database).await?;
         Ok(())

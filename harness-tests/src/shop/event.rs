@@ -7,6 +7,13 @@ pub const ORDER_EVENTS: &str = "order-events";
 /// Where `payments` publishes, keyed by order id.
 pub const PAYMENT_EVENTS: &str = "payment-events";
 
+/// Where `shipping` and `scanner` publish, keyed by order id.
+pub const SHIPPING_EVENTS: &str = "shipping-events";
+/// Where the replicas of `profiles` publish, keyed by profile id.
+pub const PROFILE_EVENTS: &str = "profile-events";
+/// Where the replicas of `carts` publish, keyed by cart id.
+pub const CART_EVENTS: &str = "cart-events";
+
 /// One event of an order. A delivery may be repeated; `event_id` is the same each time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]
@@ -15,6 +22,18 @@ pub enum Event {
     OrderPlaced(OrderPlaced),
     /// The order is charged.
     PaymentSucceeded(PaymentSucceeded),
+    /// The customer does not want the order any more.
+    OrderCancelled { event_id: String, order_id: String },
+    /// The order is paid, which made it this version of itself.
+    OrderPaid { event_id: String, order_id: String, version: i64, amount: i64 },
+    /// The order is on its way, which made it this version of itself.
+    OrderShipped { event_id: String, order_id: String, version: i64, parcel: String },
+    /// The parcel of the order was scanned.
+    ParcelMoved { event_id: String, order_id: String, version: i64, step: String },
+    /// A profile is written anew.
+    ProfileReplaced(ProfileReplaced),
+    /// A slot of a cart has another state.
+    CartChanged(CartChanged),
     /// An event of a newer version of the shop, which a service that does not know it passes over.
     #[serde(other, skip_serializing)]
     Unknown,
@@ -38,6 +57,28 @@ pub struct PaymentSucceeded {
     pub order_id: String,
     /// In cents.
     pub amount: i64,
+}
+
+/// A profile is written anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileReplaced {
+    pub event_id: String,
+    pub profile_id: String,
+    pub name: String,
+    /// Of two writes the one with the greater stamp is the later one.
+    pub stamp: i64,
+    pub writer: String,
+}
+
+/// A slot of a cart has another state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CartChanged {
+    pub event_id: String,
+    pub cart_id: String,
+    pub slot: String,
+    pub quantity: i64,
+    /// Of two states the one with the greater stamp is the later one.
+    pub stamp: i64,
 }
 
 #[cfg(test)]

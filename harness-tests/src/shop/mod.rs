@@ -1,26 +1,47 @@
-//! The reference system: a small shop of three services on Kafka and Postgres.
+//! The reference system: a small shop on Kafka and Postgres. Each spec runs those of its services that it is about.
 //!
 //! ```text
 //!   client ── HTTP ──▶ orders ── order-events ──▶ payments ── HTTP ──▶ gateway
 //!                        ▲                           │
 //!                        └────── payment-events ─────┘
-//!                 order-events, payment-events ──▶ dashboard
+//!
+//!                 order-events, payment-events ──▶ dashboard, analytics, notifications ── HTTP ──▶ mailer
+//!                 payment-events ──▶ shipping ── shipping-events ──▶ tracking
+//!                 scanner ── shipping-events ──▶ tracking
+//!
+//!   client ── HTTP ──▶ profiles, carts: a replica in each region, which tell each other by events
 //! ```
 //!
 //! The services are ordinary. They know nothing of who starts them or why, and read only addresses and settings
 //! from their environment. Each technique of consistency is one named piece: the outbox (`outbox`), the consumer that commits an
 //! offset only when its record is handled (`consume`), the processed events and the idempotency key (`payments`), the natural
-//! idempotence of a status (`orders`, `dashboard`).
+//! idempotence of a status (`orders`, `dashboard`), the copy that is read (`order_status`), the outbox of e-mails
+//! (`notifications`), the buffer for events that come too early (`tracking`), the key and the idempotent producer (`scanner`), the
+//! latest write (`profiles`) and the slot of one writer (`carts`), and how a view follows its events (`refresh`).
 
+mod analytics;
+mod cancel;
+mod carts;
+mod clock;
 mod consume;
 mod dashboard;
 mod event;
 mod gateway;
+mod http;
+mod mailer;
+mod notifications;
+mod order_status;
 mod orders;
 mod orders_http;
 mod outbox;
 mod payments;
+mod profiles;
+mod refresh;
+mod region;
+mod scanner;
 mod settings;
+mod shipping;
+mod tracking;
 
 use std::time::Duration;
 
@@ -33,6 +54,9 @@ pub use settings::Settings;
 /// How long a stopping service may take to leave its consumer groups.
 const TIME_TO_LEAVE: Duration = Duration::from_secs(2);
 
+/// The names of the services.
+const SERVICES: &str = "orders, payments, dashboard, order-status, notifications, analytics, shipping, tracking, scanner, profiles and carts";
+
 /// One service with all that it needs to start; nothing is connected yet.
 pub enum Service {
     /// Takes orders over HTTP and reserves stock.
@@ -41,6 +65,22 @@ pub enum Service {
     Payments(payments::Start),
     /// Keeps a read model of every order's status.
     Dashboard(dashboard::Start),
+    /// Tells customers how their orders stand.
+    OrderStatus(order_status::Start),
+    /// Tells customers by e-mail what becomes of their orders.
+    Notifications(notifications::Start),
+    /// Keeps how much of each product was ordered.
+    Analytics(analytics::Start),
+    /// Sends a parcel for each paid order.
+    Shipping(shipping::Start),
+    /// Shows what was paid for an order and where its parcel is.
+    Tracking(tracking::Start),
+    /// Tells where parcels are.
+    Scanner(scanner::Start),
+    /// Keeps the profiles of customers, a replica in each region.
+    Profiles(profiles::Start),
+    /// Keeps what customers want to buy, a replica in each region.
+    Carts(carts::Start),
 }
 
 impl Service {
@@ -53,8 +93,16 @@ impl Service {
             "orders" => Self::Orders(orders::Start::from_settings(settings)?),
             "payments" => Self::Payments(payments::Start::from_settings(settings)?),
             "dashboard" => Self::Dashboard(dashboard::Start::from_settings(settings)?),
-            "" => bail!("which service? orders, payments or dashboard"),
-            unknown => bail!("`{unknown}` is not a service of the shop: orders, payments or dashboard"),
+            "order-status" => Self::OrderStatus(order_status::Start::from_settings(settings)?),
+            "notifications" => Self::Notifications(notifications::Start::from_settings(settings)?),
+            "analytics" => Self::Analytics(analytics::Start::from_settings(settings)?),
+            "shipping" => Self::Shipping(shipping::Start::from_settings(settings)?),
+            "tracking" => Self::Tracking(tracking::Start::from_settings(settings)?),
+            "scanner" => Self::Scanner(scanner::Start::from_settings(settings)?),
+            "profiles" => Self::Profiles(profiles::Start::from_settings(settings)?),
+            "carts" => Self::Carts(carts::Start::from_settings(settings)?),
+            "" => bail!("which service? There are {SERVICES}"),
+            unknown => bail!("`{unknown}` is not a service of the shop; there are {SERVICES}"),
         })
     }
 }
@@ -73,6 +121,14 @@ pub fn run(service: Service) -> anyhow::Result<()> {
             Service::Orders(start) => start.run(stop).await,
             Service::Payments(start) => start.run(stop).await,
             Service::Dashboard(start) => start.run(stop).await,
+            Service::OrderStatus(start) => start.run(stop).await,
+            Service::Notifications(start) => start.run(stop).await,
+            Service::Analytics(start) => start.run(stop).await,
+            Service::Shipping(start) => start.run(stop).await,
+            Service::Tracking(start) => start.run(stop).await,
+            Service::Scanner(start) => start.run(stop).await,
+            Service::Profiles(start) => start.run(stop).await,
+            Service::Carts(start) => start.run(stop).await,
         }
     });
     runtime.shutdown_timeout(TIME_TO_LEAVE);

@@ -25,8 +25,8 @@ pub struct Start {
 /// The orders, as kept in the database.
 #[derive(Clone)]
 pub struct Orders {
-    database: PgPool,
-    outbox: Arc<Outbox>,
+    pub(super) database: PgPool,
+    pub(super) outbox: Arc<Outbox>,
 }
 
 /// What a client wants to buy. The id is the client's, so that asking again is asking for the same order.

@@ -7,14 +7,15 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
+use super::cancel::cancel;
 use super::orders::{OrderRequest, Orders, Placed};
 
-/// `GET /health`, `POST /orders` and `GET /orders/{order_id}`.
+/// `GET /health`, `POST /orders`, and `GET` and `DELETE /orders/{order_id}`.
 pub fn routes(orders: Orders) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/orders", post(place))
-        .route("/orders/{order_id}", get(find))
+        .route("/orders/{order_id}", get(find).delete(cancel))
         .with_state(orders)
 }
 
