@@ -48,7 +48,7 @@ impl Handler for Dashboard {
                 "insert into dashboard (order_id, status) values ($1, 'paid')
                  on conflict (order_id) do update set status = 'paid'",
             ),
-            Event::Unknown => return Ok(()),
+            _ => return Ok(()),
         };
         sqlx::query(statement).bind(order_id).execute(&self.database).await?;
         Ok(())

@@ -12,14 +12,27 @@
 //! offset only when its record is handled (`consume`), the processed events and the idempotency key (`payments`), the natural
 //! idempotence of a status (`orders`, `dashboard`).
 
+mod answers;
+mod balances;
+mod checkout;
+mod checkout_steps;
+mod compensation;
 mod consume;
+mod credit;
 mod dashboard;
+mod dead_letters;
 mod event;
+mod fulfilment;
 mod gateway;
+mod intake;
+mod inventory;
+mod ledger;
 mod orders;
 mod orders_http;
 mod outbox;
+mod partner;
 mod payments;
+mod points;
 mod settings;
 
 use std::time::Duration;
@@ -33,6 +46,9 @@ pub use settings::Settings;
 /// How long a stopping service may take to leave its consumer groups.
 const TIME_TO_LEAVE: Duration = Duration::from_secs(2);
 
+/// As the first argument names them.
+const SERVICES: &str = "orders, payments, dashboard, inventory, credit, ledger, points, balances, intake, fulfilment or checkout";
+
 /// One service with all that it needs to start; nothing is connected yet.
 pub enum Service {
     /// Takes orders over HTTP and reserves stock.
@@ -41,6 +57,22 @@ pub enum Service {
     Payments(payments::Start),
     /// Keeps a read model of every order's status.
     Dashboard(dashboard::Start),
+    /// Reserves stock, and takes back what is returned.
+    Inventory(inventory::Start),
+    /// Approves credit up to a limit.
+    Credit(credit::Start),
+    /// Posts amounts.
+    Ledger(ledger::Start),
+    /// Credits customers with points.
+    Points(points::Start),
+    /// Keeps a read model of the points of each customer.
+    Balances(balances::Start),
+    /// Takes orders and only tells of them.
+    Intake(intake::Start),
+    /// Makes a fulfilment of each placed order.
+    Fulfilment(fulfilment::Start),
+    /// Takes an order through five steps, as a saga.
+    Checkout(checkout::Start),
 }
 
 impl Service {
@@ -53,8 +85,16 @@ impl Service {
             "orders" => Self::Orders(orders::Start::from_settings(settings)?),
             "payments" => Self::Payments(payments::Start::from_settings(settings)?),
             "dashboard" => Self::Dashboard(dashboard::Start::from_settings(settings)?),
-            "" => bail!("which service? orders, payments or dashboard"),
-            unknown => bail!("`{unknown}` is not a service of the shop: orders, payments or dashboard"),
+            "inventory" => Self::Inventory(inventory::Start::from_settings(settings)?),
+            "credit" => Self::Credit(credit::Start::from_settings(settings)?),
+            "ledger" => Self::Ledger(ledger::Start::from_settings(settings)?),
+            "points" => Self::Points(points::Start::from_settings(settings)?),
+            "balances" => Self::Balances(balances::Start::from_settings(settings)?),
+            "intake" => Self::Intake(intake::Start::from_settings(settings)?),
+            "fulfilment" => Self::Fulfilment(fulfilment::Start::from_settings(settings)?),
+            "checkout" => Self::Checkout(checkout::Start::from_settings(settings)?),
+            "" => bail!("which service? {SERVICES}"),
+            unknown => bail!("`{unknown}` is not a service of the shop: {SERVICES}"),
         })
     }
 }
@@ -73,6 +113,14 @@ pub fn run(service: Service) -> anyhow::Result<()> {
             Service::Orders(start) => start.run(stop).await,
             Service::Payments(start) => start.run(stop).await,
             Service::Dashboard(start) => start.run(stop).await,
+            Service::Inventory(start) => start.run(stop).await,
+            Service::Credit(start) => start.run(stop).await,
+            Service::Ledger(start) => start.run(stop).await,
+            Service::Points(start) => start.run(stop).await,
+            Service::Balances(start) => start.run(stop).await,
+            Service::Intake(start) => start.run(stop).await,
+            Service::Fulfilment(start) => start.run(stop).await,
+            Service::Checkout(start) => start.run(stop).await,
         }
     });
     runtime.shutdown_timeout(TIME_TO_LEAVE);
