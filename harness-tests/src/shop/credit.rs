@@ -11,9 +11,9 @@ use serde::Deserialize;
 use sqlx::{PgConnection, PgPool};
 use tokio::task::JoinSet;
 
-use super::answers::{failed, refused, serve};
 use super::consume::{Handler, Kafka, consume};
 use super::event::{Event, REPAYMENTS};
+use super::http::{failed, refused, serve};
 use super::settings::{DatabaseUrl, Settings};
 use super::until_stopped;
 
@@ -60,13 +60,12 @@ impl Start {
 
     pub(super) async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
         let Self { port, kafka, database, approve } = self;
-        let database = database.pool();
-        let credit = Credit { database: database.clone(), approve };
+        let credit = Credit { database: database.pool(), approve };
         let routes = Router::new().route("/approvals", post(answer)).with_state(credit.clone());
 
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { consume(kafka, "credit", &[REPAYMENTS], credit).await });
-        tasks.spawn(serve(port, routes, database, stop));
+        tasks.spawn(serve(port, routes, stop));
         until_stopped(tasks, std::future::pending()).await
     }
 }
@@ -75,7 +74,7 @@ async fn answer(State(credit): State<Credit>, Json(request): Json<Request>) -> R
     match credit.decide(&request).await {
         Ok(true) => StatusCode::CREATED.into_response(),
         Ok(false) => refused(StatusCode::CONFLICT, "beyond the limit"),
-        Err(error) => failed(StatusCode::INTERNAL_SERVER_ERROR, &error),
+        Err(error) => failed(&error),
     }
 }
 

@@ -14,9 +14,9 @@ use rdkafka::producer::FutureProducer;
 use sqlx::{PgConnection, PgPool};
 use tokio::task::JoinSet;
 
-use super::answers::{failed, serve};
 use super::consume::Kafka;
 use super::event::{Event, ORDER_EVENTS, OrderPlaced};
+use super::http::{failed, serve};
 use super::orders::OrderRequest;
 use super::outbox::{Mark, Outbox, producer, publish};
 use super::settings::{DatabaseUrl, Settings};
@@ -82,9 +82,8 @@ impl Start {
         let routes = Router::new().route("/orders", post(answer)).with_state(intake);
 
         let mut tasks = JoinSet::new();
-        let relayed = database.clone();
-        tasks.spawn(async move { outbox.relay(&relayed, &kafka).await });
-        tasks.spawn(serve(port, routes, database, stop));
+        tasks.spawn(async move { outbox.relay(&database, &kafka).await });
+        tasks.spawn(serve(port, routes, stop));
         until_stopped(tasks, std::future::pending()).await
     }
 }
@@ -92,7 +91,7 @@ impl Start {
 async fn answer(State(intake): State<Intake>, Json(request): Json<OrderRequest>) -> Response {
     match intake.place(request).await {
         Ok(()) => StatusCode::CREATED.into_response(),
-        Err(error) => failed(StatusCode::INTERNAL_SERVER_ERROR, &error),
+        Err(error) => failed(&error),
     }
 }
 

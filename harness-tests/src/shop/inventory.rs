@@ -11,9 +11,9 @@ use serde::Deserialize;
 use sqlx::{PgConnection, PgPool};
 use tokio::task::JoinSet;
 
-use super::answers::{failed, refused, serve};
 use super::consume::{Handler, Kafka, consume};
 use super::event::{Event, RETURNS};
+use super::http::{failed, refused, serve};
 use super::settings::{DatabaseUrl, Settings};
 use super::until_stopped;
 
@@ -60,13 +60,12 @@ impl Start {
 
     pub(super) async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
         let Self { port, kafka, database, reserve } = self;
-        let database = database.pool();
-        let inventory = Inventory { database: database.clone(), reserve };
+        let inventory = Inventory { database: database.pool(), reserve };
         let routes = Router::new().route("/reservations", post(answer)).with_state(inventory.clone());
 
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { consume(kafka, "inventory", &[RETURNS], inventory).await });
-        tasks.spawn(serve(port, routes, database, stop));
+        tasks.spawn(serve(port, routes, stop));
         until_stopped(tasks, std::future::pending()).await
     }
 }
@@ -75,7 +74,7 @@ async fn answer(State(inventory): State<Inventory>, Json(reservation): Json<Rese
     match inventory.take(&reservation).await {
         Ok(true) => StatusCode::CREATED.into_response(),
         Ok(false) => refused(StatusCode::CONFLICT, "not enough stock"),
-        Err(error) => failed(StatusCode::INTERNAL_SERVER_ERROR, &error),
+        Err(error) => failed(&error),
     }
 }
 

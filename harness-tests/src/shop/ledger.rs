@@ -13,7 +13,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use sqlx::PgPool;
 
-use super::answers::{failed, serve};
+use super::http::{failed, serve};
 use super::settings::{DatabaseUrl, Settings};
 
 /// How often a request is tried, and the wait between.
@@ -60,17 +60,16 @@ impl Start {
     }
 
     pub(super) async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-        let database = self.database.pool();
-        let ledger = Ledger { database: database.clone(), retry: self.retry };
+        let ledger = Ledger { database: self.database.pool(), retry: self.retry };
         let routes = Router::new().route("/postings", post(answer)).with_state(ledger);
-        serve(self.port, routes, database, stop).await
+        serve(self.port, routes, stop).await
     }
 }
 
 async fn answer(State(ledger): State<Ledger>, Json(posting): Json<Posting>) -> Response {
     match ledger.post(&posting).await {
         Ok(()) => StatusCode::CREATED.into_response(),
-        Err(error) => failed(StatusCode::INTERNAL_SERVER_ERROR, &error),
+        Err(error) => failed(&error),
     }
 }
 

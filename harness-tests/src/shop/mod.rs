@@ -12,7 +12,6 @@
 //! offset only when its record is handled (`consume`), the processed events and the idempotency key (`payments`), the natural
 //! idempotence of a status (`orders`, `dashboard`).
 
-mod answers;
 mod balances;
 mod checkout;
 mod checkout_steps;
@@ -24,6 +23,7 @@ mod dead_letters;
 mod event;
 mod fulfilment;
 mod gateway;
+mod http;
 mod intake;
 mod inventory;
 mod ledger;
@@ -46,8 +46,8 @@ pub use settings::Settings;
 /// How long a stopping service may take to leave its consumer groups.
 const TIME_TO_LEAVE: Duration = Duration::from_secs(2);
 
-/// As the first argument names them.
-const SERVICES: &str = "orders, payments, dashboard, inventory, credit, ledger, points, balances, intake, fulfilment or checkout";
+/// The names of the services.
+const SERVICES: &str = "orders, payments, dashboard, inventory, credit, ledger, points, balances, intake, fulfilment and checkout";
 
 /// One service with all that it needs to start; nothing is connected yet.
 pub enum Service {
@@ -93,8 +93,8 @@ impl Service {
             "intake" => Self::Intake(intake::Start::from_settings(settings)?),
             "fulfilment" => Self::Fulfilment(fulfilment::Start::from_settings(settings)?),
             "checkout" => Self::Checkout(checkout::Start::from_settings(settings)?),
-            "" => bail!("which service? {SERVICES}"),
-            unknown => bail!("`{unknown}` is not a service of the shop: {SERVICES}"),
+            "" => bail!("which service? There are {SERVICES}"),
+            unknown => bail!("`{unknown}` is not a service of the shop; there are {SERVICES}"),
         })
     }
 }

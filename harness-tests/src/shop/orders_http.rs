@@ -5,8 +5,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use serde_json::json;
 
-use super::answers::{failed, refused};
 use super::orders::{OrderRequest, Orders, Placed};
 
 /// `GET /health`, `POST /orders` and `GET /orders/{order_id}`.
@@ -44,4 +44,15 @@ async fn find(State(orders): State<Orders>, Path(order_id): Path<String>) -> Res
         Ok(None) => refused(StatusCode::NOT_FOUND, "no such order"),
         Err(error) => failed(StatusCode::INTERNAL_SERVER_ERROR, &error),
     }
+}
+
+/// The request is understood, and the answer is no.
+fn refused(status: StatusCode, reason: &str) -> Response {
+    (status, Json(json!({ "reason": reason }))).into_response()
+}
+
+/// The service could not do its part. Why is for the log, not for the client.
+fn failed(status: StatusCode, error: &anyhow::Error) -> Response {
+    tracing::warn!("{error:#}");
+    (status, Json(json!({ "reason": "please try again" }))).into_response()
 }

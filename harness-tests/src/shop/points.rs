@@ -11,9 +11,9 @@ use serde::Deserialize;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 
-use super::answers::{failed, refused, serve};
 use super::consume::Kafka;
 use super::event::{Event, POINTS_EVENTS, PointsEarned};
+use super::http::{failed, refused, serve};
 use super::outbox::Outbox;
 use super::settings::{DatabaseUrl, Settings};
 use super::until_stopped;
@@ -55,9 +55,8 @@ impl Start {
         let routes = Router::new().route("/purchases", post(answer)).with_state(points);
 
         let mut tasks = JoinSet::new();
-        let relayed = database.clone();
-        tasks.spawn(async move { outbox.relay(&relayed, &kafka).await });
-        tasks.spawn(serve(port, routes, database, stop));
+        tasks.spawn(async move { outbox.relay(&database, &kafka).await });
+        tasks.spawn(serve(port, routes, stop));
         until_stopped(tasks, std::future::pending()).await
     }
 }
@@ -66,7 +65,7 @@ async fn answer(State(points): State<Points>, Json(purchase): Json<Purchase>) ->
     match points.earn(purchase).await {
         Ok(true) => StatusCode::CREATED.into_response(),
         Ok(false) => refused(StatusCode::NOT_FOUND, "no such customer"),
-        Err(error) => failed(StatusCode::INTERNAL_SERVER_ERROR, &error),
+        Err(error) => failed(&error),
     }
 }
 
