@@ -79,53 +79,55 @@ async fn answer(State(credit): State<Credit>, Json(request): Json<Request>) -> R
 }
 
 impl Credit {
-    /// The approval and what it uses of the limit, in one transaction; false if the limit does not allow it.
+    /// Approves the request; false if the limit does not allow it.
     async fn decide(&self, request: &Request) -> anyhow::Result<bool> {
-        let mut transaction = self.database.begin().await?;
-        let is_approved = match self.approve {
-            Approve::Conditional => approve_if_enough(&mut transaction, request).await?,
-            Approve::ReadThenWrite => add_up_then_approve(&mut transaction, request).await?,
-        };
-        if is_approved {
-            transaction.commit().await?;
-        } else {
-            transaction.rollback().await?;
+        match self.approve {
+            Approve::Conditional => {
+                // The account is the one row that all requests of a customer meet at: it is read and written by one statement.
+                let statement =
+                    "update accounts set used = used + $2 where customer = $1 and used + $2 <= credit_limit";
+                self.approve_by(statement, request).await
+            }
+            Approve::ReadThenWrite => {
+                // An approval that another request is about to commit is no part of the sum: a phantom.
+                if self.left(request).await? < request.amount {
+                    return Ok(false);
+                }
+                self.approve_by("update accounts set used = used + $2 where customer = $1", request).await
+            }
         }
-        Ok(is_approved)
     }
-}
 
-/// An approval that another transaction is about to commit is no part of the sum: a phantom that appears too late.
-async fn add_up_then_approve(transaction: &mut PgConnection, request: &Request) -> anyhow::Result<bool> {
-    let left: Option<i64> = sqlx::query_scalar(
-        "select credit_limit - coalesce((select sum(amount) from approvals where customer = $1), 0)::bigint
-         from accounts where customer = $1",
-    )
-    .bind(&request.customer)
-    .fetch_optional(&mut *transaction)
-    .await?;
-    if left.is_none_or(|left| left < request.amount) {
-        return Ok(false);
+    /// What the approvals so far leave of the limit.
+    async fn left(&self, request: &Request) -> anyhow::Result<i64> {
+        let left: Option<i64> = sqlx::query_scalar(
+            "select credit_limit
+                    - coalesce((select sum(amount) from approvals where customer = $1), 0)::bigint
+             from accounts where customer = $1",
+        )
+        .bind(&request.customer)
+        .fetch_optional(&self.database)
+        .await?;
+        Ok(left.unwrap_or_default())
     }
-    if note(transaction, request).await? {
-        sqlx::query("update accounts set used = used + $2 where customer = $1")
+
+    /// The approval and what the statement uses, in one transaction; false, and neither, if it uses nothing.
+    async fn approve_by(&self, statement: &'static str, request: &Request) -> anyhow::Result<bool> {
+        let mut transaction = self.database.begin().await?;
+        if !note(&mut transaction, request).await? {
+            return Ok(true);
+        }
+        let used = sqlx::query(statement)
             .bind(&request.customer)
             .bind(request.amount)
-            .execute(transaction)
+            .execute(&mut *transaction)
             .await?;
+        if used.rows_affected() == 0 {
+            return Ok(false);
+        }
+        transaction.commit().await?;
+        Ok(true)
     }
-    Ok(true)
-}
-
-/// The account is the one row that all requests of a customer meet at: reading and writing it are one statement.
-async fn approve_if_enough(transaction: &mut PgConnection, request: &Request) -> anyhow::Result<bool> {
-    if !note(transaction, request).await? {
-        return Ok(true);
-    }
-    let used =
-        sqlx::query("update accounts set used = used + $2 where customer = $1 and used + $2 <= credit_limit");
-    let used = used.bind(&request.customer).bind(request.amount).execute(transaction).await?;
-    Ok(used.rows_affected() == 1)
 }
 
 /// Notes the approval; false if this request was approved before.

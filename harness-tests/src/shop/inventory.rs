@@ -79,53 +79,50 @@ async fn answer(State(inventory): State<Inventory>, Json(reservation): Json<Rese
 }
 
 impl Inventory {
-    /// Takes the stock and notes for whom, in one transaction; false if there is not enough.
+    /// Takes the stock and notes for whom; false if there is not enough.
     async fn take(&self, reservation: &Reservation) -> anyhow::Result<bool> {
-        let mut transaction = self.database.begin().await?;
-        let is_taken = match self.reserve {
-            Reserve::Conditional => take_if_enough(&mut transaction, reservation).await?,
-            Reserve::CheckThenAct => check_then_take(&mut transaction, reservation).await?,
-        };
-        if is_taken {
-            transaction.commit().await?;
-        } else {
-            transaction.rollback().await?;
+        match self.reserve {
+            Reserve::Conditional => {
+                // Looking and taking are one statement: a second one waits for the row, and sees what the first has left.
+                let statement =
+                    "update stock set available = available - $2 where sku = $1 and available >= $2";
+                self.take_by(statement, reservation).await
+            }
+            Reserve::CheckThenAct => {
+                // What is seen here may be gone when it is taken: another request looks at the same piece meanwhile.
+                if !self.is_enough(reservation).await? {
+                    return Ok(false);
+                }
+                self.take_by("update stock set available = available - $2 where sku = $1", reservation).await
+            }
         }
-        Ok(is_taken)
     }
-}
 
-/// What is seen in the look may be gone when it is taken: another request looks at the same piece meanwhile.
-async fn check_then_take(transaction: &mut PgConnection, reservation: &Reservation) -> anyhow::Result<bool> {
-    let Reservation { sku, quantity, .. } = reservation;
-    let available: Option<i32> = sqlx::query_scalar("select available from stock where sku = $1")
-        .bind(sku)
-        .fetch_optional(&mut *transaction)
-        .await?;
-    if available.is_none_or(|available| available < *quantity) {
-        return Ok(false);
-    }
-    if note(transaction, reservation).await? {
-        sqlx::query("update stock set available = available - $2 where sku = $1")
-            .bind(sku)
-            .bind(quantity)
-            .execute(transaction)
+    async fn is_enough(&self, reservation: &Reservation) -> anyhow::Result<bool> {
+        let available: Option<i32> = sqlx::query_scalar("select available from stock where sku = $1")
+            .bind(&reservation.sku)
+            .fetch_optional(&self.database)
             .await?;
+        Ok(available.is_some_and(|available| available >= reservation.quantity))
     }
-    Ok(true)
-}
 
-/// Looking and taking are one statement: a second one waits for the row, then looks at what the first has left.
-async fn take_if_enough(transaction: &mut PgConnection, reservation: &Reservation) -> anyhow::Result<bool> {
-    if !note(transaction, reservation).await? {
-        return Ok(true);
+    /// The note and what the statement takes, in one transaction; false, and neither, if it takes nothing.
+    async fn take_by(&self, statement: &'static str, reservation: &Reservation) -> anyhow::Result<bool> {
+        let mut transaction = self.database.begin().await?;
+        if !note(&mut transaction, reservation).await? {
+            return Ok(true);
+        }
+        let taken = sqlx::query(statement)
+            .bind(&reservation.sku)
+            .bind(reservation.quantity)
+            .execute(&mut *transaction)
+            .await?;
+        if taken.rows_affected() == 0 {
+            return Ok(false);
+        }
+        transaction.commit().await?;
+        Ok(true)
     }
-    let taken = sqlx::query("update stock set available = available - $2 where sku = $1 and available >= $2")
-        .bind(&reservation.sku)
-        .bind(reservation.quantity)
-        .execute(transaction)
-        .await?;
-    Ok(taken.rows_affected() == 1)
 }
 
 /// Notes for whom the stock is taken; false if it was taken for that order before.
