@@ -13,4 +13,4 @@ create table reservations (
     quantity integer not null
 );
 
-insert into stock (sku, available) values ('red', 1), ('blue', 2);
+insert into stock (sku, available) values ('red', 1), ('blue', 1);
