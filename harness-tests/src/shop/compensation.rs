@@ -9,7 +9,7 @@ use super::outbox::Outbox;
 use super::partner::{Answer, Partner};
 
 /// How often a refund is tried before a person is called, and the wait between.
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 2;
 const TRY_AGAIN: Duration = Duration::from_millis(20);
 
 /// Which steps are compensated.
@@ -26,7 +26,7 @@ pub enum Compensate {
 /// What follows if a refund fails.
 #[derive(Debug, Clone, Copy)]
 pub enum Refund {
-    /// It is tried again, a few times; then a person is called, by an event.
+    /// It is tried once more; then a person is called, by an event.
     BoundedThenAlert,
     /// It is logged.
     Once,
