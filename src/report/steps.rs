@@ -30,11 +30,19 @@ impl Step {
 pub fn steps(case: &Case, history: &History, evidence: &Evidence) -> Vec<Step> {
     let mut teller =
         Teller { case, history, evidence, told: Vec::new(), pending: Vec::new(), given: Vec::new() };
-    let last = evidence.events.iter().max().copied().unwrap_or(u64::MAX);
+    let last = end(history, evidence);
     for event in history.events.iter().filter(|event| event.seq <= last) {
         teller.tell(event);
     }
     teller.told
+}
+
+/// Where the story ends: at the violation. What is missing in the end is missed where it was asked for, so a fault can come
+/// after that, and then all is told.
+fn end(history: &History, evidence: &Evidence) -> u64 {
+    let last = evidence.events.iter().max().copied().unwrap_or(u64::MAX);
+    let fires_later = |event: &Event| event.seq > last && matches!(event.what, What::Fired { .. });
+    if history.events.iter().any(fires_later) { u64::MAX } else { last }
 }
 
 struct Teller<'a> {
@@ -114,8 +122,13 @@ impl<'a> Teller<'a> {
                 let text = format!("── {unreadable}{} ──▶ {service}", named(topic, record, fact));
                 Some(Step::new(from, text, format!("{topic}/{partition}@{offset}")))
             }
+            // What nobody is given is told where it was sent.
+            Seen::Produced { topic, record, .. } if self.evidence.events.contains(&event.seq) => {
+                let text = format!("── {} ──▶ {topic}", named(topic, record, fact));
+                Some(Step::new(service.unwrap_or("a client"), text, ""))
+            }
             Seen::Effect { effect, dependency, key, .. } if self.matters(fact) => {
-                let status = self.status_after(event, service);
+                let status = self.status_after(event, fact, dependency);
                 let about = key.as_deref().unwrap_or_default();
                 Some(Step::new(service?, format!("{effect} {about} ──▶ {dependency}"), status))
             }
@@ -189,15 +202,17 @@ impl<'a> Teller<'a> {
         })
     }
 
-    fn status_after(&self, effect: &Event, service: Option<&str>) -> String {
-        let later = self.history.facts().filter(|(event, _)| event.seq > effect.seq);
-        let status = later.filter(|(_, fact)| fact.service.as_deref() == service).find_map(|(_, fact)| {
-            match fact.seen {
-                Seen::Replied { status, .. } => Some(status.to_string()),
-                _ => None,
-            }
+    /// What the call was answered that had this effect: the next answer, unless the service calls again before it comes.
+    fn status_after(&self, event: &Event, effect: &Fact, called: &str) -> String {
+        let later = self.history.facts().filter(|(later, _)| later.seq > event.seq);
+        let mut alike =
+            later.filter(|(_, fact)| fact.service == effect.service && fact.about == effect.about);
+        let status = alike.find_map(|(_, fact)| match &fact.seen {
+            Seen::Replied { dependency, status, .. } if dependency == called => Some(Some(status)),
+            Seen::Called { dependency, .. } if dependency == called => Some(None),
+            _ => None,
         });
-        status.unwrap_or_else(|| "no reply".to_owned())
+        status.flatten().map_or_else(|| "no reply".to_owned(), ToString::to_string)
     }
 }
 

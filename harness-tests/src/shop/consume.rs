@@ -44,7 +44,7 @@ impl Kafka {
         config
     }
 
-    fn consumer(&self, group: &str) -> anyhow::Result<StreamConsumer> {
+    pub(super) fn consumer(&self, group: &str) -> anyhow::Result<StreamConsumer> {
         self.client()
             .set("group.id", group)
             // A new group must also see what was published before it first committed.
@@ -91,7 +91,7 @@ pub async fn consume(
 }
 
 /// Tries until the record is handled. None is skipped, so one that cannot be handled stops its partition.
-async fn until_handled(record: &BorrowedMessage<'_>, handler: &impl Handler) {
+pub(super) async fn until_handled(record: &BorrowedMessage<'_>, handler: &impl Handler) {
     let mut wait = FIRST_WAIT;
     while let Err(error) = handle(record, handler).await {
         let (topic, partition, offset) = (record.topic(), record.partition(), record.offset());
@@ -108,7 +108,7 @@ async fn handle(record: &BorrowedMessage<'_>, handler: &impl Handler) -> anyhow:
 }
 
 /// Commits the record's offset and waits for the answer, so that at most one handled record can come again.
-fn commit(consumer: &StreamConsumer, record: &BorrowedMessage<'_>) {
+pub(super) fn commit(consumer: &StreamConsumer, record: &BorrowedMessage<'_>) {
     let committed = tokio::task::block_in_place(|| consumer.commit_message(record, CommitMode::Sync));
     if let Err(error) = committed {
         // The next commit covers this one; until then the record may be delivered again, as any record may.

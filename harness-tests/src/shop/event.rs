@@ -6,6 +6,14 @@ use serde::{Deserialize, Serialize};
 pub const ORDER_EVENTS: &str = "order-events";
 /// Where `payments` publishes, keyed by order id.
 pub const PAYMENT_EVENTS: &str = "payment-events";
+/// Where it is told what customers send back, keyed by order id.
+pub const RETURNS: &str = "returns";
+/// Where it is told what customers pay back, keyed by the id of the request that was approved.
+pub const REPAYMENTS: &str = "repayments";
+/// Where `points` publishes, keyed by customer.
+pub const POINTS_EVENTS: &str = "points-events";
+/// Where `checkout` calls for a person, keyed by order id.
+pub const ALERTS: &str = "alerts";
 
 /// Where `shipping` and `scanner` publish, keyed by order id.
 pub const SHIPPING_EVENTS: &str = "shipping-events";
@@ -34,6 +42,14 @@ pub enum Event {
     ProfileReplaced(ProfileReplaced),
     /// A slot of a cart has another state.
     CartChanged(CartChanged),
+    /// What was ordered came back.
+    OrderReturned(OrderReturned),
+    /// A credit that was approved is paid back.
+    CreditRepaid(CreditRepaid),
+    /// A customer earned points with a purchase.
+    PointsEarned(PointsEarned),
+    /// An order failed, and what was done for it could not be undone.
+    CompensationFailed(CompensationFailed),
     /// An event of a newer version of the shop, which a service that does not know it passes over.
     #[serde(other, skip_serializing)]
     Unknown,
@@ -79,6 +95,43 @@ pub struct CartChanged {
     pub quantity: i64,
     /// Of two states the one with the greater stamp is the later one.
     pub stamp: i64,
+}
+
+/// What was ordered came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderReturned {
+    pub event_id: String,
+    pub order_id: String,
+}
+
+/// A credit that was approved is paid back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreditRepaid {
+    pub event_id: String,
+    pub request_id: String,
+}
+
+/// A customer earned points with a purchase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointsEarned {
+    pub event_id: String,
+    pub purchase_id: String,
+    pub customer: String,
+    /// With this purchase.
+    pub points: i32,
+    /// With all purchases so far.
+    pub total: i64,
+    /// Counts the events of the customer, from 1.
+    pub version: i64,
+}
+
+/// An order failed, and what was done for it could not be undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompensationFailed {
+    pub event_id: String,
+    pub order_id: String,
+    /// What a person has to do.
+    pub to_do: String,
 }
 
 #[cfg(test)]

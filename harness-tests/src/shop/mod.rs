@@ -20,21 +20,33 @@
 //! latest write (`profiles`) and the slot of one writer (`carts`), and how a view follows its events (`refresh`).
 
 mod analytics;
+mod balances;
 mod cancel;
 mod carts;
+mod checkout;
+mod checkout_steps;
 mod clock;
+mod compensation;
 mod consume;
+mod credit;
 mod dashboard;
+mod dead_letters;
 mod event;
+mod fulfilment;
 mod gateway;
 mod http;
+mod intake;
+mod inventory;
+mod ledger;
 mod mailer;
 mod notifications;
 mod order_status;
 mod orders;
 mod orders_http;
 mod outbox;
+mod partner;
 mod payments;
+mod points;
 mod profiles;
 mod refresh;
 mod region;
@@ -55,7 +67,8 @@ pub use settings::Settings;
 const TIME_TO_LEAVE: Duration = Duration::from_secs(2);
 
 /// The names of the services.
-const SERVICES: &str = "orders, payments, dashboard, order-status, notifications, analytics, shipping, tracking, scanner, profiles and carts";
+const SERVICES: &str = "orders, payments, dashboard, order-status, notifications, analytics, shipping, tracking, scanner, profiles, carts, inventory, \
+                        credit, ledger, points, balances, intake, fulfilment and checkout";
 
 /// One service with all that it needs to start; nothing is connected yet.
 pub enum Service {
@@ -81,6 +94,22 @@ pub enum Service {
     Profiles(profiles::Start),
     /// Keeps what customers want to buy, a replica in each region.
     Carts(carts::Start),
+    /// Reserves stock, and takes back what is returned.
+    Inventory(inventory::Start),
+    /// Approves credit up to a limit.
+    Credit(credit::Start),
+    /// Posts amounts.
+    Ledger(ledger::Start),
+    /// Credits customers with points.
+    Points(points::Start),
+    /// Keeps a read model of the points of each customer.
+    Balances(balances::Start),
+    /// Takes orders and only tells of them.
+    Intake(intake::Start),
+    /// Makes a fulfilment of each placed order.
+    Fulfilment(fulfilment::Start),
+    /// Takes an order through five steps, as a saga.
+    Checkout(checkout::Start),
 }
 
 impl Service {
@@ -101,6 +130,14 @@ impl Service {
             "scanner" => Self::Scanner(scanner::Start::from_settings(settings)?),
             "profiles" => Self::Profiles(profiles::Start::from_settings(settings)?),
             "carts" => Self::Carts(carts::Start::from_settings(settings)?),
+            "inventory" => Self::Inventory(inventory::Start::from_settings(settings)?),
+            "credit" => Self::Credit(credit::Start::from_settings(settings)?),
+            "ledger" => Self::Ledger(ledger::Start::from_settings(settings)?),
+            "points" => Self::Points(points::Start::from_settings(settings)?),
+            "balances" => Self::Balances(balances::Start::from_settings(settings)?),
+            "intake" => Self::Intake(intake::Start::from_settings(settings)?),
+            "fulfilment" => Self::Fulfilment(fulfilment::Start::from_settings(settings)?),
+            "checkout" => Self::Checkout(checkout::Start::from_settings(settings)?),
             "" => bail!("which service? There are {SERVICES}"),
             unknown => bail!("`{unknown}` is not a service of the shop; there are {SERVICES}"),
         })
@@ -129,6 +166,14 @@ pub fn run(service: Service) -> anyhow::Result<()> {
             Service::Scanner(start) => start.run(stop).await,
             Service::Profiles(start) => start.run(stop).await,
             Service::Carts(start) => start.run(stop).await,
+            Service::Inventory(start) => start.run(stop).await,
+            Service::Credit(start) => start.run(stop).await,
+            Service::Ledger(start) => start.run(stop).await,
+            Service::Points(start) => start.run(stop).await,
+            Service::Balances(start) => start.run(stop).await,
+            Service::Intake(start) => start.run(stop).await,
+            Service::Fulfilment(start) => start.run(stop).await,
+            Service::Checkout(start) => start.run(stop).await,
         }
     });
     runtime.shutdown_timeout(TIME_TO_LEAVE);

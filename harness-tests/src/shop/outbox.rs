@@ -22,17 +22,32 @@ const TRY_AGAIN: Duration = Duration::from_millis(50);
 /// How many events are published before they are marked.
 const BATCH: i32 = 100;
 
+/// When the relay marks an event as sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// When the broker has it. An event may be published twice.
+    AfterAck,
+    /// Before it is published, so that no event is published twice. One that is then not published is lost.
+    BeforeAck,
+}
+
 /// One outbox table and the topic that it is published to.
 pub struct Outbox {
     table: &'static str,
     topic: &'static str,
+    mark: Mark,
     written: Notify,
 }
 
 impl Outbox {
     /// The outbox kept in `table` and published to `topic`.
     pub fn new(table: &'static str, topic: &'static str) -> Self {
-        Self { table, topic, written: Notify::new() }
+        Self { table, topic, mark: Mark::AfterAck, written: Notify::new() }
+    }
+
+    /// The same, with events marked at this moment.
+    pub fn marked(self, mark: Mark) -> Self {
+        Self { mark, ..self }
     }
 
     /// Adds `event`, about the order `key`, to the open transaction of `connection`. Call [`Outbox::wake`] after its commit.
@@ -90,20 +105,44 @@ impl Outbox {
         if unsent.is_empty() {
             return Ok(0);
         }
+        let ids: Vec<i64> = unsent.iter().map(|(id, ..)| *id).collect();
+        if self.mark == Mark::BeforeAck {
+            self.mark_sent(database, &ids).await?;
+        }
         // One by one: an event that fails must not be overtaken by the next one of the same order.
         for (id, key, payload) in &unsent {
-            let record = FutureRecord::to(self.topic).key(key).payload(payload);
-            let delivery = producer.send(record, Timeout::Never).await;
-            delivery.map_err(|(error, _)| error).with_context(|| format!("cannot publish event {id}"))?;
+            publish(producer, self.topic, key, payload)
+                .await
+                .with_context(|| format!("cannot publish event {id}"))?;
         }
-        let sent: Vec<i64> = unsent.iter().map(|(id, ..)| *id).collect();
+        if self.mark == Mark::AfterAck {
+            self.mark_sent(database, &ids).await?;
+        }
+        Ok(ids.len())
+    }
+
+    async fn mark_sent(&self, database: &PgPool, ids: &[i64]) -> anyhow::Result<()> {
         let mark = format!("update {} set sent = true where id = any($1)", self.table);
-        sqlx::query(AssertSqlSafe(mark)).bind(&sent).execute(database).await?;
-        Ok(sent.len())
+        sqlx::query(AssertSqlSafe(mark)).bind(ids).execute(database).await?;
+        Ok(())
     }
 }
 
-fn producer(kafka: &Kafka) -> anyhow::Result<FutureProducer> {
+/// Publishes one record, and returns when the broker has it.
+///
+/// # Errors
+/// It may be there all the same.
+pub async fn publish(producer: &FutureProducer, topic: &str, key: &str, payload: &str) -> anyhow::Result<()> {
+    let record = FutureRecord::to(topic).key(key).payload(payload);
+    producer.send(record, Timeout::Never).await.map_err(|(error, _)| error)?;
+    Ok(())
+}
+
+/// A producer whose retries the broker recognises.
+///
+/// # Errors
+/// One of its settings is wrong.
+pub fn producer(kafka: &Kafka) -> anyhow::Result<FutureProducer> {
     let mut config: ClientConfig = kafka.client();
     config
         .set("enable.idempotence", "true")

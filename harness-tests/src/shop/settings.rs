@@ -44,6 +44,23 @@ impl Settings {
         if self.0.contains_key(name) { self.required(name) } else { Ok(otherwise) }
     }
 
+    /// The technique that `name` chooses among those of a service; the first of them if it is not set.
+    ///
+    /// # Errors
+    /// It is none of them.
+    pub fn technique<T: Copy>(&self, name: &str, known: &[(&str, T)]) -> anyhow::Result<T> {
+        let chosen = match self.0.get(name) {
+            Some(value) => known.iter().find(|(technique, _)| technique == value),
+            None => known.first(),
+        };
+        let names: Vec<String> = known.iter().map(|(technique, _)| format!("`{technique}`")).collect();
+        let unknown = || {
+            let value = self.0.get(name).map_or("", String::as_str);
+            format!("{name} is `{value}`: not a technique of this service; there are {}", names.join(", "))
+        };
+        chosen.map(|(_, technique)| *technique).with_context(unknown)
+    }
+
     /// The database at DATABASE_URL. Connects when first used, so that a service starts at once.
     ///
     /// # Errors

@@ -3,6 +3,7 @@ import type { Pool, PoolClient } from "pg";
 import type { Gateway } from "./gateway.js";
 import type { OrderPlaced } from "./order-placed.js";
 import type { Dedup } from "./settings.js";
+import { inTransaction } from "./transaction.js";
 
 /** Charges an order and records it, in one transaction of the database. */
 export class Payments {
@@ -13,27 +14,13 @@ export class Payments {
   ) {}
 
   async pay(order: OrderPlaced): Promise<void> {
-    await this.inTransaction(async (client) => {
+    await inTransaction(this.database, async (client) => {
       if (this.dedup === "event-id" && !(await isFirst(client, order))) return;
       // The charge is not undone with the transaction. If that fails, or the process dies, the event comes again, and
       // then the key tells the gateway that it is the same charge.
       await this.gateway.charge(order, this.dedup === "event-id" ? order.event_id : undefined);
       await record(client, order);
     });
-  }
-
-  private async inTransaction(work: (client: PoolClient) => Promise<void>): Promise<void> {
-    const client = await this.database.connect();
-    try {
-      await client.query("begin");
-      await work(client);
-      await client.query("commit");
-    } catch (error) {
-      await client.query("rollback").catch(() => undefined);
-      throw error;
-    } finally {
-      client.release();
-    }
   }
 }
 
