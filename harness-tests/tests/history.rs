@@ -238,7 +238,7 @@ fn the_schema_of_specs_takes_what_the_parser_takes() {
         ("- crash: payments", "- { crash: payments, pause: payments }"),
         ("at_most_one: charge", "at_most_two: charge"),
         ("    per: order\n", ""),
-        ("ready: GET /health", "image: shop"),
+        ("ready: GET /health", "imagine: shop"),
         ("given: {", "gives: {"),
     ];
     for (from, to) in wrong {

@@ -1,6 +1,7 @@
 //! An adapter in this process: the worked example finds what is wrong, shrinks it, and lets pass what is right.
 
 #[path = "../../examples/in_process.rs"]
+#[expect(dead_code, reason = "its main function is for who runs the example")]
 mod example;
 
 use example::{Dedup, judge};

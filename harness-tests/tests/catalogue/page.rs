@@ -46,7 +46,7 @@ pub fn write(entries: &[Entry], seen: &[Seen]) {
     let mut last = "";
     for (entry, seen) in entries.iter().filter_map(|entry| Some((entry, of(entry)?))) {
         if entry.spec.name != last {
-            let about = entry.spec.about.as_deref().unwrap_or_default();
+            let about = &entry.spec.about;
             write!(page, "\n## [{0}](../specs/{0}.yaml)\n\n{about}\n", entry.spec.name).unwrap();
             last = &entry.spec.name;
         }

@@ -38,8 +38,19 @@ fn is_caught(flaw: &str, faults: &str, broken: &[(&str, &[&str])]) -> Result<(),
     let said = broken
         .iter()
         .map(|(invariant, expected)| (told(&verdicts[*invariant], &history), invariant, expected));
-    let wrong = said.filter(|(said, _, expected)| said != *expected);
+    let wrong = said.filter(|(said, _, expected)| !is_the_same(said, expected));
     none(wrong.map(|(said, invariant, _)| format!("{invariant}: {said:#?}")).collect())
+}
+
+/// The same sentence, and the same culprits. A version of a row is seen when the log of the database is read, so where it
+/// stands among the calls is not always the same.
+fn is_the_same(said: &[String], expected: &[&str]) -> bool {
+    let sorted = |mut lines: Vec<&str>| {
+        lines.sort_unstable();
+        lines
+    };
+    let said: Vec<&str> = said.iter().map(String::as_str).collect();
+    said.first() == expected.first() && sorted(said) == sorted(expected.to_vec())
 }
 
 fn every_family_is_broken() -> Result<(), Failed> {
