@@ -45,12 +45,13 @@ fn is_caught(flaw: &str, faults: &str, broken: &[(&str, &[&str])]) -> Result<(),
 /// The same sentence, and the same culprits. A version of a row is seen when the log of the database is read, so where it
 /// stands among the calls is not always the same.
 fn is_the_same(said: &[String], expected: &[&str]) -> bool {
-    let sorted = |mut lines: Vec<&str>| {
+    fn sorted(lines: impl Iterator<Item = impl Into<String>>) -> Vec<String> {
+        let mut lines: Vec<String> = lines.map(Into::into).collect();
         lines.sort_unstable();
         lines
-    };
-    let said: Vec<&str> = said.iter().map(String::as_str).collect();
-    said.first() == expected.first() && sorted(said) == sorted(expected.to_vec())
+    }
+    said.first().map(String::as_str) == expected.first().copied()
+        && sorted(said.iter()) == sorted(expected.iter().copied())
 }
 
 fn every_family_is_broken() -> Result<(), Failed> {
