@@ -33,9 +33,9 @@ enum Publish {
     /// Into the outbox, in a transaction of its own behind that of the order.
     SecondTransaction,
     /// To Kafka, once the order is committed.
-    CommitFirst,
+    AfterCommit,
     /// To Kafka, before the order is committed.
-    PublishFirst,
+    BeforeCommit,
 }
 
 /// All that `intake` needs to start.
@@ -60,8 +60,8 @@ impl Start {
         let publish = [
             ("outbox", Publish::Outbox),
             ("second-transaction", Publish::SecondTransaction),
-            ("commit-first", Publish::CommitFirst),
-            ("publish-first", Publish::PublishFirst),
+            ("commit-first", Publish::AfterCommit),
+            ("publish-first", Publish::BeforeCommit),
         ];
         let mark = [("after-ack", Mark::AfterAck), ("before-ack", Mark::BeforeAck)];
         Ok(Self {
@@ -104,8 +104,8 @@ impl Intake {
         match self.publish {
             Publish::Outbox => self.commit_with_event(&order).await,
             Publish::SecondTransaction => self.commit_then_note(&order).await,
-            Publish::CommitFirst => self.commit_then_publish(&order).await,
-            Publish::PublishFirst => self.publish_then_commit(&order).await,
+            Publish::AfterCommit => self.commit_then_publish(&order).await,
+            Publish::BeforeCommit => self.publish_then_commit(&order).await,
         }
     }
 
