@@ -6,10 +6,15 @@
 mod docker;
 mod project;
 
+use std::time::{Duration, Instant};
+
 use docker::trial;
 use libtest_mimic::{Arguments, Trial};
 use project::Project;
 use serde_json::json;
+
+/// Far more than Docker needs to remove a container: a test that waits for ever tells nothing.
+const LONG_ENOUGH: Duration = Duration::from_secs(60);
 
 fn main() -> std::process::ExitCode {
     let mut arguments = Arguments::from_args();
@@ -90,7 +95,9 @@ fn none_outlives_its_run() {
     }
     run.kill().expect("killed");
     run.wait().expect("reaped");
+    let killed = Instant::now();
     while !docker::labelled(&of_run).is_empty() {
+        assert!(killed.elapsed() < LONG_ENOUGH, "a container has outlived its run");
         std::thread::yield_now();
     }
 }
