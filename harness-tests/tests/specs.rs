@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     if let Err(error) = std::env::set_current_dir(&root) {
         panic!("{} cannot be entered: {error}", root.display());
     }
-    let search = Search { cases: Some(100), reproduce: 3, ..Search::default() };
+    let search = Search { cases: Some(60), reproduce: 3, ..Search::default() };
     let mut trials = trials("specs".as_ref(), &search);
     trials.retain(|trial| !trial.name().starts_with(|first: char| first.is_ascii_digit()));
     libtest_mimic::run(&arguments, trials).exit_code()
