@@ -323,7 +323,8 @@ fn score(bug: &Bug, column: &Column, cases: &[Case], values: &Values) -> Score {
     // A violation is confirmed three times; how often it shows otherwise, the shrinker has to find out.
     let measured = if shown == 100 { Measured { violated: 3, runs: 3 } } else { Measured::default() };
     for case in cases {
-        let hints = Hints { attempt: predicate.attempt(case), values: values.clone(), measured };
+        let hints =
+            Hints { attempt: predicate.attempt(case), values: values.clone(), measured, ..Hints::default() };
         let budget = Budget { runs: MOST_RUNS, ..Budget::default() };
         let minimal = runtime.block_on(shrink(case.clone(), hints, budget, &mut predicate, &mut |_| ()));
         assert_eq!(minimal.ended, Ended::Minimal, "{} {}", bug.name, column.head);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::store::so_far;
 use super::{Campaign, Progress, Stopped};
-use crate::case::{Case, Values};
+use crate::case::{Case, Places, Seen, Values};
 use crate::check::Evidence;
 use crate::history::{History, clock};
 use crate::report::{Found, Rate, Size, Unconfirmed, Violation};
@@ -160,7 +160,10 @@ impl Campaign<'_> {
     ) -> Result<Minimal<Stopped>, Stopped> {
         let measured = Measured { violated: confirmed.rate.k, runs: confirmed.rate.n };
         let attempt = attempt(Some(&confirmed.evidence), &confirmed.history);
-        let hints = Hints { attempt, values: Values::of(&self.spec), measured };
+        let mut seen = Seen::default();
+        super::add_facts(&mut seen, &confirmed.history);
+        let places = Places::of(&self.spec, &case, &seen);
+        let hints = Hints { attempt, values: Values::of(&self.spec), measured, places };
         let budget = self.options.shrink;
         let saver = self.saver(invariant);
         self.system.give_up_after(Some(stuck_after(&confirmed.history)));

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::Union;
 
-use super::{Fault, FaultAction, Operation, Trigger, letters};
+use super::{Case, Fault, FaultAction, Operation, Trigger, letters};
 use crate::fault::{Choices, FactKind, How, Moment, Rule};
 use crate::spec::Spec;
 
@@ -51,9 +51,50 @@ impl Seen {
         }
     }
 
+    /// The first facts at this moment about each subject of a case.
+    fn triggers(&self, moment: &Moment, case: &Case) -> Vec<Trigger> {
+        let about = |subject: &str| {
+            let count = self.largest(moment, subject).unwrap_or(0).min(MOST_PLACES);
+            let Moment { service, fact, edge } = moment.clone();
+            let first = Trigger { service, fact, edge, about: subject.to_owned(), nth: 1 };
+            (1..=count).map(move |nth| Trigger { nth, ..first.clone() }).collect::<Vec<_>>()
+        };
+        case.subjects().flat_map(about).collect()
+    }
+
     fn largest(&self, moment: &Moment, subject: &str) -> Option<u32> {
         let place = (moment.service.clone(), moment.fact.clone(), letters(subject).to_owned());
         self.largest.get(&place).copied()
+    }
+}
+
+/// How many facts of a kind about one subject are looked at for another place of a fault.
+const MOST_PLACES: u32 = 3;
+
+/// Where else the faults of a case could strike in a run like the one that was seen: at which moments, about whom.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    of: Vec<(Rule, Vec<Trigger>)>,
+}
+
+impl Places {
+    /// The places of all faults of this case, of which a run showed these facts.
+    pub fn of(spec: &Spec, case: &Case, seen: &Seen) -> Places {
+        let mut places = Places::default();
+        for Fault { action: FaultAction { rule, .. }, .. } in &case.faults {
+            if !places.of.iter().any(|(known, _)| known == rule) {
+                let moments = rule.moments(spec).into_iter();
+                let triggers = moments.flat_map(|moment| seen.triggers(&moment, case)).collect();
+                places.of.push((rule.clone(), triggers));
+            }
+        }
+        places
+    }
+
+    /// All places of a fault by this rule, the first facts of a moment in front.
+    pub fn by(&self, rule: &Rule) -> &[Trigger] {
+        let of_rule = self.of.iter().find(|(known, _)| known == rule);
+        of_rule.map(|(_, triggers)| triggers.as_slice()).unwrap_or_default()
     }
 }
 

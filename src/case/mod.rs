@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::fault::{self, How, Rule, Target};
 
 pub use crate::fault::{Edge, FactKind, Until, Verb};
-pub use faults::{Seen, allowed, is_legal};
+pub use faults::{Places, Seen, allowed, is_legal};
 pub use file::{CaseFile, CaseFileError};
 pub use generate::Generator;
 pub use seed::Seed;

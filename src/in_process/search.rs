@@ -224,7 +224,7 @@ async fn minimal(
     let Suspect { invariant, number, case, history, evidence } = suspect;
     let attempt = attempt(Some(&evidence), history);
     let measured = Measured { violated: 1, runs: 1 };
-    let hints = Hints { attempt, values: Values::of(spec), measured };
+    let hints = Hints { attempt, values: Values::of(spec), measured, ..Hints::default() };
     let mut candidates = Candidates { spec, adapter, invariant };
     let minimal = shrink(case.clone(), hints, options.shrink, &mut candidates, &mut |_| ()).await;
     let history = play_one(spec, adapter, &minimal.case).await;

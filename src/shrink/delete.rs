@@ -69,6 +69,25 @@ impl<P: Predicate> Search<'_, P> {
         self.delete(Items::Operations).await
     }
 
+    /// A clock can be wrong in two directions. With the other one an operation less may do: what then comes first need not be
+    /// followed by what comes last.
+    pub(super) async fn turn_clocks(&mut self) -> Result<(), Ended<P::Error>> {
+        for fault in 0..self.best.faults.len() {
+            for index in (0..self.best.operations.len()).rev() {
+                let mut turned = self.best.clone();
+                let Some(seconds) = turned.faults.get(fault).and_then(|fault| fault.action.how.seconds)
+                else {
+                    break;
+                };
+                turned.faults[fault].action.how.seconds = Some(-seconds);
+                if index < turned.operations.len() {
+                    self.accepts(without_operations(&turned, |gone| gone == index)).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn delete(&mut self, items: Items) -> Result<(), Ended<P::Error>> {
         if items.count(&self.best) > FEW {
             self.search_for_the_needed(items).await?;

@@ -12,20 +12,21 @@
 //!
 //! Where the predicate is deterministic the result is 1-minimal: no operation, fault, client or step of a
 //! trigger or value can be taken away alone. Where it is not, a sequential test decides each candidate (see
-//! [`FLOOR`]): what makes the violation rarer is not simpler. A case that hardly ever violates again is given back as
-//! it is, as rare.
+//! [`FLOOR`]): what makes the violation rarer is not simpler. Before that another moment is looked for at which the same
+//! faults show it each time. A case that hardly ever violates again is given back as it is, as rare.
 
 mod delete;
 mod rate;
 mod search;
 mod simplify;
 mod slice;
+mod steady;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use crate::case::{Case, Values};
+use crate::case::{Case, Places, Values};
 
 pub use rate::{FLOOR, Measured};
 use search::Search;
@@ -64,6 +65,8 @@ pub struct Hints {
     /// How often the case violated in runs that were made to know it; not the run that found it. What is missing is
     /// measured first.
     pub measured: Measured,
+    /// Where else the faults of the case could strike.
+    pub places: Places,
 }
 
 /// What shrinking may cost.
@@ -174,6 +177,7 @@ impl<P: Predicate> Search<'_, P> {
             self.delete_faults().await?;
             self.aim().await?;
             self.delete_operations().await?;
+            self.turn_clocks().await?;
             self.aim_elsewhere().await?;
             self.merge_clients().await?;
             self.simplify_triggers().await?;

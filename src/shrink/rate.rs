@@ -25,6 +25,10 @@ const MARGIN: f64 = 1.5;
 const ALWAYS: u32 = 3;
 /// Below this rate each candidate would cost a hundred runs.
 const RARE: f64 = 0.05;
+/// Above this rate a steadier case would be worth less than it costs to be sure of it.
+const NEARLY_ALWAYS: f64 = 0.8;
+/// How often a candidate may be taken for steadier that is not.
+const LUCK: f64 = 0.001;
 /// How often a candidate as good as the case may be given up. A shrinking asks dozens.
 const GIVEN_UP_WRONGLY: f64 = 0.005;
 /// How often a candidate at the floor may be kept.
@@ -57,6 +61,23 @@ impl Measured {
         self.violated >= ENOUGH || self.runs >= MOST
     }
 
+    /// Violations without a miss after which a candidate shows it more often than this, beyond doubt; `None` if it shows
+    /// nearly always already.
+    pub(super) fn runs_that_tell_more(self) -> Option<u32> {
+        let (mean, deviation) = self.estimate();
+        let rate = mean + MARGIN * deviation;
+        // The first number of runs that by luck alone come out so hardly ever.
+        (rate <= NEARLY_ALWAYS)
+            .then(|| (1_u32..).zip(powers(rate)).find(|(_, luck)| *luck < LUCK))?
+            .map(|(runs, _)| runs)
+    }
+
+    /// The rate, and how far it may be off.
+    fn estimate(self) -> (f64, f64) {
+        let mean = (f64::from(self.violated) + 0.5) / (f64::from(self.runs) + 1.0);
+        (mean, (mean * (1.0 - mean) / (f64::from(self.runs) + 2.0)).sqrt())
+    }
+
     /// What candidates must reach; `None` if the violation is too rare to be looked for again and again.
     pub(super) fn bar(self) -> Option<Bar> {
         if self.violated == self.runs { Some(Bar::Always) } else { self.bar_of_a_rate() }
@@ -64,11 +85,15 @@ impl Measured {
 
     /// The rate with a margin: one that was taken too high would turn away candidates that are as good as the case.
     pub(super) fn bar_of_a_rate(self) -> Option<Bar> {
-        let mean = (f64::from(self.violated) + 0.5) / (f64::from(self.runs) + 1.0);
-        let deviation = (mean * (1.0 - mean) / (f64::from(self.runs) + 2.0)).sqrt();
+        let (mean, deviation) = self.estimate();
         let rate = mean - MARGIN * deviation;
         (rate >= RARE).then_some(Bar::Sometimes { rate })
     }
+}
+
+/// `rate`, `rate²`, `rate³` …
+fn powers(rate: f64) -> impl Iterator<Item = f64> {
+    std::iter::successors(Some(rate), move |power| Some(power * rate))
 }
 
 /// What a candidate must show to be kept.
@@ -171,6 +196,17 @@ mod tests {
         assert_eq!(Measured { violated: 5, runs: 60 }.bar(), None);
         assert_ne!(Measured { violated: 7, runs: 60 }.bar(), None);
         assert_eq!(Measured { violated: 3, runs: 3 }.bar(), Some(Bar::Always));
+    }
+
+    #[test]
+    fn the_more_often_it_shows_the_longer_it_takes_to_tell_what_shows_it_more_often() {
+        let check = |violated, runs, expected| {
+            assert_eq!(Measured { violated, runs }.runs_that_tell_more(), expected)
+        };
+        check(0, 60, Some(2));
+        check(12, 60, Some(6));
+        check(12, 24, Some(16));
+        check(12, 13, None);
     }
 
     #[test]

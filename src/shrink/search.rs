@@ -29,6 +29,8 @@ pub(super) struct Search<'a, P: Predicate> {
     predicate: &'a mut P,
     progress: &'a mut dyn FnMut(Step<'_>),
     tried: HashSet<String>,
+    /// Once is enough: where no moment is better, none will be later.
+    pub(super) sought_steadier: bool,
     improvements: usize,
     runs: u32,
     began: Instant,
@@ -69,6 +71,7 @@ impl<'a, P: Predicate> Search<'a, P> {
             budget,
             predicate,
             progress,
+            sought_steadier: false,
             improvements: 0,
             runs: 0,
             began: clock::now(),
@@ -108,8 +111,46 @@ impl<'a, P: Predicate> Search<'a, P> {
         while !self.measured.is_enough() {
             self.measure_once().await?;
         }
-        self.bar = self.measured.bar().ok_or(Ended::Rare)?;
+        match self.measured.bar() {
+            Some(Bar::Always) => self.bar = Bar::Always,
+            bar if !self.seek_steadier().await? => self.bar = bar.ok_or(Ended::Rare)?,
+            _ => {}
+        }
         Ok(())
+    }
+
+    /// How often the case itself violated.
+    pub(super) fn measured(&self) -> Measured {
+        self.measured
+    }
+
+    /// Whether the case violates so many times without a miss, and what it showed.
+    pub(super) async fn each_time(
+        &mut self,
+        case: &Case,
+        runs: u32,
+    ) -> Result<Option<Attempt>, Ended<P::Error>> {
+        let mut shown = None;
+        for _ in 0..runs {
+            let attempt = self.run(case).await?;
+            if !attempt.violated {
+                return Ok(None);
+            }
+            shown = Some(attempt);
+        }
+        Ok(shown)
+    }
+
+    /// Goes on from this case, which violated each time it ran, as if it had been the one that was given.
+    pub(super) fn begin_again(&mut self, case: Case, attempt: Attempt, runs: u32) {
+        self.tried = HashSet::from([key(&case)]);
+        self.original = (case.clone(), attempt.clone());
+        (self.best, self.attempt) = (case, attempt);
+        self.measured = Measured { violated: runs, runs };
+        self.bar = Bar::Always;
+        self.kept.clear();
+        self.improvements += 1;
+        self.tell();
     }
 
     async fn measure_once(&mut self) -> Result<(), Ended<P::Error>> {
@@ -135,6 +176,7 @@ impl<'a, P: Predicate> Search<'a, P> {
                 self.bar = self.measured.bar_of_a_rate().ok_or(Ended::Rare)?;
                 self.tried.clear();
                 self.go_back().await?;
+                self.seek_steadier().await?;
                 return Ok(false);
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::case::{
-    Argument, Edge, FactKind, Fault, FaultAction, Generator, Operation, Trigger, Verb, sample,
+    Argument, Edge, FactKind, Fault, FaultAction, Generator, Operation, Places, Seen, Trigger, Verb, sample,
 };
 
 /// A system that knows which faults fire and whether the case violates.
@@ -50,7 +50,8 @@ fn large() -> Case {
 }
 
 fn hints(attempt: Attempt) -> Hints {
-    Hints { attempt, values: Values::of(&sample::spec()), measured: Measured { violated: 3, runs: 3 } }
+    let measured = Measured { violated: 3, runs: 3 };
+    Hints { attempt, values: Values::of(&sample::spec()), measured, ..Hints::default() }
 }
 
 fn count(case: &Case, operation: &str) -> usize {
@@ -222,4 +223,74 @@ fn a_trigger_follows_its_fact_when_operations_before_it_go() {
     let (minimal, ..) = shrunk(&case, hints(run(&case)), Budget::default(), run);
     let names: Vec<&str> = minimal.case.operations.iter().map(|each| each.operation.as_str()).collect();
     assert_eq!((names, minimal.case.faults[0].at.nth), (vec!["place", "cancel"], 2));
+}
+
+/// A case with a crash of `payments`, and where else it could crash: when it is given the record of the order, and when it calls.
+fn crashing() -> (Case, Places) {
+    let spec = sample::spec();
+    let given = [("order".to_owned(), Argument::New("or1".to_owned()))].into();
+    let fact = |verb, of: &str| FactKind { verb, of: of.to_owned() };
+    let at = Trigger {
+        service: Some("payments".to_owned()),
+        fact: fact(Verb::Called, "gateway"),
+        about: "or1".to_owned(),
+        nth: 1,
+        edge: Edge::After,
+    };
+    let case = Case {
+        operations: vec![Operation { client: 1, operation: "place_order".to_owned(), given }],
+        faults: vec![Fault { action: FaultAction::simplest("crash", "payments").unwrap(), at }],
+    };
+    let mut seen = Seen::default();
+    let about = ["or1".to_owned()];
+    let facts = [fact(Verb::Called, "gateway"), fact(Verb::Delivered, "order-events")];
+    seen.add_run(facts.map(|kind| (Some("payments"), kind, &about[..])));
+    let places = Places::of(&spec, &case, &seen);
+    (case, places)
+}
+
+#[test]
+fn a_fault_that_shows_it_now_and_then_is_moved_to_where_it_shows_it_each_time() {
+    let check = |always: Verb, period: usize, expected: Verb| {
+        let (case, places) = crashing();
+        let mut runs = 0;
+        let run = |case: &Case| {
+            runs += 1;
+            let at = case.faults.first().map(|fault| fault.at.fact.verb);
+            everything_fired(case, at == Some(always) || (at.is_some() && runs % period == 0))
+        };
+        let (minimal, ..) = shrunk(&case, Hints { places, ..unmeasured(&case) }, Budget::default(), run);
+        assert_eq!((minimal.case.operations.len(), minimal.case.faults.len()), (1, 1));
+        let at = minimal.case.faults[0].at.fact.verb;
+        assert_eq!((at, minimal.ended), (expected, Ended::Minimal), "{always:?} {period}");
+    };
+    check(Verb::Delivered, 3, Verb::Delivered);
+    // Even where it hardly ever shows.
+    check(Verb::Delivered, 50, Verb::Delivered);
+    // Nowhere it shows more often than where it is.
+    check(Verb::Committed, 3, Verb::Called);
+}
+
+#[test]
+fn a_clock_that_is_wrong_in_the_other_direction_may_do_with_an_operation_less() {
+    let (mut case, _) = crashing();
+    let mut skew = FaultAction::simplest("skew clock", "payments").unwrap();
+    skew.how.seconds = Some(-60);
+    case.faults[0].action = skew;
+    let first = case.operations[0].clone();
+    let later = |operation: &str| Operation {
+        operation: operation.to_owned(),
+        given: [("order".to_owned(), Argument::Existing("or1".to_owned()))].into(),
+        client: 1,
+    };
+    case.operations = vec![first, later("east"), later("west")];
+    // A first write with a clock that is ahead, or a last one with one that is behind.
+    let run = |case: &Case| {
+        let by = case.faults.first().and_then(|fault| fault.action.how.seconds).unwrap_or(0);
+        let violated = count(case, "east") == 1 && (by > 0 || (by < 0 && count(case, "west") == 1));
+        everything_fired(case, violated)
+    };
+    let (minimal, ..) = shrunk(&case, hints(everything_fired(&case, true)), Budget::default(), run);
+    assert_eq!(minimal.case.faults[0].action.how.seconds, Some(60));
+    assert_eq!((count(&minimal.case, "east"), minimal.case.operations.len()), (1, 2));
 }
