@@ -12,7 +12,7 @@ pub(super) fn judge(always: &Always, inquiry: &Inquiry) -> Judged {
     let Always { table, holds } = always;
     let evaluator = Evaluator::new(holds);
     let mut seen = 0_usize;
-    for version in versions(inquiry.history, table) {
+    for version in versions(inquiry.index, table) {
         let Some(row) = version.new else { continue };
         seen += 1;
         match evaluator.holds(|column| row.get(column.name.as_str()).map(meant)) {

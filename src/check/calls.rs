@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use cel::Value;
 use indexmap::IndexMap;
 
-use super::evaluate::meant;
 use super::inquiry::shown;
+use super::needs::{Needs, Variable};
 use crate::case::Argument;
 use crate::history::{History, Outcome, Reply, What};
 
@@ -28,7 +28,7 @@ pub(super) struct Call<'h> {
 /// All operations of a history, in the order of their beginnings.
 pub(super) fn calls(history: &History) -> Vec<Call<'_>> {
     let mut calls = Vec::new();
-    let mut places = HashMap::new();
+    let mut places = foldhash::HashMap::default();
     for event in &history.events {
         match &event.what {
             What::Invoked { operation, client, name, given } => {
@@ -49,19 +49,29 @@ pub(super) fn calls(history: &History) -> Vec<Call<'_>> {
 
 impl<'h> Call<'h> {
     /// A variable of an expression over it: an argument, or `reply`.
-    pub fn value(&self, name: &str) -> Option<Value> {
+    pub fn value(&self, variable: &Variable) -> Option<Value> {
+        self.member(&variable.name, &variable.needs)
+    }
+
+    fn member(&self, name: &str, needs: &Needs) -> Option<Value> {
         match self.given.get(name) {
-            Some(Argument::Plain(value)) => Some(meant(value)),
+            Some(Argument::Plain(value)) => Some(needs.of_value(value)),
             Some(Argument::New(id) | Argument::Existing(id)) => Some(Value::from(id.as_str())),
-            None if name == "reply" => Some(self.reply.map_or(Value::Null, whole)),
+            None if name == "reply" => Some(self.reply.map_or(Value::Null, |reply| answered(reply, needs))),
             None => None,
         }
     }
 
-    /// Its arguments and its reply as one value.
-    pub fn all(&self) -> Value {
+    /// Its arguments and its reply as one value, as far as they are asked for.
+    pub fn all(&self, needs: &Needs) -> Value {
         let names = self.given.keys().map(String::as_str).chain(["reply"]);
-        Value::from(names.filter_map(|name| Some((name, self.value(name)?))).collect::<HashMap<_, _>>())
+        let members = names.filter_map(|name| Some((name, self.member(name, needs.of_member(name)?)?)));
+        Value::from(members.collect::<HashMap<_, _>>())
+    }
+
+    /// Whether it has an argument of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.given.contains_key(name)
     }
 
     /// The value of the argument that says what it is about.
@@ -87,12 +97,18 @@ impl<'h> Call<'h> {
     }
 }
 
-fn whole(reply: &Reply) -> Value {
+fn answered(reply: &Reply, needs: &Needs) -> Value {
     let number = |number: Option<i64>| number.map_or(Value::Null, Value::Int);
-    Value::from(HashMap::from([
-        ("status", number(reply.status.map(i64::from))),
-        ("body", reply.body.as_ref().map_or(Value::Null, meant)),
-        ("partition", number(reply.partition.map(i64::from))),
-        ("offset", number(reply.offset)),
-    ]))
+    let member = |name| {
+        let needs = needs.of_member(name)?;
+        let value = match name {
+            "status" => number(reply.status.map(i64::from)),
+            "body" => reply.body.as_ref().map_or(Value::Null, |body| needs.of_value(body)),
+            "partition" => number(reply.partition.map(i64::from)),
+            _ => number(reply.offset),
+        };
+        Some((name, value))
+    };
+    let members = ["status", "body", "partition", "offset"].into_iter().filter_map(member);
+    Value::from(members.collect::<HashMap<_, _>>())
 }

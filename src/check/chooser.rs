@@ -1,30 +1,18 @@
 //! Goes through a history and keeps the events that a selector means.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use cel::Value;
-use indexmap::IndexMap;
+use foldhash::{HashMap, HashSet};
 
+use super::calls::Call;
 use super::evaluate::{Evaluator, column, meant};
-use super::inquiry::{Choice, Chosen, Inquiry, Key, shown};
+use super::inquiry::{Choice, Chosen, Inquiry, Key};
 use super::needs::Variable;
 use super::versions::{Version, fingerprint, of_row};
-use crate::case::Argument;
-use crate::history::{Content, Event, Fact, Outcome, Reply, Seen};
+use crate::history::{Content, Event, Fact, Reply, Seen};
 use crate::spec::{Expression, Selector, Subject};
-
-/// How an operation ended.
-#[derive(Clone, Copy)]
-pub(super) struct End<'h> {
-    pub seq: u64,
-    pub outcome: Outcome,
-    pub reply: Option<&'h Reply>,
-}
-
-/// The end of an operation that nobody saw.
-pub(super) const NEVER: End = End { seq: u64::MAX, outcome: Outcome::Info, reply: None };
 
 /// Goes through events and keeps those that are meant.
 pub(super) struct Chooser<'c, 'h> {
@@ -64,8 +52,8 @@ impl<'c, 'h> Chooser<'c, 'h> {
             knows_ids: inquiry.knows(per),
             values: values.iter().map(|expression| Evaluator::new(expression)).collect(),
             choice,
-            standing: HashMap::new(),
-            delivered: HashSet::new(),
+            standing: HashMap::default(),
+            delivered: HashSet::default(),
             broken: None,
         }
     }
@@ -138,25 +126,15 @@ impl<'c, 'h> Chooser<'c, 'h> {
         self.add(at, |name| column(name, new, version.old), keys);
     }
 
-    pub fn operation(
-        &mut self,
-        began: u64,
-        end: End<'h>,
-        certain: bool,
-        given: &'h IndexMap<String, Argument>,
-    ) {
-        let lookup = |variable: &Variable| match given.get(&variable.name) {
-            Some(Argument::Plain(value)) => Some(meant(value)),
-            Some(Argument::New(id) | Argument::Existing(id)) => Some(Value::from(id.as_str())),
-            None if variable.name == "reply" => Some(end.reply.map_or(Value::Null, reply)),
-            None => None,
+    pub fn operation(&mut self, call: &Call<'h>, certain: bool) {
+        let lookup = |variable: &Variable| match variable.name.as_str() {
+            "reply" if !call.has("reply") => Some(call.reply.map_or(Value::Null, reply)),
+            _ => call.value(variable),
         };
         if self.is_meant(lookup) {
-            let key = given.get(self.per).map(|argument| match argument {
-                Argument::Plain(value) => Cow::Owned(shown(value)),
-                Argument::New(id) | Argument::Existing(id) => Cow::Borrowed(id.as_str()),
-            });
-            self.add(Chosen { ended: end.seq, certain, ..Chosen::at(began) }, lookup, vec![key]);
+            let key = call.key(self.per);
+            let ended = call.ended.unwrap_or(u64::MAX);
+            self.add(Chosen { ended, certain, ..Chosen::at(call.began) }, lookup, vec![key]);
         }
     }
 
@@ -196,7 +174,7 @@ impl<'c, 'h> Chooser<'c, 'h> {
 
     /// The ids of `per`, or nothing.
     fn ids(&self, about: &'h [String]) -> Vec<Option<Key<'h>>> {
-        let is_of_per = |id: &&str| match self.inquiry.arguments.get(id) {
+        let is_of_per = |id: &&str| match self.inquiry.index.arguments.get(id) {
             Some(argument) => *argument == self.per,
             None => !self.knows_ids,
         };
@@ -236,7 +214,7 @@ fn headers(record: &Content) -> Value {
     let headers = record.headers.iter();
     let headers =
         headers.map(|(name, value)| (name.as_str(), value.as_deref().map_or(Value::Null, Value::from)));
-    Value::from(headers.collect::<HashMap<_, _>>())
+    Value::from(headers.collect::<std::collections::HashMap<_, _>>())
 }
 
 fn reply(reply: &Reply) -> Value {

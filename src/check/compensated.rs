@@ -1,6 +1,6 @@
 //! `compensated`: what was done for a key that failed is undone, each once.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::inquiry::{Chosen, Inquiry};
 use super::{Evidence, Finding, Judged, and_more};

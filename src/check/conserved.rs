@@ -36,7 +36,7 @@ fn changes<'h>(conserved: &Conserved, inquiry: &Inquiry<'h>) -> Result<Vec<Chang
             let value = evaluator.value(|name| column(name, row, None)).map_err(told)?;
             number(&value).ok_or_else(|| told(format!("is {:?}, not a number", value.type_of())))
         };
-        for version in versions(inquiry.history, table) {
+        for version in versions(inquiry.index, table) {
             let by = value(version.new)? - value(version.old)?;
             changes.push(Change { version, by });
         }

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::inquiry::{Choice, Chosen, Inquiry};
+use super::inquiry::{ByKey, Choice, Chosen, Inquiry};
 use super::{Evidence, Finding, Judged, and_more};
 use crate::spec::{Count, Number};
 
@@ -36,8 +36,6 @@ pub(super) fn judge(count: &Count, inquiry: &Inquiry) -> Judged {
         false => Finding::NotExercised(format!("no {for_each} happened")),
     })
 }
-
-type ByKey<'a, 'h> = IndexMap<Option<&'a str>, Vec<&'a Chosen<'h>>>;
 
 /// A key with two that happened for sure.
 fn too_many(count: &Count, by_key: &ByKey) -> Option<Evidence> {

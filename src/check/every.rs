@@ -1,6 +1,6 @@
 //! `every … eventually …`: what happened to a key is followed up by the time the world is quiet.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::inquiry::Inquiry;
 use super::{Evidence, Finding, Judged, and_more};

@@ -1,6 +1,6 @@
 //! `in_order`: records of a key arrive as they were produced.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::evaluate::number;
 use super::inquiry::Inquiry;
@@ -18,7 +18,7 @@ pub(super) fn judge(in_order: &InOrder, inquiry: &Inquiry) -> Judged {
     let firsts = choice.events.iter().filter(|event| !event.repeated);
     let produced = by.is_none().then(|| produced(inquiry, &delivered.of));
     // By service and key: where the delivery is that is the furthest so far, and how far it is.
-    let mut furthest: HashMap<(Option<&str>, &str), (u64, f64)> = HashMap::new();
+    let mut furthest: HashMap<(Option<&str>, &str), (u64, f64)> = HashMap::default();
     let (mut compared, mut broken) = (0_usize, Vec::new());
     for event in firsts {
         let Some(key) = event.key.as_deref() else { continue };
@@ -54,12 +54,10 @@ pub(super) fn judge(in_order: &InOrder, inquiry: &Inquiry) -> Judged {
 
 /// Where each content was first produced to the topic.
 fn produced(inquiry: &Inquiry, of: &Subject) -> HashMap<u64, f64> {
-    let mut places = HashMap::new();
-    let Subject::Delivered { topic: wanted, .. } = of else { return places };
-    for (nth, (_, fact)) in inquiry.history.facts().enumerate() {
-        if let Seen::Produced { topic, record, .. } = &fact.seen
-            && topic == wanted
-        {
+    let mut places = HashMap::default();
+    let Subject::Delivered { topic, .. } = of else { return places };
+    for (nth, (_, fact)) in inquiry.index.produced(topic).iter().enumerate() {
+        if let Seen::Produced { record, .. } = &fact.seen {
             #[expect(clippy::cast_precision_loss, reason = "no history has 2^53 facts")]
             places.entry(of_content(record)).or_insert(nth as f64);
         }

@@ -1,27 +1,27 @@
 //! One invariant, looked into over one history: which events a selector chooses, and what each is about.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::time::Instant;
 
 use cel::Value;
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 
-use super::chooser::{Chooser, End, NEVER};
+use super::chooser::Chooser;
+use super::index::{Happened, Index};
 use super::versions::{versions, written};
 use crate::history::{Content, Fact, History, Outcome, Seen, What, clock};
 use crate::spec::{Ended, Expression, Selector, Subject};
 
 /// Events between two looks at the clock.
-const EVENTS_PER_LOOK: u64 = 1024;
+const EVENTS_PER_LOOK: usize = 1024;
 
 /// What a checker sees.
 pub(super) struct Inquiry<'h> {
     /// Name of the invariant.
     pub name: &'h str,
     pub history: &'h History,
-    /// Which argument each id of the case was made for.
-    pub(super) arguments: HashMap<&'h str, &'h str>,
+    pub index: &'h Index<'h>,
     /// When to give up.
     pub until: Instant,
 }
@@ -69,6 +69,9 @@ impl Chosen<'_> {
     }
 }
 
+/// Chosen events by key, in the order of their first event.
+pub(super) type ByKey<'c, 'h> = IndexMap<Option<&'c str>, Vec<&'c Chosen<'h>>, RandomState>;
+
 /// What a selector chose.
 pub(super) struct Choice<'h> {
     pub events: Vec<Chosen<'h>>,
@@ -78,8 +81,8 @@ pub(super) struct Choice<'h> {
 
 impl<'h> Choice<'h> {
     /// Events by key, in the order of their first event.
-    pub fn by_key(&self) -> IndexMap<Option<&str>, Vec<&Chosen<'h>>> {
-        let mut keys: IndexMap<Option<&str>, Vec<&Chosen<'h>>> = IndexMap::new();
+    pub fn by_key(&self) -> ByKey<'_, 'h> {
+        let mut keys = ByKey::default();
         for event in &self.events {
             keys.entry(event.key.as_deref()).or_default().push(event);
         }
@@ -88,15 +91,8 @@ impl<'h> Choice<'h> {
 }
 
 impl<'h> Inquiry<'h> {
-    pub fn new(name: &'h str, history: &'h History, until: Instant) -> Inquiry<'h> {
-        let mut arguments = HashMap::new();
-        for event in &history.events {
-            if let What::Invoked { given, .. } = &event.what {
-                let ids = given.iter().filter_map(|(name, value)| Some((value.id()?, name.as_str())));
-                arguments.extend(ids);
-            }
-        }
-        Inquiry { name, history, arguments, until }
+    pub fn new(name: &'h str, index: &'h Index<'h>, until: Instant) -> Inquiry<'h> {
+        Inquiry { name, history: index.history, index, until }
     }
 
     /// Whether the time for this invariant is over; a long loop asks now and then, and stops.
@@ -128,18 +124,22 @@ impl<'h> Inquiry<'h> {
         match &selector.of {
             Subject::Operation { name, ended } => self.operations(name, *ended, &mut chooser),
             Subject::Row(table) => {
-                versions(self.history, table).for_each(|version| chooser.version(&version));
+                versions(self.index, table).for_each(|version| chooser.version(&version));
             }
-            Subject::Effect(_) | Subject::Record { .. } | Subject::Delivered { .. } => {
-                for (event, fact) in self.history.facts() {
-                    if event.seq.is_multiple_of(EVENTS_PER_LOOK) && self.is_out_of_time() {
-                        break;
-                    }
-                    chooser.fact(event, fact);
-                }
-            }
+            Subject::Effect(effect) => self.facts(self.index.effects(effect), &mut chooser),
+            Subject::Record { topic } => self.facts(self.index.produced(topic), &mut chooser),
+            Subject::Delivered { topic, .. } => self.facts(self.index.delivered(topic), &mut chooser),
         }
         chooser.choice(selector)
+    }
+
+    fn facts(&self, facts: &[Happened<'h>], chooser: &mut Chooser<'_, 'h>) {
+        for (nth, (event, fact)) in facts.iter().enumerate() {
+            if nth.is_multiple_of(EVENTS_PER_LOOK) && self.is_out_of_time() {
+                break;
+            }
+            chooser.fact(event, fact);
+        }
     }
 
     /// Versions of rows by whole transactions: those that the same transaction replaced count as well.
@@ -149,33 +149,22 @@ impl<'h> Inquiry<'h> {
     pub fn choose_written(&self, selector: &Selector, per: &str) -> Result<Choice<'h>, String> {
         let mut chooser = Chooser::new(self, selector, per, &[]);
         if let Subject::Row(table) = &selector.of {
-            written(self.history, table).for_each(|version| chooser.row(&version));
+            written(self.index, table).for_each(|version| chooser.row(&version));
         }
         chooser.choice(selector)
     }
 
     fn operations(&self, wanted: &str, ended: Ended, chooser: &mut Chooser<'_, 'h>) {
-        let mut ends: HashMap<usize, End> = HashMap::new();
-        for event in &self.history.events {
-            if let What::Returned { operation, outcome, reply, .. } = &event.what {
-                ends.insert(*operation, End { seq: event.seq, outcome: *outcome, reply: reply.as_ref() });
-            }
-        }
-        for event in &self.history.events {
-            let What::Invoked { operation, name, given, .. } = &event.what else { continue };
-            if name != wanted {
-                continue;
-            }
-            let end = ends.get(operation).copied().unwrap_or(NEVER);
+        for call in self.index.calls.iter().filter(|call| call.name == wanted) {
             let is_meant = match ended {
-                Ended::Ok => end.outcome != Outcome::Fail,
-                Ended::Fail => end.outcome == Outcome::Fail,
-                Ended::Info => end.outcome == Outcome::Info,
+                Ended::Ok => call.outcome != Outcome::Fail,
+                Ended::Fail => call.outcome == Outcome::Fail,
+                Ended::Info => call.outcome == Outcome::Info,
                 Ended::Any => true,
             };
             if is_meant {
-                let certain = ended != Ended::Ok || end.outcome == Outcome::Ok;
-                chooser.operation(event.seq, end, certain, given);
+                let certain = ended != Ended::Ok || call.outcome == Outcome::Ok;
+                chooser.operation(call, certain);
             }
         }
     }
@@ -193,7 +182,7 @@ impl<'h> Inquiry<'h> {
 
     /// Whether an operation made an id for this argument.
     pub fn knows(&self, per: &str) -> bool {
-        self.arguments.values().any(|argument| *argument == per)
+        self.index.arguments.values().any(|argument| *argument == per)
     }
 }
 

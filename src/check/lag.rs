@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use indexmap::IndexMap;
-
 use super::held::Held;
 use super::inquiry::{Choice, Chosen, Inquiry};
 use super::{Evidence, Finding, Judged};
@@ -64,7 +62,7 @@ fn spans<'c, 'h>(
         let event = usize::try_from(seq).ok().and_then(|place| inquiry.history.events.get(place));
         event.map_or(0, |event| event.at)
     };
-    let mut followers: IndexMap<Option<&str>, Vec<&Chosen>> = to.by_key();
+    let mut followers = to.by_key();
     followers.values_mut().for_each(|events| events.sort_by_key(|event| event.ended));
     let (mut spans, mut missing) = (Vec::new(), None);
     for event in from.events.iter().filter(|event| event.certain && event.newly) {

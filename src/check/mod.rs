@@ -3,7 +3,7 @@
 //! One file per family of invariants. A checker sees its invariant and the history and nothing else, so it judges
 //! a stored history as well as a live one. A checker that panics yields *unknown*, never a pass.
 //!
-//! `inquiry` and `chooser` find the events that a selector means, with their keys; `versions` those of rows that were visible;
+//! `index` sorts a history once for all of them; `inquiry` and `chooser` find the events that a selector means, with their keys; `versions` those of rows that were visible;
 //! `evaluate` is CEL over one of them, `needs` is what of it is looked at. `calls` are operations as their clients saw them, `held` is the time that was not
 //! the services'.
 
@@ -18,6 +18,7 @@ mod evaluate;
 mod every;
 mod held;
 mod in_order;
+mod index;
 mod inquiry;
 mod lag;
 mod linearizable;
@@ -38,8 +39,9 @@ use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 
-use crate::history::{History, What, clock};
+use crate::history::{History, clock};
 use crate::spec::{Invariant, Settings, Spec};
+use index::Index;
 use inquiry::Inquiry;
 
 /// What is known of an invariant after one run.
@@ -107,12 +109,10 @@ impl Verdict {
 
 /// Judges every invariant of the spec.
 pub fn judge(spec: &Spec, history: &History) -> IndexMap<String, Verdict> {
-    spec.invariants
-        .iter()
-        .map(|(name, invariant)| {
-            (name.clone(), judge_within(name, invariant, history, spec.settings.check_within))
-        })
-        .collect()
+    let index = Index::of(history);
+    let time = spec.settings.check_within;
+    let judged = spec.invariants.iter();
+    judged.map(|(name, invariant)| (name.clone(), judge_by(name, invariant, &index, time))).collect()
 }
 
 /// Judges one invariant, in the time that a spec grants unless it says otherwise.
@@ -122,7 +122,11 @@ pub fn judge_one(name: &str, invariant: &Invariant, history: &History) -> Verdic
 
 /// Judges one invariant in so much time; what takes longer is unknown.
 pub fn judge_within(name: &str, invariant: &Invariant, history: &History, time: Duration) -> Verdict {
-    decide(name, history, clock::now() + time, &|inquiry| match invariant {
+    judge_by(name, invariant, &Index::of(history), time)
+}
+
+fn judge_by(name: &str, invariant: &Invariant, index: &Index, time: Duration) -> Verdict {
+    decide(name, index, clock::now() + time, &|inquiry| match invariant {
         Invariant::Count(count) => count::judge(count, inquiry),
         Invariant::NeverBoth(never_both) => never_both::judge(never_both, inquiry),
         Invariant::NeverAfter(never_after) => never_after::judge(never_after, inquiry),
@@ -149,14 +153,14 @@ pub fn judge_within(name: &str, invariant: &Invariant, history: &History, time: 
 pub fn measured(name: &str, invariant: &Invariant, history: &History) -> Vec<Duration> {
     let Invariant::Lag(stated) = invariant else { return Vec::new() };
     let until = clock::now() + Settings::default().check_within;
-    let measure = || lag::measured(stated, &Inquiry::new(name, history, until));
+    let measure = || lag::measured(stated, &Inquiry::new(name, &Index::of(history), until));
     catch_unwind(AssertUnwindSafe(measure)).unwrap_or_default()
 }
 
 /// What a checker found, as a verdict: bounded, and honest about what the history cannot tell.
-fn decide(name: &str, history: &History, until: Instant, checker: &dyn Fn(&Inquiry) -> Judged) -> Verdict {
+fn decide(name: &str, index: &Index, until: Instant, checker: &dyn Fn(&Inquiry) -> Judged) -> Verdict {
     let judged = catch_unwind(AssertUnwindSafe(|| {
-        let inquiry = Inquiry::new(name, history, until);
+        let inquiry = Inquiry::new(name, index, until);
         match checker(&inquiry) {
             // It may have stopped half-way; what it had seen by then is seen.
             Ok(Finding::Seen(evidence)) => Ok(Finding::Seen(evidence)),
@@ -166,7 +170,7 @@ fn decide(name: &str, history: &History, until: Instant, checker: &dyn Fn(&Inqui
     }));
     let judged =
         judged.unwrap_or_else(|_| Err("the checker failed; this is a defect of steadfast".to_owned()));
-    match (judged, not_quiet(history)) {
+    match (judged, index.not_quiet.clone()) {
         (Ok(Finding::Seen(evidence)), _) | (Ok(Finding::Missing(evidence)), None) => {
             Verdict::Violated(evidence)
         }
@@ -194,30 +198,6 @@ enum Finding {
 
 /// What a checker says; the error is why it cannot tell, in words.
 type Judged = Result<Finding, String>;
-
-/// Why what did not happen in this history means nothing, if so: the world never came to rest, or it moved again
-/// after it had been taken to rest for the last time.
-fn not_quiet(history: &History) -> Option<String> {
-    let mut moved = None;
-    for event in &history.events {
-        match &event.what {
-            What::NotQuiet { moving } => {
-                return Some(format!("the world did not become quiet: {}", moving.join(", ")));
-            }
-            What::Quiet => moved = Some(false),
-            What::Fact(fact) if moved.is_some() && fact.changes_state() => moved = Some(true),
-            _ => {}
-        }
-    }
-    let reason = match moved {
-        Some(false) => return None,
-        Some(true) => {
-            "something moved after the world had become quiet; raise `quiet_for`, or give `settled_when`"
-        }
-        None => "the history ends before the world was quiet",
-    };
-    Some(reason.to_owned())
-}
 
 #[cfg(test)]
 mod tests;

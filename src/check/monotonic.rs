@@ -1,8 +1,8 @@
 //! `monotonic`: a column that never falls.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 
+use foldhash::HashMap;
 use serde_json::Value;
 
 use super::evaluate::{Evaluator, column};
@@ -59,9 +59,9 @@ pub(super) struct Step<'h> {
 pub(super) fn steps<'h>(track: &Track, inquiry: &Inquiry<'h>) -> Result<Vec<Step<'h>>, String> {
     let Track { table, column: name, key, .. } = track;
     let evaluator = key.as_ref().map(Evaluator::new);
-    let mut last: HashMap<Option<String>, (u64, &'h Value)> = HashMap::new();
+    let mut last: HashMap<Option<String>, (u64, &'h Value)> = HashMap::default();
     let mut steps = Vec::new();
-    for version in versions(inquiry.history, table) {
+    for version in versions(inquiry.index, table) {
         let Some(row) = version.new else { continue };
         let is = row.get(name.as_str()).ok_or_else(|| format!("{table} has no column {name}"))?;
         let seq = version.event.seq;

@@ -8,6 +8,7 @@ use std::fmt;
 use cel::common::ast::{EntryExpr, Expr};
 use cel::{IdedExpr, Value};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value as Json;
 
 use super::evaluate::meant;
 use crate::history::Row;
@@ -61,7 +62,8 @@ impl Needs {
         members.entry((*first).to_owned()).or_insert_with(|| Needs::Members(BTreeMap::new())).add(rest);
     }
 
-    fn of_member(&self, name: &str) -> Option<&Needs> {
+    /// Whether, and what, is asked of a member.
+    pub fn of_member(&self, name: &str) -> Option<&Needs> {
         match self {
             Needs::All => Some(&Needs::All),
             Needs::Members(members) => members.get(name),
@@ -75,6 +77,15 @@ impl Needs {
             Ok(value) if reader.end().is_ok() => value,
             _ => Value::from(text),
         }
+    }
+
+    /// JSON.
+    pub fn of_value(&self, value: &Json) -> Value {
+        let (Needs::Members(_), Json::Object(members)) = (self, value) else { return meant(value) };
+        let asked = members
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str(), self.of_member(name)?.of_value(value))));
+        Value::from(asked.collect::<HashMap<_, _>>())
     }
 
     /// A row.

@@ -1,6 +1,6 @@
 //! `never_after`: once one thing happened to a key, another does not.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::inquiry::Inquiry;
 use super::{Evidence, Finding, Judged, and_more};
@@ -10,7 +10,7 @@ use crate::spec::NeverAfter;
 /// again is not news.
 pub(super) fn judge(never_after: &NeverAfter, inquiry: &Inquiry) -> Judged {
     let NeverAfter { first, then, per } = never_after;
-    let mut over: HashMap<String, (u64, u64)> = HashMap::new();
+    let mut over: HashMap<String, (u64, u64)> = HashMap::default();
     for event in inquiry.choose(first, per)?.events {
         let Some(key) = event.key.filter(|_| event.certain) else { continue };
         let earliest = over.entry(key.into_owned()).or_insert((event.ended, event.began));

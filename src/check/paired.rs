@@ -1,6 +1,6 @@
 //! `no_lost` and `no_phantom`: every row has its record, every record has its row.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::inquiry::Inquiry;
 use super::{Evidence, Finding, Judged, and_more};

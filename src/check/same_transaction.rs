@@ -1,6 +1,6 @@
 //! `same_transaction`: two rows are committed together or not at all.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 use super::inquiry::Inquiry;
 use super::{Evidence, Finding, Judged, and_more};
@@ -12,8 +12,8 @@ pub(super) fn judge(same: &SameTransaction, inquiry: &Inquiry) -> Judged {
     let SameTransaction { row, with, per } = same;
     let rows = inquiry.choose(row, per)?;
     let written = inquiry.choose_written(with, per)?;
-    let mut beside: HashSet<(u32, &str)> = HashSet::new();
-    let mut elsewhere: HashMap<&str, u64> = HashMap::new();
+    let mut beside: HashSet<(u32, &str)> = HashSet::default();
+    let mut elsewhere: HashMap<&str, u64> = HashMap::default();
     for event in &written.events {
         if let Some(key) = event.key.as_deref() {
             beside.insert((event.transaction, key));

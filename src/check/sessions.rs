@@ -1,11 +1,11 @@
 //! What one client may rely on between its own operations: `read_your_writes` and `monotonic_reads`.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use cel::Value;
+use foldhash::HashMap;
 
-use super::calls::{Call, calls};
+use super::calls::Call;
 use super::evaluate::Evaluator;
 use super::inquiry::Inquiry;
 use super::needs::Variable;
@@ -17,8 +17,8 @@ use crate::spec::{MonotonicReads, ReadYourWrites};
 /// the same key since. What a reply shows is for the spec to say; a read without one is not judged.
 pub(super) fn read_your_writes(stated: &ReadYourWrites, inquiry: &Inquiry) -> Judged {
     let ReadYourWrites { write, read, sees, changed_by, per } = stated;
-    let all = calls(inquiry.history);
-    let mut changes: HashMap<Cow<str>, Vec<&Call>> = HashMap::new();
+    let all = &inquiry.index.calls;
+    let mut changes: HashMap<Cow<str>, Vec<&Call>> = HashMap::default();
     let is_change = |call: &&Call| call.name == write || changed_by.iter().any(|other| other == call.name);
     for change in all.iter().filter(|call| call.outcome != Outcome::Fail).filter(is_change) {
         changes.entry(change.key(per).unwrap_or_default()).or_default().push(change);
@@ -30,8 +30,8 @@ pub(super) fn read_your_writes(stated: &ReadYourWrites, inquiry: &Inquiry) -> Ju
         let about = changes.get(&key).map(Vec::as_slice).unwrap_or_default();
         let Some(written) = undisturbed(about, read).filter(|last| last.name == write) else { continue };
         let variable = |variable: &Variable| match variable.name.as_str() {
-            "written" => Some(written.all()),
-            name => read.value(name),
+            "written" => Some(written.all(&variable.needs)),
+            _ => read.value(variable),
         };
         judged += 1;
         match sees.holds(variable) {
@@ -87,13 +87,13 @@ fn stale(stated: &ReadYourWrites, written: &Call, read: &Call, key: &str) -> Fin
 /// What a client reads of a key never falls from one read to the next.
 pub(super) fn monotonic_reads(stated: &MonotonicReads, inquiry: &Inquiry) -> Judged {
     let MonotonicReads { read, value, per } = stated;
-    let all = calls(inquiry.history);
+    let all = &inquiry.index.calls;
     let evaluator = Evaluator::new(value);
-    let mut highest: HashMap<(u32, Cow<str>), (&Call, Value)> = HashMap::new();
+    let mut highest: HashMap<(u32, Cow<str>), (&Call, Value)> = HashMap::default();
     let (mut pairs, mut trouble) = (0_usize, None);
     for read in all.iter().filter(|call| call.name == read && call.outcome == Outcome::Ok) {
         let Some(key) = read.key(per) else { continue };
-        let seen = match evaluator.value(|variable| read.value(&variable.name)) {
+        let seen = match evaluator.value(|variable| read.value(variable)) {
             // Nothing there yet, or nothing any more: no number that could fall.
             Ok(Value::Null) => continue,
             Ok(seen) => seen,

@@ -1,5 +1,6 @@
 //! What the sources of `agree` show: some were read, some are taken from the history.
 
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
@@ -48,12 +49,9 @@ type Happened = (Vec<Vec<Json>>, Vec<u64>);
 
 fn last_records(latest: &Latest, inquiry: &Inquiry) -> Result<Happened, String> {
     let key = latest.key.as_ref().map(Evaluator::new);
-    let mut records = IndexMap::new();
-    for (event, fact) in inquiry.history.facts() {
+    let mut records: IndexMap<_, _, RandomState> = IndexMap::default();
+    for (event, fact) in inquiry.index.produced(&latest.topic) {
         let Seen::Produced { topic, record, .. } = &fact.seen else { continue };
-        if *topic != latest.topic {
-            continue;
-        }
         let key = match &key {
             None => record.key.clone(),
             Some(key) => key
@@ -73,10 +71,8 @@ fn last_records(latest: &Latest, inquiry: &Inquiry) -> Result<Happened, String> 
 
 fn effects(effect: &str, columns: &[Expression], inquiry: &Inquiry) -> Result<Happened, String> {
     let columns: Vec<Evaluator> = columns.iter().map(Evaluator::new).collect();
-    let happened = inquiry.history.facts().filter_map(|(event, fact)| match &fact.seen {
-        Seen::Effect { effect: name, key, body, .. } if name == effect => {
-            Some((event.seq, key.as_deref(), body))
-        }
+    let happened = inquiry.index.effects(effect).iter().filter_map(|(event, fact)| match &fact.seen {
+        Seen::Effect { key, body, .. } => Some((event.seq, key.as_deref(), body)),
         _ => None,
     });
     happened.map(|(seq, key, body)| Ok((cells(&columns, |name| of_effect(name, key, body))?, seq))).collect()

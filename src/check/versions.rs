@@ -1,9 +1,12 @@
 //! Versions of rows as anyone outside their transaction could see them.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 
-use crate::history::{Event, Fact, History, Row, Seen};
+use foldhash::HashMap;
+use foldhash::fast::FixedState;
+
+use super::index::Index;
+use crate::history::{Event, Fact, Row, Seen};
 use crate::spec::Table;
 
 /// One visible change of a row: what was there before its transaction, and what after it.
@@ -19,12 +22,10 @@ pub(super) struct Version<'h> {
 }
 
 /// The visible versions of a table, in the order of their commits.
-pub(super) fn versions<'h>(history: &'h History, of: &Table) -> impl Iterator<Item = Version<'h>> {
+pub(super) fn versions<'a, 'h>(index: &'a Index<'h>, of: &'a Table) -> impl Iterator<Item = Version<'h>> {
     let mut unseen = Unseen::default();
-    history.facts().filter_map(move |(event, fact)| match &fact.seen {
-        Seen::Row { database, table, old, new, transaction, visible, .. }
-            if *database == of.database && *table == of.table =>
-        {
+    index.rows(of).iter().filter_map(move |(event, fact)| match &fact.seen {
+        Seen::Row { old, new, transaction, visible, .. } => {
             let (old, new) = (old.as_ref(), new.as_ref());
             let old = unseen.base(*transaction, old);
             if !visible {
@@ -40,11 +41,9 @@ pub(super) fn versions<'h>(history: &'h History, of: &Table) -> impl Iterator<It
 }
 
 /// All versions of a table, those that the same transaction replaced as well.
-pub(super) fn written<'h>(history: &'h History, of: &Table) -> impl Iterator<Item = Version<'h>> {
-    history.facts().filter_map(|(event, fact)| match &fact.seen {
-        Seen::Row { database, table, old, new, transaction, .. }
-            if *database == of.database && *table == of.table =>
-        {
+pub(super) fn written<'a, 'h>(index: &'a Index<'h>, of: &'a Table) -> impl Iterator<Item = Version<'h>> {
+    index.rows(of).iter().filter_map(|(event, fact)| match &fact.seen {
+        Seen::Row { old, new, transaction, .. } => {
             let (old, new) = (old.as_ref(), new.as_ref());
             Some(Version { event, fact, old, new, transaction: *transaction })
         }
@@ -83,14 +82,14 @@ impl<'h> Unseen<'h> {
 
 /// A number for what a row holds; equal rows have the same.
 pub(super) fn of_row(row: &Row) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FixedState::default().build_hasher();
     row.iter().for_each(|column| column.hash(&mut hasher));
     hasher.finish()
 }
 
 /// The same for anything else.
 pub(super) fn fingerprint(of: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FixedState::default().build_hasher();
     of.hash(&mut hasher);
     hasher.finish()
 }

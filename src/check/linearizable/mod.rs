@@ -9,7 +9,7 @@ mod model;
 mod objects;
 mod search;
 
-use super::calls::{Call, calls};
+use super::calls::Call;
 use super::inquiry::Inquiry;
 use super::{Evidence, Finding, Judged};
 use crate::history::Outcome;
@@ -27,22 +27,22 @@ const MOST_SHOWN: usize = 12;
 
 /// For each key some order explains what every operation returned.
 pub(super) fn judge(stated: &Linearizable, inquiry: &Inquiry) -> Judged {
-    let all = calls(inquiry.history);
+    let all = &inquiry.index.calls;
     let per = &stated.per;
     match &stated.object {
         Object::Register { write, read, swap, initial } => {
-            let mut objects = Objects::new(&all, per);
+            let mut objects = Objects::new(all, per);
             let initial = objects.number(initial);
             objects.register(write, read, swap.as_ref());
             judge_all(&Register { initial }, objects, inquiry)
         }
         Object::Counter { add, read, initial } => {
-            let mut objects = Objects::new(&all, per);
+            let mut objects = Objects::new(all, per);
             objects.counter(add, read);
             judge_all(&Counter { initial: *initial }, objects, inquiry)
         }
         Object::Set { add, remove, read } => {
-            let mut objects = Objects::new(&all, per);
+            let mut objects = Objects::new(all, per);
             objects.set(add, remove.as_ref(), read);
             judge_all(&Elements, objects, inquiry)
         }

@@ -120,7 +120,7 @@ fn told(part: &Part, reason: &str) -> String {
 }
 
 fn value(evaluator: &Evaluator, call: &Call) -> Result<Value, String> {
-    let value = evaluator.value(|variable| call.value(&variable.name))?;
+    let value = evaluator.value(|variable| call.value(variable))?;
     comparable(&value).ok_or_else(|| format!("is {:?}, which cannot be compared", value.type_of()))
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::index::Index;
 use super::super::inquiry::Inquiry;
 use super::super::{Evidence, Finding, Judged, Verdict, decide, judge_within};
 use super::notation::{history, invariant, said};
@@ -10,7 +11,7 @@ use crate::history::clock;
 const HISTORY: &str = "op place_order order=+o1 : ok\neffect charge o1";
 
 fn check(checker: &dyn Fn(&Inquiry) -> Judged, time: Duration, expected: &str) {
-    assert_eq!(said(&decide("it", &history(HISTORY), clock::now() + time, checker)), expected);
+    assert_eq!(said(&decide("it", &Index::of(&history(HISTORY)), clock::now() + time, checker)), expected);
 }
 
 #[test]

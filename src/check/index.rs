@@ -1,0 +1,112 @@
+//! A history in the order in which checkers ask for it. It is gone through once, however many invariants there are.
+
+use foldhash::HashMap;
+
+use crate::history::{Event, Fact, History, Seen, What};
+use crate::spec::Table;
+
+use super::calls::{Call, calls};
+
+/// A fact with its event.
+pub(super) type Happened<'h> = (&'h Event, &'h Fact);
+
+/// What a history holds, by what it is about.
+pub(super) struct Index<'h> {
+    pub history: &'h History,
+    /// All operations, in the order of their beginnings.
+    pub calls: Vec<Call<'h>>,
+    /// Which argument each id of the case was made for.
+    pub arguments: HashMap<&'h str, &'h str>,
+    facts: HashMap<Subject<'h>, Vec<Happened<'h>>>,
+    /// Why what did not happen in this history means nothing, if so.
+    pub not_quiet: Option<String>,
+}
+
+/// What facts of one kind are about.
+#[derive(PartialEq, Eq, Hash)]
+enum Subject<'h> {
+    Row(&'h str, &'h str),
+    Produced(&'h str),
+    Delivered(&'h str),
+    Effect(&'h str),
+}
+
+impl<'h> Index<'h> {
+    pub fn of(history: &'h History) -> Index<'h> {
+        let mut arguments = HashMap::default();
+        let mut facts: HashMap<Subject, Vec<Happened>> = HashMap::default();
+        for event in &history.events {
+            match &event.what {
+                What::Invoked { given, .. } => {
+                    let ids = given.iter().filter_map(|(name, value)| Some((value.id()?, name.as_str())));
+                    arguments.extend(ids);
+                }
+                What::Fact(fact) => {
+                    if let Some(subject) = subject(&fact.seen) {
+                        facts.entry(subject).or_default().push((event, fact));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Index { history, calls: calls(history), arguments, facts, not_quiet: not_quiet(history) }
+    }
+
+    /// Versions of the rows of a table.
+    pub fn rows<'a>(&'a self, of: &'a Table) -> &'a [Happened<'h>] {
+        self.about(&Subject::Row(&of.database, &of.table))
+    }
+
+    /// Records that were produced to a topic.
+    pub fn produced<'a>(&'a self, topic: &'a str) -> &'a [Happened<'h>] {
+        self.about(&Subject::Produced(topic))
+    }
+
+    /// Records of a topic that were delivered.
+    pub fn delivered<'a>(&'a self, topic: &'a str) -> &'a [Happened<'h>] {
+        self.about(&Subject::Delivered(topic))
+    }
+
+    /// Effects of this name.
+    pub fn effects<'a>(&'a self, effect: &'a str) -> &'a [Happened<'h>] {
+        self.about(&Subject::Effect(effect))
+    }
+
+    fn about<'a>(&'a self, subject: &Subject<'a>) -> &'a [Happened<'h>] {
+        let facts: &'a HashMap<Subject<'a>, Vec<Happened<'h>>> = &self.facts;
+        facts.get(subject).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+fn subject(seen: &Seen) -> Option<Subject<'_>> {
+    Some(match seen {
+        Seen::Row { database, table, .. } => Subject::Row(database, table),
+        Seen::Produced { topic, .. } => Subject::Produced(topic),
+        Seen::Delivered { topic, .. } => Subject::Delivered(topic),
+        Seen::Effect { effect, .. } => Subject::Effect(effect),
+        _ => return None,
+    })
+}
+
+/// The world never came to rest, or it moved again after it had been taken to rest for the last time.
+fn not_quiet(history: &History) -> Option<String> {
+    let mut moved = None;
+    for event in &history.events {
+        match &event.what {
+            What::NotQuiet { moving } => {
+                return Some(format!("the world did not become quiet: {}", moving.join(", ")));
+            }
+            What::Quiet => moved = Some(false),
+            What::Fact(fact) if moved.is_some() && fact.changes_state() => moved = Some(true),
+            _ => {}
+        }
+    }
+    let reason = match moved {
+        Some(false) => return None,
+        Some(true) => {
+            "something moved after the world had become quiet; raise `quiet_for`, or give `settled_when`"
+        }
+        None => "the history ends before the world was quiet",
+    };
+    Some(reason.to_owned())
+}
