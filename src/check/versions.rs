@@ -89,7 +89,5 @@ pub(super) fn of_row(row: &Row) -> u64 {
 
 /// The same for anything else.
 pub(super) fn fingerprint(of: &impl Hash) -> u64 {
-    let mut hasher = FixedState::default().build_hasher();
-    of.hash(&mut hasher);
-    hasher.finish()
+    FixedState::default().hash_one(of)
 }
