@@ -267,3 +267,16 @@ settled_when: select not exists (select from outbox wher sent)
     project.compare("asks_for_what_is_not_there", &ran.screen());
     ran.ends_with(2);
 }
+
+/// A count is no answer to whether all is settled: it would be waited for until the case is given up.
+#[test]
+fn asks_for_a_number_where_a_truth_is_needed() {
+    let spec = spec("MISBEHAVING serves", "")
+        .replace("world:\n", "world:\n  postgres: { shop: { schema: shop.sql } }\n")
+        + "settled_when: select count(*) from outbox where not sent\n";
+    let project = Project::with(&spec);
+    project.write("shop.sql", "create table outbox (sent boolean);\n");
+    let ran = project.run("run spec.yaml --cases 2 --seed 1");
+    project.compare("asks_for_a_number", &ran.screen());
+    ran.ends_with(2);
+}

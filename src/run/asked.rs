@@ -1,8 +1,8 @@
 //! What the spec asks of its databases, tried once they are there and before anything is judged.
 
 use super::{RunError, System};
-use crate::spec::Refused;
-use crate::world::postgres::Layout;
+use crate::spec::{Refused, Source};
+use crate::world::postgres::{Answer, Layout};
 
 impl System {
     /// A spec that asks for a table or a column that nobody made, or a query that cannot be asked, would prove nothing, and
@@ -37,19 +37,37 @@ impl System {
     }
 
     async fn refused_queries(&self) -> Result<Vec<Refused>, RunError> {
-        let of_invariants = self.spec.invariants.iter().flat_map(|(invariant, stated)| {
-            let told = move |name: &str| format!("invariant `{invariant}`, `{name}`");
-            stated.sources().into_iter().map(move |(name, source)| (told(name), source))
-        });
-        let settled =
-            self.spec.settings.settled_when.iter().map(|source| ("settled_when".to_owned(), source));
         let mut refused = Vec::new();
-        for (what, source) in of_invariants.chain(settled) {
-            let Some(database) = self.databases.get(&source.database) else { continue };
-            if let Some((reason, position)) = database.refuses(&source.sql).await? {
-                refused.push(Refused::query(&what, source, &reason, position));
+        for (invariant, stated) in &self.spec.invariants {
+            for (name, source) in stated.sources() {
+                let what = format!("invariant `{invariant}`, `{name}`");
+                refused.extend(self.refused_query(&what, source, None).await?);
             }
         }
+        if let Some(source) = &self.spec.settings.settled_when {
+            refused.extend(self.refused_query("settled_when", source, Some("bool")).await?);
+        }
         Ok(refused)
+    }
+
+    /// `first` is the type that its first column must have.
+    async fn refused_query(
+        &self,
+        what: &str,
+        source: &Source,
+        first: Option<&str>,
+    ) -> Result<Option<Refused>, RunError> {
+        let Some(database) = self.databases.get(&source.database) else { return Ok(None) };
+        Ok(match (database.asked(&source.sql).await?, first) {
+            (Answer::Refused { reason, position }, _) => {
+                Some(Refused::query(what, source, &reason, position))
+            }
+            (Answer::Columns(types), Some(wanted)) if types.first().is_none_or(|found| found != wanted) => {
+                let found = types.first().map_or("nothing", String::as_str);
+                let reason = format!("its first column must be {wanted}, and is {found}");
+                Some(Refused::query(what, source, &reason, None))
+            }
+            (Answer::Columns(_), _) => None,
+        })
     }
 }

@@ -22,7 +22,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use access::Access;
-pub use database::{Database, Layout, Rows};
+pub use database::{Answer, Database, Layout, Rows};
 pub use row_versions::{Change, Row, RowVersion};
 pub use schema::SchemaError;
 pub use server::Server;

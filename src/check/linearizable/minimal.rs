@@ -6,8 +6,10 @@
 use super::model::{Model, Operation};
 use super::search::{Answer, Budget, search};
 
-/// Attempts of one search; beyond them an operation is kept that might have been dispensable.
+/// Attempts of one search, and of all of them; beyond them an operation is kept that might have been dispensable. To know
+/// the verdict took one search; to show it with fewer operations shall not take a hundred times as long.
 const STEPS_PER_SEARCH: u64 = 20_000;
+const STEPS: u64 = 200_000;
 
 /// What is left: indexes of the operations whose answers cannot all be explained, in the order of their beginnings.
 /// `unexplained` is the one that the search named; what began after its end is not looked at.
@@ -20,15 +22,17 @@ pub(super) fn minimal<M: Model>(
     let end = operations[unexplained].to.unwrap_or(u64::MAX);
     let before = |index: &usize| operations[*index].to.is_some_and(|to| to <= end) && *index != unexplained;
     let mut needed: Vec<usize> = (0..operations.len()).filter(before).collect();
-    let is_needless = |needed: &[usize]| {
+    let mut budget = budget.at_most(STEPS);
+    let mut is_enough = |needed: &[usize]| {
         let fewer = relaxed(model, operations, needed, unexplained);
-        matches!(search(model, &fewer, &mut budget.at_most(STEPS_PER_SEARCH)), Answer::Unexplained(_))
+        let answer = budget.lend(STEPS_PER_SEARCH, |part| search(model, &fewer, part));
+        matches!(answer, Answer::Unexplained(_))
     };
     // Reads first: without them most changes leave no trace, and the searches become short.
     let reads = |index: &usize| model.only_reads(&operations[*index].act);
     let (reading, changing): (Vec<usize>, Vec<usize>) = needed.iter().partition(|index| reads(index));
     for group in [reading, changing] {
-        needed = without_needless(needed, &group, &is_needless);
+        needed = without_needless(needed, &group, &mut is_enough);
     }
     needed.push(unexplained);
     needed.sort_by_key(|index| operations[*index].from);
@@ -39,7 +43,7 @@ pub(super) fn minimal<M: Model>(
 fn without_needless(
     mut needed: Vec<usize>,
     group: &[usize],
-    is_enough: &impl Fn(&[usize]) -> bool,
+    is_enough: &mut impl FnMut(&[usize]) -> bool,
 ) -> Vec<usize> {
     let mut size = group.len();
     while size > 0 {

@@ -38,6 +38,15 @@ impl Budget {
         Budget { steps: self.steps.min(steps), until: self.until }
     }
 
+    /// Does something with so many attempts of it at most; those that are not needed come back.
+    pub fn lend<T>(&mut self, steps: u64, something: impl FnOnce(&mut Budget) -> T) -> T {
+        let mut part = self.at_most(steps);
+        let lent = part.steps;
+        let done = something(&mut part);
+        self.steps -= lent - part.steps;
+        done
+    }
+
     fn spend(&mut self) -> Result<(), &'static str> {
         if self.steps == 0 {
             return Err("there are too many orders to try");

@@ -12,7 +12,7 @@ use sqlx::postgres::{PgRow, PgValueRef};
 use sqlx::{AssertSqlSafe, Column, Executor, PgConnection, Row as _, SqlSafeStr, ValueRef};
 use tokio::sync::Mutex;
 
-pub use asked::Layout;
+pub use asked::{Answer, Layout};
 use lifecycle::run;
 
 use super::row_versions::{Batch, Catalog, RowVersion};

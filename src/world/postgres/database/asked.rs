@@ -1,6 +1,6 @@
 //! What a database is asked about a spec before anything runs: what it has against a query, and which tables it has.
 
-use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
+use sqlx::{AssertSqlSafe, Column, Executor, SqlSafeStr, Statement, TypeInfo};
 
 use super::Database;
 use crate::world::postgres::PostgresError;
@@ -16,15 +16,35 @@ pub struct Layout {
     pub generated: Vec<String>,
 }
 
+/// What a server says to a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It can be asked, and gives columns of these types: `bool`, `text`.
+    Columns(Vec<String>),
+    /// It cannot be asked.
+    Refused {
+        /// What the server said.
+        reason: String,
+        /// At which character of the query, from 1.
+        position: Option<usize>,
+    },
+}
+
 impl Database {
-    /// What the server has against a query, and at which of its characters, from 1; nothing is executed.
+    /// The types of what a query gives, or what the server has against it; nothing is executed.
     ///
     /// # Errors
     /// When the server cannot be asked.
-    pub async fn refuses(&self, sql: &str) -> Result<Option<(String, Option<usize>)>, PostgresError> {
+    pub async fn asked(&self, sql: &str) -> Result<Answer, PostgresError> {
         let mut reader = self.sessions()?.reader.lock().await;
         let prepared = (&mut *reader).prepare(AssertSqlSafe(sql.to_owned()).into_sql_str()).await;
-        let Err(error) = prepared else { return Ok(None) };
+        let error = match prepared {
+            Ok(statement) => {
+                let types = statement.columns().iter().map(|column| column.type_info().name().to_lowercase());
+                return Ok(Answer::Columns(types.collect()));
+            }
+            Err(error) => error,
+        };
         let Some(said) = error.as_database_error() else {
             return Err(PostgresError::sql(format!("cannot prepare a query on `{}`", self.name))(error));
         };
@@ -33,7 +53,7 @@ impl Database {
             sqlx::postgres::PgErrorPosition::Original(at) => Some(at),
             sqlx::postgres::PgErrorPosition::Internal { .. } => None,
         });
-        Ok(Some((said.message().to_owned(), position)))
+        Ok(Answer::Refused { reason: said.message().to_owned(), position })
     }
 
     /// The tables of the user, by name.
