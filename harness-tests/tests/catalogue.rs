@@ -44,7 +44,7 @@ struct Entry {
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Each trial has a world of its own, which waits more than it works; the machines that run this have two cores.
-    arguments.test_threads.get_or_insert(2);
+    arguments.test_threads.get_or_insert(3);
     std::env::set_current_dir(repository())
         .expect("the root of the workspace, where the paths of specs begin");
     let entries = entries();
