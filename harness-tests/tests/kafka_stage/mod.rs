@@ -19,8 +19,8 @@ use steadfast::seam::{Conductor, Order};
 use steadfast::world::Brokers;
 use tokio::sync::mpsc;
 
-/// Nothing here may take longer; it bounds a hang and is no tolerance.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+/// Nothing here may take longer; it bounds a hang and is no tolerance. Kafka itself waits 45 s for a member that it has lost.
+pub const DEADLINE: Duration = Duration::from_secs(60);
 /// Unique form of the ids of the case.
 pub const TAG: &str = "0k3f";
 
