@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use cel::Value;
-use foldhash::fast::RandomState;
+use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
 use super::chooser::Chooser;
@@ -70,7 +70,7 @@ impl Chosen<'_> {
 }
 
 /// Chosen events by key, in the order of their first event.
-pub(super) type ByKey<'c, 'h> = IndexMap<Option<&'c str>, Vec<&'c Chosen<'h>>, RandomState>;
+pub(super) type ByKey<'c, 'h> = IndexMap<Option<&'c str>, Vec<&'c Chosen<'h>>, FixedState>;
 
 /// What a selector chose.
 pub(super) struct Choice<'h> {

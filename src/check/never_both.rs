@@ -1,6 +1,6 @@
 //! `never_both`: no key has events of two kinds.
 
-use foldhash::fast::RandomState;
+use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
 use super::inquiry::Inquiry;
@@ -11,7 +11,7 @@ use crate::spec::NeverBoth;
 pub(super) fn judge(never_both: &NeverBoth, inquiry: &Inquiry) -> Judged {
     let NeverBoth { of, per } = never_both;
     // By key the first event of each kind.
-    let mut keys: IndexMap<String, Vec<(usize, u64)>, RandomState> = IndexMap::default();
+    let mut keys: IndexMap<String, Vec<(usize, u64)>, FixedState> = IndexMap::default();
     for (kind, selector) in of.iter().enumerate() {
         for event in inquiry.choose(selector, per)?.events {
             let Some(key) = event.key.filter(|_| event.certain) else { continue };

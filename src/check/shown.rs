@@ -1,6 +1,6 @@
 //! What the sources of `agree` show: some were read, some are taken from the history.
 
-use foldhash::fast::RandomState;
+use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
@@ -49,7 +49,7 @@ type Happened = (Vec<Vec<Json>>, Vec<u64>);
 
 fn last_records(latest: &Latest, inquiry: &Inquiry) -> Result<Happened, String> {
     let key = latest.key.as_ref().map(Evaluator::new);
-    let mut records: IndexMap<_, _, RandomState> = IndexMap::default();
+    let mut records: IndexMap<_, _, FixedState> = IndexMap::default();
     for (event, fact) in inquiry.index.produced(&latest.topic) {
         let Seen::Produced { topic, record, .. } = &fact.seen else { continue };
         let key = match &key {
