@@ -79,9 +79,9 @@ struct Way {
     throughput: Vec<f64>,
     /// Microseconds of both cores a record, in this process: client, seam, and the broker if it is embedded.
     busy: Vec<f64>,
-    /// Milliseconds until an acknowledgement, the median of a round each.
+    /// Milliseconds until an acknowledgement, a record each.
     acknowledged: Vec<f64>,
-    /// Milliseconds until delivery.
+    /// Milliseconds until delivery, a record each.
     delivered: Vec<f64>,
     /// Microseconds a fact, to write the history out when the case is over.
     written: Vec<f64>,
@@ -90,7 +90,9 @@ struct Way {
 fn main() {
     // Cargo says `--bench`; nothing is chosen here.
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    println!("medians of {ROUNDS} rounds, and their ratio or difference to the direct way\n");
+    println!(
+        "medians of {ROUNDS} rounds, or of all records of them, and their ratio or difference to the direct way\n"
+    );
     runtime.block_on(async {
         let broker = Broker::start(BrokerOptions::default()).await.expect("a broker");
         measure("the embedded broker", broker.address(), broker.brokers()).await;
@@ -122,17 +124,31 @@ async fn measure(broker: &str, address: SocketAddr, brokers: Brokers) {
                 stage.begin_recorded(Vec::new(), recorder.expect("a file"));
             }
             way.many().await;
-            way.single().await;
             if way.route.case {
                 let began = Instant::now();
                 let facts = stage.history().events.len();
                 way.written.push(milliseconds(began.elapsed()) * 1e3 / facts as f64);
             }
         }
+        eprintln!("{broker}: round {round} of {ROUNDS}, one by one");
+        one_by_one(&mut ways, |route| !route.case).await;
+        let recorder = Recorder::begin(Some(&folder.path().join("history.jsonl")));
+        stage.begin_recorded(Vec::new(), recorder.expect("a file"));
+        one_by_one(&mut ways, |route| route.case || !route.seam).await;
+        stage.history();
     }
     tell(broker, &mut ways);
     drop(ways);
     stage.seam.end().await.expect("the broker is left as it was");
+}
+
+/// Records one by one, over each of these ways in turn: what else the machine does slows all of them alike.
+async fn one_by_one(ways: &mut [Way], is_meant: impl Fn(&Route) -> bool) {
+    for _ in 0..SINGLE {
+        for way in ways.iter_mut().filter(|way| is_meant(&way.route)) {
+            way.single().await;
+        }
+    }
 }
 
 impl Way {
@@ -173,19 +189,14 @@ impl Way {
         self.producer.flush(DEADLINE).expect("all is acknowledged");
     }
 
-    /// One after the other.
+    /// One record there and back.
     async fn single(&mut self) {
-        let (mut acknowledged, mut delivered) = (Vec::new(), Vec::new());
-        for _ in 0..SINGLE {
-            let record = FutureRecord::<(), _>::to(self.route.topic).partition(0).payload(&self.value);
-            let began = Instant::now();
-            self.producer.send(record, DEADLINE).await.expect("acknowledged");
-            acknowledged.push(milliseconds(began.elapsed()));
-            self.receive().await;
-            delivered.push(milliseconds(began.elapsed()));
-        }
-        self.acknowledged.push(median(&mut acknowledged));
-        self.delivered.push(median(&mut delivered));
+        let record = FutureRecord::<(), _>::to(self.route.topic).partition(0).payload(&self.value);
+        let began = Instant::now();
+        self.producer.send(record, DEADLINE).await.expect("acknowledged");
+        self.acknowledged.push(milliseconds(began.elapsed()));
+        self.receive().await;
+        self.delivered.push(milliseconds(began.elapsed()));
     }
 
     async fn receive(&self) {

@@ -49,7 +49,7 @@ fn the_main_job() {
         keys(summary).as_deref(),
         Some(
             "type format spec variant world seed cases case_digests operations faults_fired faults faults_never_fired operations_never_ok \
-             cases_not_quiet still_moving seconds cases_per_second outcome invariants report"
+             unused cases_not_quiet still_moving seconds cases_per_second outcome invariants report"
         )
     );
     assert_eq!(

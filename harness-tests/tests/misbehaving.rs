@@ -72,6 +72,36 @@ fn never_listens() {
     check("never_listens", "sleep 1000", "", 4);
 }
 
+/// The same with another sign that it can serve.
+#[track_caller]
+fn check_ready(name: &str, run: &str, ready: &str, code: i32) {
+    let project = Project::with(&spec(run, "").replace("ready: GET /health", &format!("ready: {ready}")));
+    let ran = project.run("run spec.yaml --cases 2 --seed 1");
+    project.compare(name, &ran.screen());
+    ran.ends_with(code);
+}
+
+/// It serves; nothing is proven, because it never calls the gateway.
+#[test]
+fn is_ready_by_its_port() {
+    check_ready("ready_by_port", "MISBEHAVING serves", "port", 3);
+}
+
+#[test]
+fn never_listens_on_its_port() {
+    check_ready("never_listens_on_its_port", "sleep 1000", "port", 4);
+}
+
+#[test]
+fn is_ready_by_its_log() {
+    check_ready("ready_by_log", "MISBEHAVING logs-that-it-serves", "log serving on", 3);
+}
+
+#[test]
+fn never_logs_that_it_serves() {
+    check_ready("never_logs", "MISBEHAVING serves", "log serving on", 4);
+}
+
 #[test]
 fn hangs_on_requests() {
     check("hangs_on_requests", "MISBEHAVING hangs-on-requests", "operation_timeout: 50ms", 3);

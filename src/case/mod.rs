@@ -249,7 +249,7 @@ pub struct Trigger {
     pub fact: FactKind,
     /// The id that the fact is about.
     pub about: String,
-    /// Which of them, from 1.
+    /// Which of them, from 1; one that a fault stopped before it passed was one, too.
     pub nth: u32,
     /// Before or after it is passed on.
     pub edge: Edge,

@@ -1,6 +1,7 @@
 //! `always`: every committed version counts, not only the last.
 
-use super::evaluate::{Evaluator, meant};
+use super::bound::meant;
+use super::evaluate::Evaluator;
 use super::inquiry::Inquiry;
 use super::versions::versions;
 use super::{Evidence, Finding, Judged};

@@ -1,11 +1,10 @@
 //! Operations as their clients saw them: when each began and ended, and what came back.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
-use cel::Value;
 use indexmap::IndexMap;
 
+use super::bound::{self, Bound};
 use super::inquiry::shown;
 use super::needs::{Needs, Variable};
 use crate::case::Argument;
@@ -49,29 +48,25 @@ pub(super) fn calls(history: &History) -> Vec<Call<'_>> {
 
 impl<'h> Call<'h> {
     /// A variable of an expression over it: an argument, or `reply`.
-    pub fn value(&self, variable: &Variable) -> Option<Value> {
+    pub fn value(&self, variable: &Variable) -> Option<Bound<'h>> {
         self.member(&variable.name, &variable.needs)
     }
 
-    fn member(&self, name: &str, needs: &Needs) -> Option<Value> {
+    fn member(&self, name: &str, needs: &Needs) -> Option<Bound<'h>> {
         match self.given.get(name) {
             Some(Argument::Plain(value)) => Some(needs.of_value(value)),
-            Some(Argument::New(id) | Argument::Existing(id)) => Some(Value::from(id.as_str())),
-            None if name == "reply" => Some(self.reply.map_or(Value::Null, |reply| answered(reply, needs))),
+            Some(Argument::New(id) | Argument::Existing(id)) => Some(bound::text(Some(id))),
+            None if name == "reply" => {
+                Some(self.reply.map_or_else(bound::null, |reply| answered(reply, needs)))
+            }
             None => None,
         }
     }
 
     /// Its arguments and its reply as one value, as far as they are asked for.
-    pub fn all(&self, needs: &Needs) -> Value {
+    pub fn all(&self, needs: &Needs) -> Bound<'h> {
         let names = self.given.keys().map(String::as_str).chain(["reply"]);
-        let members = names.filter_map(|name| Some((name, self.member(name, needs.of_member(name)?)?)));
-        Value::from(members.collect::<HashMap<_, _>>())
-    }
-
-    /// Whether it has an argument of this name.
-    pub fn has(&self, name: &str) -> bool {
-        self.given.contains_key(name)
+        bound::members(names.filter_map(|name| Some((name, self.member(name, needs.of_member(name)?)?))))
     }
 
     /// The value of the argument that says what it is about.
@@ -97,18 +92,16 @@ impl<'h> Call<'h> {
     }
 }
 
-fn answered(reply: &Reply, needs: &Needs) -> Value {
-    let number = |number: Option<i64>| number.map_or(Value::Null, Value::Int);
+fn answered<'h>(reply: &'h Reply, needs: &Needs) -> Bound<'h> {
     let member = |name| {
         let needs = needs.of_member(name)?;
         let value = match name {
-            "status" => number(reply.status.map(i64::from)),
-            "body" => reply.body.as_ref().map_or(Value::Null, |body| needs.of_value(body)),
-            "partition" => number(reply.partition.map(i64::from)),
-            _ => number(reply.offset),
+            "status" => bound::whole(reply.status.map(i64::from)),
+            "body" => reply.body.as_ref().map_or_else(bound::null, |body| needs.of_value(body)),
+            "partition" => bound::whole(reply.partition.map(i64::from)),
+            _ => bound::whole(reply.offset),
         };
         Some((name, value))
     };
-    let members = ["status", "body", "partition", "offset"].into_iter().filter_map(member);
-    Value::from(members.collect::<HashMap<_, _>>())
+    bound::members(["status", "body", "partition", "offset"].into_iter().filter_map(member))
 }

@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use cel::Value;
 use foldhash::{HashMap, HashSet};
 
+use super::bound::{self, Bound};
 use super::calls::Call;
-use super::evaluate::{Evaluator, column, meant};
+use super::evaluate::{Evaluator, column};
 use super::inquiry::{Choice, Chosen, Inquiry, Key};
 use super::needs::Variable;
 use super::versions::{Version, fingerprint, of_row};
-use crate::history::{Content, Event, Fact, Reply, Seen};
+use crate::history::{Content, Event, Fact, Seen};
 use crate::spec::{Expression, Selector, Subject};
 
 /// Goes through events and keeps those that are meant.
@@ -127,10 +127,7 @@ impl<'c, 'h> Chooser<'c, 'h> {
     }
 
     pub fn operation(&mut self, call: &Call<'h>, certain: bool) {
-        let lookup = |variable: &Variable| match variable.name.as_str() {
-            "reply" if !call.has("reply") => Some(call.reply.map_or(Value::Null, reply)),
-            _ => call.value(variable),
-        };
+        let lookup = |variable: &Variable| call.value(variable);
         if self.is_meant(lookup) {
             let key = call.key(self.per);
             let ended = call.ended.unwrap_or(u64::MAX);
@@ -138,7 +135,7 @@ impl<'c, 'h> Chooser<'c, 'h> {
         }
     }
 
-    fn is_meant(&mut self, lookup: impl FnMut(&Variable) -> Option<Value>) -> bool {
+    fn is_meant<'v>(&mut self, lookup: impl FnMut(&Variable) -> Option<Bound<'v>>) -> bool {
         let Some(holds) = &self.holds else { return true };
         match holds.holds(lookup) {
             Ok(holds) => holds,
@@ -149,10 +146,10 @@ impl<'c, 'h> Chooser<'c, 'h> {
         }
     }
 
-    fn add(
+    fn add<'v>(
         &mut self,
         mut at: Chosen<'h>,
-        lookup: impl Fn(&Variable) -> Option<Value>,
+        lookup: impl Fn(&Variable) -> Option<Bound<'v>>,
         mut keys: Vec<Option<Key<'h>>>,
     ) {
         match self.key.as_ref().map(|key| key.key(&lookup)) {
@@ -192,31 +189,24 @@ impl<'c, 'h> Chooser<'c, 'h> {
 }
 
 /// A variable over an effect.
-pub(super) fn of_effect(variable: &Variable, key: Option<&str>, body: &str) -> Option<Value> {
+pub(super) fn of_effect<'h>(variable: &Variable, key: Option<&'h str>, body: &'h str) -> Option<Bound<'h>> {
     match variable.name.as_str() {
-        "key" => Some(key.map_or(Value::Null, Value::from)),
+        "key" => Some(bound::text(key)),
         "body" => Some(variable.needs.of_text(body)),
         _ => None,
     }
 }
 
 /// A variable over a record.
-pub(super) fn of_record(variable: &Variable, record: &Content) -> Option<Value> {
+pub(super) fn of_record<'h>(variable: &Variable, record: &'h Content) -> Option<Bound<'h>> {
     match variable.name.as_str() {
-        "key" => Some(record.key.as_deref().map_or(Value::Null, Value::from)),
-        "value" => Some(record.value.as_deref().map_or(Value::Null, |text| variable.needs.of_text(text))),
-        "headers" => Some(headers(record)),
+        "key" => Some(bound::text(record.key.as_deref())),
+        "value" => {
+            Some(record.value.as_deref().map_or_else(bound::null, |text| variable.needs.of_text(text)))
+        }
+        "headers" => Some(bound::members(
+            record.headers.iter().map(|(name, value)| (name.as_str(), bound::text(value.as_deref()))),
+        )),
         _ => None,
     }
-}
-
-fn headers(record: &Content) -> Value {
-    let headers = record.headers.iter();
-    let headers =
-        headers.map(|(name, value)| (name.as_str(), value.as_deref().map_or(Value::Null, Value::from)));
-    Value::from(headers.collect::<std::collections::HashMap<_, _>>())
-}
-
-fn reply(reply: &Reply) -> Value {
-    serde_json::to_value(reply).as_ref().map_or(Value::Null, meant)
 }

@@ -1,10 +1,10 @@
 //! CEL over one event: only what an expression names is handed to it.
 
-use std::collections::HashMap;
-
+use cel::common::types::CelBool;
 use cel::{Context, Value};
 use serde_json::Value as Json;
 
+use super::bound::{Bound, meant, null};
 use super::needs::Variable;
 use crate::history::Row;
 use crate::spec::Expression;
@@ -27,10 +27,13 @@ impl<'e> Evaluator<'e> {
     ///
     /// # Errors
     /// In words: a variable is missing, or the result is no truth.
-    pub fn holds(&self, lookup: impl FnMut(&Variable) -> Option<Value>) -> Result<bool, String> {
-        match self.value(lookup)? {
-            Value::Bool(holds) => Ok(holds),
-            other => Err(format!("is {:?}, neither true nor false", other.type_of())),
+    pub fn holds<'h>(&self, lookup: impl FnMut(&Variable) -> Option<Bound<'h>>) -> Result<bool, String> {
+        let context = self.scope(lookup);
+        let value = Value::resolve_val(self.expression.program().expression(), &context)
+            .map_err(|error| error.to_string())?;
+        match value.downcast_ref::<CelBool>() {
+            Some(holds) => Ok(*holds.inner()),
+            None => Err(format!("is of type {}, neither true nor false", value.get_type().name())),
         }
     }
 
@@ -38,7 +41,10 @@ impl<'e> Evaluator<'e> {
     ///
     /// # Errors
     /// In words: a variable is missing, or the result is no single value.
-    pub fn key(&self, lookup: impl FnMut(&Variable) -> Option<Value>) -> Result<Option<String>, String> {
+    pub fn key<'h>(
+        &self,
+        lookup: impl FnMut(&Variable) -> Option<Bound<'h>>,
+    ) -> Result<Option<String>, String> {
         match self.value(lookup)? {
             Value::Null => Ok(None),
             Value::String(text) => Ok(Some(text.as_str().to_owned())),
@@ -54,32 +60,20 @@ impl<'e> Evaluator<'e> {
     ///
     /// # Errors
     /// In words: a variable is missing, or types do not fit.
-    pub fn value(&self, mut lookup: impl FnMut(&Variable) -> Option<Value>) -> Result<Value, String> {
-        let mut context = self.functions.new_inner_scope();
+    pub fn value<'h>(&self, lookup: impl FnMut(&Variable) -> Option<Bound<'h>>) -> Result<Value, String> {
+        self.expression.program().execute(&self.scope(lookup)).map_err(|error| error.to_string())
+    }
+
+    /// What it names, with its values.
+    fn scope<'s, 'h>(&'s self, mut lookup: impl FnMut(&Variable) -> Option<Bound<'h>>) -> Context<'s, 'h> {
+        let functions: &Context<'s, 'h> = &self.functions;
+        let mut scope = functions.new_inner_scope();
         for variable in &self.variables {
             if let Some(value) = lookup(variable) {
-                context.add_variable_from_value(variable.name.as_str(), value);
+                scope.add_variable_as_val(variable.name.as_str(), value);
             }
         }
-        self.expression.program().execute(&context).map_err(|error| error.to_string())
-    }
-}
-
-/// JSON as CEL sees it. Whole numbers are signed, so that `available >= 0` compares what it says.
-pub(super) fn meant(value: &Json) -> Value {
-    match value {
-        Json::Null => Value::Null,
-        Json::Bool(value) => Value::Bool(*value),
-        Json::String(text) => Value::from(text.as_str()),
-        Json::Array(items) => Value::from(items.iter().map(meant).collect::<Vec<_>>()),
-        Json::Object(members) => Value::from(
-            members.iter().map(|(key, value)| (key.as_str(), meant(value))).collect::<HashMap<_, _>>(),
-        ),
-        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(number), _) => Value::Int(number),
-            (None, Some(number)) => Value::UInt(number),
-            (None, None) => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
-        },
+        scope
     }
 }
 
@@ -131,10 +125,10 @@ pub(super) fn number(value: &Value) -> Option<f64> {
 }
 
 /// A variable over a row: a column, or `old`, the version before.
-pub(super) fn column(variable: &Variable, row: &Row, old: Option<&Row>) -> Option<Value> {
+pub(super) fn column<'h>(variable: &Variable, row: &'h Row, old: Option<&'h Row>) -> Option<Bound<'h>> {
     match row.get(variable.name.as_str()) {
         Some(value) => Some(meant(value)),
-        None if variable.name == "old" => Some(old.map_or(Value::Null, |old| variable.needs.of_row(old))),
+        None if variable.name == "old" => Some(old.map_or_else(null, |old| variable.needs.of_row(old))),
         None => None,
     }
 }

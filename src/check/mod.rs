@@ -9,6 +9,7 @@
 
 mod agree;
 mod always;
+mod bound;
 mod calls;
 mod chooser;
 mod compensated;

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
+use cel::IdedExpr;
 use cel::common::ast::{EntryExpr, Expr};
-use cel::{IdedExpr, Value};
+use cel::common::types::{CelMapKey, CelString};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
-use super::evaluate::meant;
+use super::bound::{self, Bound, meant};
 use crate::history::Row;
 use crate::spec::Expression;
 
@@ -71,27 +72,28 @@ impl Needs {
     }
 
     /// What a text holds if it is JSON, or else the text itself.
-    pub fn of_text(&self, text: &str) -> Value {
+    pub fn of_text<'h>(&self, text: &'h str) -> Bound<'h> {
         let mut reader = serde_json::Deserializer::from_str(text);
         match self.deserialize(&mut reader) {
             Ok(value) if reader.end().is_ok() => value,
-            _ => Value::from(text),
+            _ => bound::text(Some(text)),
         }
     }
 
     /// JSON.
-    pub fn of_value(&self, value: &Json) -> Value {
+    pub fn of_value<'h>(&self, value: &'h Json) -> Bound<'h> {
         let (Needs::Members(_), Json::Object(members)) = (self, value) else { return meant(value) };
-        let asked = members
-            .iter()
-            .filter_map(|(name, value)| Some((name.as_str(), self.of_member(name)?.of_value(value))));
-        Value::from(asked.collect::<HashMap<_, _>>())
+        bound::members(
+            members
+                .iter()
+                .filter_map(|(name, value)| Some((name.as_str(), self.of_member(name)?.of_value(value)))),
+        )
     }
 
     /// A row.
-    pub fn of_row(&self, row: &Row) -> Value {
+    pub fn of_row<'h>(&self, row: &'h Row) -> Bound<'h> {
         let asked = row.iter().filter(|(column, _)| self.of_member(column).is_some());
-        Value::from(asked.map(|(column, value)| (column.as_str(), meant(value))).collect::<HashMap<_, _>>())
+        bound::members(asked.map(|(column, value)| (column.as_str(), meant(value))))
     }
 }
 
@@ -131,72 +133,89 @@ fn of_entry(entry: &EntryExpr) -> Vec<&IdedExpr> {
 }
 
 impl<'de> DeserializeSeed<'de> for &Needs {
-    type Value = Value;
+    type Value = Bound<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Bound<'de>, D::Error> {
         deserializer.deserialize_any(Reading(self))
     }
 }
 
-/// Reads JSON as CEL sees it. Whole numbers are signed, so that `available >= 0` compares what it says.
+/// Reads JSON as CEL sees it.
 struct Reading<'n>(&'n Needs);
 
 impl<'de> Visitor<'de> for Reading<'_> {
-    type Value = Value;
+    type Value = Bound<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("JSON")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<Bound<'de>, E> {
+        Ok(bound::null())
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<Bound<'de>, E> {
+        Ok(bound::truth(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Int(value))
+    fn visit_i64<E>(self, value: i64) -> Result<Bound<'de>, E> {
+        Ok(bound::whole(Some(value)))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(i64::try_from(value).map_or(Value::UInt(value), Value::Int))
+    fn visit_u64<E>(self, value: u64) -> Result<Bound<'de>, E> {
+        Ok(bound::natural(value))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::Float(value))
+    fn visit_f64<E>(self, value: f64) -> Result<Bound<'de>, E> {
+        Ok(bound::real(value))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::from(value))
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Bound<'de>, E> {
+        Ok(bound::text(Some(value)))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::from(value))
+    fn visit_str<E>(self, value: &str) -> Result<Bound<'de>, E> {
+        Ok(owned(value.to_owned()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_string<E>(self, value: String) -> Result<Bound<'de>, E> {
+        Ok(owned(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Bound<'de>, A::Error> {
         let mut list = Vec::new();
         while let Some(item) = items.next_element_seed(&Needs::All)? {
             list.push(item);
         }
-        Ok(Value::from(list))
+        Ok(bound::list(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut members = HashMap::new();
-        while let Some(name) = entries.next_key::<Cow<'de, str>>()? {
-            match self.0.of_member(&name) {
-                Some(needs) => {
-                    members.insert(name.into_owned(), entries.next_value_seed(needs)?);
-                }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Bound<'de>, A::Error> {
+        let mut members: Vec<(CelMapKey, Bound)> = Vec::new();
+        while let Some(name) = entries.next_key::<Name>()? {
+            match self.0.of_member(&name.0) {
+                Some(needs) => members.push((name.into(), entries.next_value_seed(needs)?)),
                 None => {
                     entries.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        Ok(Value::from(members))
+        Ok(bound::members(members))
+    }
+}
+
+/// A text that stands nowhere as it is: it was written with escapes.
+fn owned<'h>(text: String) -> Bound<'h> {
+    Box::new(CelString::from(text))
+}
+
+/// The name of a member; a `Cow` by itself would never borrow.
+#[derive(serde::Deserialize)]
+struct Name<'h>(#[serde(borrow)] Cow<'h, str>);
+
+impl<'h> From<Name<'h>> for CelMapKey<'h> {
+    fn from(name: Name<'h>) -> CelMapKey<'h> {
+        CelMapKey::String(CelString::from(name.0))
     }
 }
 
@@ -210,7 +229,8 @@ mod tests {
         let variables = Variable::of(&expression);
         let variable = variables.iter().find(|variable| variable.name == "value").expect("it names `value`");
         let taken = variable.needs.of_text(text);
-        assert_eq!(taken, meant(&serde_json::from_str(expected).expect("JSON")), "{expression}");
+        let expected = serde_json::from_str(expected).expect("JSON");
+        assert!(taken.equals(meant(&expected).as_ref()), "{expression}: {taken:?}, not {expected}");
     }
 
     const ORDER: &str =

@@ -4,6 +4,7 @@ use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::bound::Bound;
 use super::chooser::{of_effect, of_record};
 use super::evaluate::{Evaluator, plain};
 use super::inquiry::Inquiry;
@@ -78,9 +79,9 @@ fn effects(effect: &str, columns: &[Expression], inquiry: &Inquiry) -> Result<Ha
     happened.map(|(seq, key, body)| Ok((cells(&columns, |name| of_effect(name, key, body))?, seq))).collect()
 }
 
-fn cells(
+fn cells<'h>(
     columns: &[Evaluator],
-    lookup: impl Fn(&Variable) -> Option<cel::Value>,
+    lookup: impl Fn(&Variable) -> Option<Bound<'h>>,
 ) -> Result<Vec<Json>, String> {
     let cell = |column: &Evaluator| {
         let value = column.value(&lookup)?;

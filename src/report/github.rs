@@ -33,6 +33,9 @@ pub fn annotations(judged: &[Judged]) -> String {
                 for shortcoming in summary.shortcomings() {
                     add("warning", 1, "not proven", &shortcoming);
                 }
+                for remark in summary.remarks() {
+                    add("warning", 1, "a remark", &remark);
+                }
             }
             Err(message) => add("error", 1, "no verdict", message),
         }
@@ -101,8 +104,8 @@ fn of_summary(page: &mut String, one: &Judged, summary: &Summary) {
             let _ = write!(page, "<details><summary>{name}</summary>\n\n{}\n\n</details>\n\n", block(&story));
         }
     }
-    for shortcoming in summary.shortcomings() {
-        let _ = writeln!(page, "- {}", cell(&shortcoming));
+    for told in summary.shortcomings().iter().chain(&summary.remarks()) {
+        let _ = writeln!(page, "- {}", cell(told));
     }
     page.push('\n');
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::case::Seed;
 
-use super::{Found, InvariantSummary, Rate, SelfChecked, Summary, Violation};
+use super::{Found, InvariantSummary, Rate, SelfChecked, Summary, Unused, Violation};
 
 #[derive(Serialize)]
 struct SummaryLine<'a> {
@@ -22,6 +22,7 @@ struct SummaryLine<'a> {
     faults: Vec<FaultLine<'a>>,
     faults_never_fired: &'a [String],
     operations_never_ok: Vec<&'a str>,
+    unused: Vec<UnusedLine<'a>>,
     cases_not_quiet: u32,
     still_moving: &'a [String],
     seconds: f64,
@@ -36,6 +37,14 @@ struct FaultLine<'a> {
     fault: &'a str,
     drawn: u64,
     fired: u64,
+}
+
+/// An address that a service was given and did not use in the cases without faults.
+#[derive(Serialize)]
+struct UnusedLine<'a> {
+    service: &'a str,
+    address: &'a str,
+    variable: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -109,6 +118,7 @@ pub fn summary(summary: &Summary, report: Option<&str>) -> String {
             .collect(),
         faults_never_fired: &summary.faults_never_fired,
         operations_never_ok: summary.never_ok.iter().map(|operation| operation.name.as_str()).collect(),
+        unused: summary.unused.iter().map(unused).collect(),
         cases_not_quiet: summary.not_quiet.as_ref().map_or(0, |not_quiet| not_quiet.cases),
         still_moving: summary.not_quiet.as_ref().map_or(&[], |not_quiet| &not_quiet.moving),
         seconds: rounded(summary.seconds),
@@ -117,6 +127,11 @@ pub fn summary(summary: &Summary, report: Option<&str>) -> String {
         invariants: summary.invariants.iter().map(invariant).collect(),
         report,
     })
+}
+
+fn unused(unused: &Unused) -> UnusedLine<'_> {
+    let Unused { service, what, variable } = unused;
+    UnusedLine { service, address: what, variable: variable.as_deref() }
 }
 
 /// The line for a replay: how often the invariant was violated.

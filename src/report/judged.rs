@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Ending, Found, InvariantSummary, Summary, counted};
+use super::{Ending, Found, InvariantSummary, NotQuiet, Summary, counted};
 use crate::spec::{Expected, Spec};
+
+const NOTHING_OK: &str =
+    "no operation was ever ok, so nothing was put to the test: are its path and its body right?";
 
 /// One spec in one variant, and what became of it.
 #[derive(Debug, Clone)]
@@ -38,12 +41,48 @@ impl Summary {
             shortcomings.extend(never.map(|fault| format!("the fault never fired: {fault}")));
         }
         if self.is_nothing_ok() {
-            shortcomings.push("no operation was ever ok, so nothing was put to the test".to_owned());
+            shortcomings.push(NOTHING_OK.to_owned());
         }
         if self.cases == 0 {
             shortcomings.push("no case ran".to_owned());
         }
         shortcomings
+    }
+
+    /// What was given and not used, and what was tried in vain: verdicts may be worth less than they look.
+    pub(super) fn in_vain(&self) -> Vec<String> {
+        let mut in_vain: Vec<String> = self.unused.iter().map(ToString::to_string).collect();
+        in_vain.extend(self.never_ok.iter().map(ToString::to_string));
+        if self.is_nothing_ok() {
+            in_vain.push(NOTHING_OK.to_owned());
+        }
+        in_vain
+    }
+
+    /// What makes its verdicts worth less than they look, beside its shortcomings.
+    pub fn remarks(&self) -> Vec<String> {
+        let shortcomings = self.shortcomings();
+        let not_quiet = self.not_quiet.iter().map(|not_quiet| format!("{not_quiet}; {}", not_quiet.place()));
+        not_quiet.chain(self.in_vain()).filter(|remark| !shortcomings.contains(remark)).collect()
+    }
+}
+
+impl NotQuiet {
+    /// Where its history is kept, or why nowhere.
+    pub(super) fn place(&self) -> String {
+        match &self.history_file {
+            Ok(file) => format!("history in {}", file.display()),
+            Err(reason) => format!("its history could not be saved: {reason}"),
+        }
+    }
+}
+
+impl std::fmt::Display for NotQuiet {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let NotQuiet { cases, first, moving, .. } = self;
+        let cases = counted(u64::from(*cases), "case");
+        let first = if *first == 0 { "before the search".to_owned() } else { format!("in case {first}") };
+        write!(formatter, "{cases} did not become quiet, the first {first}: {}", moving.join(", "))
     }
 }
 

@@ -37,6 +37,10 @@ fn suite(judged: &Judged) -> TestSuite {
             suite.add_property(Property::new("seed", summary.seed.to_string()));
             suite.add_property(Property::new("world", summary.world.as_str()));
             suite.add_property(Property::new("cases", summary.cases.to_string()));
+            let remarks = summary.remarks();
+            if !remarks.is_empty() {
+                suite.set_system_out(remarks.join("\n"));
+            }
         }
         Err(message) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);

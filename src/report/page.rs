@@ -23,6 +23,8 @@ pub struct Page {
     pub verdicts: Vec<VerdictLine>,
     /// Why it is not proven although nothing else says so.
     pub shortcomings: Vec<String>,
+    /// What makes the verdicts worth less than they look.
+    pub remarks: Vec<String>,
     /// The faults of the spec, each with whether it never fired in a whole search.
     pub faults: Vec<(FaultCount, bool)>,
     /// The violations.
@@ -89,6 +91,7 @@ impl Page {
             counts: text::counts(summary),
             verdicts,
             shortcomings: summary.shortcomings(),
+            remarks: summary.remarks(),
             faults: summary.faults.iter().map(|count| (count.clone(), never(count))).collect(),
             findings,
         }

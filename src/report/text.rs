@@ -7,7 +7,7 @@ use super::cause::chain;
 use super::fitted::fitted;
 use super::judged::in_words;
 use super::steps::{Step, steps};
-use super::{Ending, FaultCount, InvariantSummary, NotQuiet, SelfChecked, Summary, Violation, counted};
+use super::{Ending, FaultCount, InvariantSummary, SelfChecked, Summary, Violation, counted};
 use crate::case::Seed;
 use crate::spec::Expected;
 
@@ -130,19 +130,6 @@ pub fn story(steps: &[Step], width: usize) -> String {
     story
 }
 
-/// What makes verdicts worth less than they look.
-fn remarks(summary: &Summary) -> Vec<String> {
-    let mut remarks: Vec<String> = summary.unused.iter().map(ToString::to_string).collect();
-    remarks.extend(summary.never_ok.iter().map(ToString::to_string));
-    if summary.is_nothing_ok() {
-        remarks.push(
-            "no operation was ever ok, so nothing was put to the test: are its path and its body right?"
-                .to_owned(),
-        );
-    }
-    remarks
-}
-
 /// The last lines of a run: each invariant, then how it ended, and where its report is.
 pub fn summary(summary: &Summary, report: Option<&str>, width: usize) -> String {
     let mut text = String::new();
@@ -159,14 +146,10 @@ pub fn summary(summary: &Summary, report: Option<&str>, width: usize) -> String 
         text.push_str(&format!("{}\n", fitted(&line, (wide + 7).min(width / 2), width)));
     }
     if let Some(not_quiet) = &summary.not_quiet {
-        let NotQuiet { cases, first, moving, history_file } = not_quiet;
-        let cases = counted(u64::from(*cases), "case");
-        let first = if *first == 0 { "before the search".to_owned() } else { format!("in case {first}") };
-        let file = history_file.as_ref().map_or_else(String::clone, |file| file.display().to_string());
-        let line = format!("{cases} did not become quiet, the first {first}: {}", moving.join(", "));
-        text.push_str(&format!("  {}   history in {file}\n", painted(YELLOW, &line)));
+        let line = painted(YELLOW, &not_quiet.to_string());
+        text.push_str(&format!("  {line}   {}\n", not_quiet.place()));
     }
-    for remark in remarks(summary) {
+    for remark in summary.in_vain() {
         let line = format!("  {}", painted(YELLOW, &remark));
         text.push_str(&format!("{}\n", fitted(&line, 4, width)));
     }

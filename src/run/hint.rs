@@ -1,4 +1,6 @@
-//! What usually lies behind the last lines of a service that did not come up.
+//! What usually lies behind it when a service does not come up.
+
+use crate::spec::Ready;
 
 /// Words in a log, and what they mostly mean here.
 const KNOWN: &[(&[&str], &str)] = &[
@@ -26,6 +28,27 @@ const KNOWN: &[(&[&str], &str)] = &[
         "is it built? `build:` runs before `run:`",
     ),
 ];
+
+/// What keeps a consumer group from coming to rest.
+pub(super) const UNSTABLE: &str = "its members join and leave, or one does not answer: do several consumers of the service share a group id and stop one \
+     another, or is a session time-out shorter than what it does between two polls? `STEADFAST_LOG=debug` shows who joins";
+
+/// What to look at when a service does not serve as its spec says; joining a group is told of by [`UNSTABLE`] and its log.
+pub(super) fn not_serving(ready: Option<&Ready>) -> Option<&'static str> {
+    match ready? {
+        Ready::Call(_) => Some(
+            "does it listen on the port that it is given (`${port}`), and is that its path? `start_within` gives it more time",
+        ),
+        Ready::Port => {
+            Some("does it listen on the port that it is given (`${port}`)? `start_within` gives it more time")
+        }
+        Ready::Log(_) => Some(
+            "does it write just these words, in one line, to standard output or standard error, and not to a file? \
+             `ready: port` asks for no words; `start_within` gives it more time",
+        ),
+        Ready::Group => None,
+    }
+}
 
 /// What to try, where the log of a service tells.
 pub(super) fn hint(lines: &[String]) -> Option<&'static str> {

@@ -53,7 +53,7 @@ pub enum RunError {
         source: std::io::Error,
     },
     /// A service did not become ready.
-    #[error("service `{service}` was not ready within {within:?}: {waiting_for}{}{}", unstable(.waiting_for), quoted(.lines))]
+    #[error("service `{service}` was not ready within {within:?}: waiting for {waiting_for}{}{}", on_a_line(*.way_out), quoted(.lines))]
     NotReady {
         /// The service.
         service: String,
@@ -61,6 +61,8 @@ pub enum RunError {
         within: std::time::Duration,
         /// What it had not done yet.
         waiting_for: String,
+        /// What to look at.
+        way_out: Option<&'static str>,
         /// The end of its log.
         lines: Vec<String>,
     },
@@ -122,12 +124,6 @@ fn quoted(lines: &[String]) -> String {
     format!("\n  the end of its log:{}{hint}", shown.concat())
 }
 
-/// What keeps a consumer group from coming to rest.
-fn unstable(waiting_for: &str) -> &'static str {
-    if !waiting_for.contains("its consumer group to be stable") {
-        return "";
-    }
-    "\n  its members join and leave, or one does not answer: do several consumers of the service share a group id and stop \
-     one another, or is a session time-out shorter than what it does between two polls? `STEADFAST_LOG=debug` shows who \
-     joins"
+fn on_a_line(way_out: Option<&str>) -> String {
+    way_out.map(|way_out| format!("\n  {way_out}")).unwrap_or_default()
 }

@@ -10,8 +10,8 @@ use indexmap::IndexMap;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use super::RunError;
 use super::service_clock::ServiceClock;
+use super::{RunError, hint};
 use crate::adapter::container::{Container, ServiceContainer};
 use crate::adapter::process::{Process, ProcessError, ServiceCommand, build};
 use crate::adapter::started::Started;
@@ -23,6 +23,8 @@ use crate::world::supervisor::Supervisor;
 
 /// How many lines of a log a message quotes.
 const QUOTED_LINES: usize = 12;
+/// What a service waits for whose group rebalances.
+const STABLE_GROUP: &str = "its consumer group to be stable";
 /// How often readiness is looked at.
 const READY_EVERY: Duration = Duration::from_millis(3);
 /// How long after its first `ready` a service may take to join its consumer group. Needed once: later starts
@@ -264,7 +266,7 @@ impl RunningService {
         if readiness.joined {
             self.joins = Some(true);
             return match &readiness.assigned {
-                None => Some("its consumer group to be stable".to_owned()),
+                None => Some(STABLE_GROUP.to_owned()),
                 Some(_) if readiness.unfetched.is_empty() => None,
                 Some(_) => Some(format!("its first fetch of {} partitions", readiness.unfetched.len())),
             };
@@ -326,10 +328,15 @@ impl RunningService {
         if let (true, false, Some((variable, _))) = (serves, connected, variable) {
             return RunError::AroundSeam { service: self.name.clone(), variable: variable.clone(), lines };
         }
+        let way_out = match serves {
+            false => hint::not_serving(self.service.ready.as_ref()),
+            true => (waiting_for == STABLE_GROUP).then_some(hint::UNSTABLE),
+        };
         RunError::NotReady {
             service: self.name.clone(),
             within: self.service.start_within,
-            waiting_for: format!("waiting for {waiting_for}"),
+            waiting_for,
+            way_out,
             lines,
         }
     }

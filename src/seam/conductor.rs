@@ -179,7 +179,13 @@ impl Conductor {
         let mut live = lock(&self.live);
         let rule = |playing: &mut Playing| {
             let due = playing.due(fact, Edge::Before, others, able);
-            playing.fire_all(due, &self.orders)
+            let ruling = playing.fire_all(due, &self.orders);
+            // It will not pass. It was tried all the same, so that what comes next is the second: else no fault could strike two
+            // attempts in a row.
+            if ruling.stops_it() {
+                playing.count_attempt(fact);
+            }
+            ruling
         };
         live.case.as_mut().map(rule).unwrap_or_default()
     }
@@ -268,6 +274,11 @@ impl Conductor {
 
 impl Playing {
     fn count(&mut self, fact: &Fact) {
+        self.count_attempt(fact);
+        self.count_down(1);
+    }
+
+    fn count_attempt(&mut self, fact: &Fact) {
         // Most facts are about nothing, and come in thousands.
         if !fact.about.is_empty()
             && let Some(kind) = fact.kind()
@@ -276,7 +287,6 @@ impl Playing {
                 *self.counts.entry((fact.service.clone(), kind.clone(), subject.clone())).or_insert(0) += 1;
             }
         }
-        self.count_down(1);
     }
 
     /// `others` have come before the fact and are not counted yet.

@@ -39,6 +39,11 @@ impl Ruling {
         records_pass && frames_pass && !decline && !rejoin
     }
 
+    /// Whether the fact that is ruled on never passes, if it has not yet.
+    pub(super) fn stops_it(&self) -> bool {
+        self.stop.is_some() || self.fail.is_some() || self.refuse.is_some()
+    }
+
     /// Also does what another ruling says; for several facts in one frame.
     pub fn and(&mut self, other: Ruling) {
         self.copies += other.copies;

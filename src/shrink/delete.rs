@@ -9,6 +9,9 @@ use crate::case::Case;
 /// Up to this many items are tried one by one: searching for the needed ones costs more than that.
 const FEW: usize = 4;
 
+/// Up to so many operations are tried two by two; of more, there would be too many pairs.
+const NOT_TOO_MANY: usize = 12;
+
 /// What is taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Items {
@@ -82,6 +85,28 @@ impl<P: Predicate> Search<'_, P> {
                 turned.faults[fault].action.how.seconds = Some(-seconds);
                 if index < turned.operations.len() {
                     self.accepts(without_operations(&turned, |gone| gone == index)).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Two operations may be needed only for each other: what one of them wrote and another read. Of few operations nothing of the
+    /// kind is left when each of them is needed.
+    pub(super) async fn delete_pairs(&mut self) -> Result<(), Ended<P::Error>> {
+        self.pass = "operations";
+        let mut second = self.best.operations.len();
+        if !(FEW + 1..=NOT_TOO_MANY).contains(&second) {
+            return Ok(());
+        }
+        while second > 1 {
+            second -= 1;
+            for first in (0..second).rev() {
+                let left = without_operations(&self.best, |index| index == first || index == second);
+                if self.accepts(left).await? {
+                    // What is left has moved up, and less is left: from the back once more.
+                    second = self.best.operations.len();
+                    break;
                 }
             }
         }

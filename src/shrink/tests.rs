@@ -89,6 +89,18 @@ fn nothing_of_the_result_can_be_taken_away() {
 }
 
 #[test]
+fn two_operations_that_need_only_each_other_go_together() {
+    let violated = |case: &Case| case.operations.len() > 5 && case.operations.len().is_multiple_of(2);
+    let mut case = large();
+    case.operations.truncate(10);
+    let first = everything_fired(&case, true);
+    assert!(violated(&case));
+    let (minimal, ..) =
+        shrunk(&case, hints(first), Budget::default(), |case| everything_fired(case, violated(case)));
+    assert_eq!((minimal.case.operations.len(), minimal.ended), (6, Ended::Minimal));
+}
+
+#[test]
 fn a_case_that_violated_and_never_does_again_stays() {
     let case = large();
     let (minimal, ..) = shrunk(&case, hints(everything_fired(&case, true)), Budget::default(), |case| {

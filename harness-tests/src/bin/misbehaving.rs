@@ -47,6 +47,9 @@ fn serve(fault: &str) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if fault == "logs-that-it-serves" {
+        println!("2026-01-01 INFO web: serving on {}", variable("PORT"));
+    }
     let mut unanswered = Vec::new();
     for connection in listener.incoming().flatten() {
         let Some(path) = path_of(&connection) else { continue };

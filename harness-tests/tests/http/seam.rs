@@ -190,6 +190,21 @@ async fn the_nth_call_about_an_order_is_hit_whatever_the_connection() {
     }
 }
 
+/// What was stopped was tried: the next one is the second.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_attempts_in_a_row_can_fail() {
+    for gateway in [Gateway::Played, Gateway::Real] {
+        let fails = [1, 2].map(|nth| fault("fail", "payments calls gateway", nth, Edge::Before));
+        let stage = Stage::with(gateway, fails.into()).await;
+        let client = reqwest::Client::new();
+        let mut seen = Vec::new();
+        for key in ["a", "b", "c"] {
+            seen.push(charge(&client, stage.payments, "o1", key).await.unwrap().0);
+        }
+        assert_eq!(seen, [503, 503, 201], "{gateway:?}");
+    }
+}
+
 /// A client of another ecosystem prints the status of `POST /charges`, or that there was none.
 async fn check_client(mut command: Command) {
     for gateway in [Gateway::Played, Gateway::Real] {

@@ -215,7 +215,8 @@ async fn lose_offset_commit(rig: Rig) {
     let stage = rig.stage(vec![lose]).await;
     let producer = stage.producer("orders", &[]).await;
     send(&producer, "order-events", 0, "o1").await;
-    let slow = [("reconnect.backoff.ms", "60000"), ("reconnect.backoff.max.ms", "60000")];
+    // Long enough to look before it tries again, short enough to get over a connection that is lost before.
+    let slow = [("reconnect.backoff.ms", "10000"), ("reconnect.backoff.max.ms", "10000")];
     let (member, _) = member(&stage, &slow).await;
     let record = receive(&member).await;
     member.commit(&behind(&record), CommitMode::Async).unwrap();

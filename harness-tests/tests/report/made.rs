@@ -7,7 +7,8 @@ use steadfast::case::{Argument, Case, CaseFile, Seed};
 use steadfast::check::Evidence;
 use steadfast::history::{Content, Event, Fact, History, Outcome, Seen, What};
 use steadfast::report::{
-    FaultCount, Found, InvariantSummary, Judged, NeverOk, Rate, Size, Spent, Summary, Unconfirmed, Violation,
+    FaultCount, Found, InvariantSummary, Judged, NeverOk, NotQuiet, Rate, Size, Spent, Summary, Unconfirmed,
+    Unused, Violation,
 };
 use steadfast::spec::{Expected, Spec};
 
@@ -180,6 +181,20 @@ pub fn judged(variant: &str, outcome: Result<Summary, String>) -> Judged {
     Judged { spec: spec(), variant: Some(variant.to_owned()), outcome }
 }
 
+/// What looks like a test and is none.
+pub fn unused() -> Unused {
+    Unused {
+        service: "payments".to_owned(),
+        what: "dependencies.gateway".to_owned(),
+        variable: Some("GATEWAY_URL".to_owned()),
+    }
+}
+
+fn not_quiet(words: &str) -> NotQuiet {
+    let history_file = Ok(PathBuf::from(".steadfast/checkout/expecting/not-quiet.history.jsonl"));
+    NotQuiet { cases: 2, first: 3, moving: vec![format!("a transaction of payments {words}")], history_file }
+}
+
 /// A run in which everything was found that can be found.
 pub fn everything(words: &str) -> Vec<Judged> {
     let held = || Found::Held { exercised: 38 };
@@ -187,13 +202,17 @@ pub fn everything(words: &str) -> Vec<Judged> {
     let unknown = Found::Unknown("the world did not become quiet: payments".to_owned());
     let mut unproven = summary(Expected::Held, vec![held(), held(), held()]);
     unproven.faults_never_fired = vec!["crash payments".to_owned()];
+    let mut repaired = summary(Expected::Held, vec![held(), held(), held()]);
+    repaired.unused = vec![unused()];
+    let mut expecting = summary(Expected::Violated, vec![violation(words, 0), held(), unknown]);
+    expecting.not_quiet = Some(not_quiet(words));
     vec![
         judged(
             "naive",
             Ok(summary(Expected::Held, vec![violation(words, 0), not_exercised(), unconfirmed()])),
         ),
-        judged("expecting", Ok(summary(Expected::Violated, vec![violation(words, 0), held(), unknown]))),
-        judged("repaired", Ok(summary(Expected::Held, vec![held(), held(), held()]))),
+        judged("expecting", Ok(expecting)),
+        judged("repaired", Ok(repaired)),
         judged("unproven", Ok(unproven)),
         judged("broken", Err(format!("orders did not become ready in 10 s\nits last words: {words}"))),
     ]

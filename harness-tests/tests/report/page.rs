@@ -147,6 +147,19 @@ fn ten_thousand_facts_can_be_filtered() {
     });
 }
 
+/// Whoever was not there when the run spoke finds it on the page, below the verdicts that it makes worth less.
+#[test]
+fn what_was_given_and_not_used_stands_below_the_verdicts() {
+    let held = || Found::Held { exercised: 38 };
+    let mut summary = made::summary(Expected::Held, vec![held(), held(), held()]);
+    assert!(!html::document(&Page::new(&made::spec(), &summary)).contains("never used"));
+    summary.unused = vec![made::unused()];
+    let document = html::document(&Page::new(&made::spec(), &summary));
+    let remark = "<span class=\"words\">payments never used dependencies.gateway in the cases without faults: \
+                  does it read GATEWAY_URL, and do the operations lead there?</span>";
+    assert!(document.contains(remark), "{document}");
+}
+
 #[test]
 fn passwords_are_not_in_it() {
     let document = document("connect to postgres://shop:s3cret@db:5432/shop failed", 0);

@@ -7,7 +7,8 @@ use super::made;
 
 fn screen(width: usize) -> String {
     let found = vec![made::violation("", 0), Found::Held { exercised: 38 }, made::unconfirmed()];
-    let summary = made::summary(Expected::Held, found);
+    let mut summary = made::summary(Expected::Held, found);
+    summary.unused = vec![made::unused()];
     let Found::Violated(violation) = &summary.invariants[0].found else { panic!("a violation") };
     let heading = text::heading("checkout", Some("naive"), "embedded", summary.seed, 3);
     let violation = text::violation("no double charge", Expected::Held, violation, width);

@@ -24,7 +24,7 @@ fn always_judges_every_visible_version() {
     check(
         "always: { row: shop.stock, holds: available }",
         "row 1 shop.stock available=1",
-        "unknown: `available` on a row of shop.stock: is Int, neither true nor false",
+        "unknown: `available` on a row of shop.stock: is of type int, neither true nor false",
     );
     check(
         "always: { row: shop.stock, holds: missing > 0 }",

@@ -71,7 +71,10 @@ fn verdicts(page: &Page) -> Markup {
             ul.verdicts {
                 @for verdict in &page.verdicts { (verdict_line(verdict)) }
                 @for shortcoming in &page.shortcomings {
-                    li.open { span.sign { "?" } span { (shortcoming) } }
+                    li.open { span.sign { "?" } span.words { (shortcoming) } }
+                }
+                @for remark in &page.remarks {
+                    li.open { span.sign { "!" } span.words { (remark) } }
                 }
             }
         }
