@@ -1,12 +1,14 @@
 //! For every fault a bug that it reveals: found, shrunk to that fault alone, gone without it. And a service without
 //! the bug, which the same fault leaves alone.
 //!
-//! `STEADFAST_PLANTED_SEEDS=20` does another thing instead: it shrinks each bug from so many seeds and makes a table of it.
+//! `STEADFAST_PLANTED_SEEDS=20` does another thing instead: it shrinks each bug from so many seeds and makes a table of it,
+//! `STEADFAST_PLANTED_JOBS` of them at a time.
 
 mod project;
 mod shrinking_page;
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use project::{Project, expect};
@@ -86,8 +88,7 @@ fn measure(seeds: u32) -> ExitCode {
     let mut table = format!("Seeds for each bug: {seeds}.\n\n");
     table += "| fault | flaw of the service | found | minimum reached | runs | seconds |\n|---|---|---|---|---|---|\n";
     for (fault, flaw, invariant) in PLANTED {
-        let shrunk: Vec<Shrunk> =
-            (1..=seeds).filter_map(|seed| shrunk(fault, flaw, invariant, seed)).collect();
+        let shrunk = from_seeds(seeds, |seed| shrunk(fault, flaw, invariant, seed));
         let reached = shrunk.iter().filter(|one| one.is_minimum).count();
         let runs = median(shrunk.iter().map(|one| one.runs).collect());
         let seconds = median(shrunk.iter().map(|one| one.seconds).collect());
@@ -105,6 +106,21 @@ fn measure(seeds: u32) -> ExitCode {
     }
     println!("{table}");
     ExitCode::SUCCESS
+}
+
+/// Looks at every seed, some of them at a time.
+fn from_seeds(seeds: u32, look: impl Fn(u32) -> Option<Shrunk> + Sync) -> Vec<Shrunk> {
+    let jobs = std::env::var("STEADFAST_PLANTED_JOBS").ok().and_then(|jobs| jobs.parse().ok()).unwrap_or(1);
+    let next = AtomicU32::new(1);
+    let work = || {
+        let seeds =
+            std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed <= seeds));
+        seeds.filter_map(&look).collect::<Vec<_>>()
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("it ends")).collect()
+    })
 }
 
 /// What became of one seed.

@@ -16,6 +16,10 @@ fn main() -> ExitCode {
     }
     let search = Search { cases: Some(60), reproduce: 3, ..Search::default() };
     let mut trials = trials("specs".as_ref(), &search);
-    trials.retain(|trial| !trial.name().starts_with(|first: char| first.is_ascii_digit()));
+    // What is wrong with the payments of each language is looked at more closely in `services.rs`.
+    let is_elsewhere = |name: &str| {
+        name.starts_with(|first: char| first.is_ascii_digit()) || name.ends_with("-payments::naive")
+    };
+    trials.retain(|trial| !is_elsewhere(trial.name()));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
