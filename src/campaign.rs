@@ -239,7 +239,6 @@ impl Campaign<'_> {
             let case = generator.without_faults(number);
             let (history, verdicts) = self.play(&case, self.spec.settings.between_cases).await?;
             add_facts(&mut seen, &history);
-            tally.add_uses(&history);
             tally.add_run(&case, &history, &verdicts);
             self.follow_up(0, &case, None, &history, &verdicts, tally).await?;
         }

@@ -123,6 +123,7 @@ impl Tally {
         let invoked = history.events.iter().filter(|event| matches!(event.what, What::Invoked { .. }));
         self.operations += invoked.count() as u64;
         self.add_outcomes(case, history);
+        self.add_uses(history);
         let fired = history.fired();
         self.faults_fired += fired.len() as u64;
         for (index, fault) in case.faults.iter().enumerate() {
@@ -146,8 +147,11 @@ impl Tally {
         }
     }
 
-    /// Counts what services used in a case without faults.
-    pub(super) fn add_uses(&mut self, history: &History) {
+    /// Counts what services used.
+    fn add_uses(&mut self, history: &History) {
+        if self.unused.is_empty() {
+            return;
+        }
         for (_, fact) in history.facts() {
             let Some(service) = &fact.service else { continue };
             self.unused.retain(|unused| unused.service != *service || !unused.is_used_by(fact));

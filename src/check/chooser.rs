@@ -8,6 +8,7 @@ use foldhash::{HashMap, HashSet};
 use super::bound::{self, Bound};
 use super::calls::Call;
 use super::evaluate::{Evaluator, column};
+use super::index::Id;
 use super::inquiry::{Choice, Chosen, Inquiry, Key};
 use super::needs::Variable;
 use super::versions::{Version, fingerprint, of_row};
@@ -49,7 +50,7 @@ impl<'c, 'h> Chooser<'c, 'h> {
             holds,
             key,
             per,
-            knows_ids: inquiry.knows(per),
+            knows_ids: inquiry.index.knows(per),
             values: values.iter().map(|expression| Evaluator::new(expression)).collect(),
             choice,
             standing: HashMap::default(),
@@ -72,12 +73,12 @@ impl<'c, 'h> Chooser<'c, 'h> {
             (Seen::Effect { effect, key, body, .. }, Subject::Effect(wanted)) if effect == wanted => {
                 let lookup = |variable: &Variable| of_effect(variable, key.as_deref(), body);
                 if self.is_meant(lookup) {
-                    let keys = self.effect_keys(key.as_deref(), &fact.about);
+                    let keys = self.effect_keys(key.as_deref(), event.seq);
                     self.add(at, lookup, keys);
                 }
             }
             (Seen::Produced { topic, record, .. }, Subject::Record { topic: wanted }) if topic == wanted => {
-                self.record(at, fact, record);
+                self.record(at, record);
             }
             (
                 Seen::Delivered { topic, record, malformed: false, .. },
@@ -85,16 +86,16 @@ impl<'c, 'h> Chooser<'c, 'h> {
             ) if topic == wanted && (to.is_none() || *to == fact.service) => {
                 at.repeated =
                     !self.delivered.insert(fingerprint(&(&fact.service, &record.key, &record.value)));
-                self.record(at, fact, record);
+                self.record(at, record);
             }
             _ => {}
         }
     }
 
-    fn record(&mut self, at: Chosen<'h>, fact: &'h Fact, record: &'h Content) {
+    fn record(&mut self, at: Chosen<'h>, record: &'h Content) {
         let lookup = |variable: &Variable| of_record(variable, record);
         if self.is_meant(lookup) {
-            let keys = self.ids(&fact.about);
+            let keys = self.ids(at.began);
             self.add(at, lookup, keys);
         }
     }
@@ -122,7 +123,7 @@ impl<'c, 'h> Chooser<'c, 'h> {
             None => true,
         });
         let at = Chosen { newly: !before, transaction: version.transaction, ..Chosen::at(version.event.seq) };
-        let keys = self.ids(&version.fact.about);
+        let keys = self.ids(version.event.seq);
         self.add(at, |name| column(name, new, version.old), keys);
     }
 
@@ -169,20 +170,20 @@ impl<'c, 'h> Chooser<'c, 'h> {
         self.choice.events.extend(keys.into_iter().map(|key| Chosen { key, ..at.clone() }));
     }
 
-    /// The ids of `per`, or nothing.
-    fn ids(&self, about: &'h [String]) -> Vec<Option<Key<'h>>> {
-        let is_of_per = |id: &&str| match self.inquiry.index.arguments.get(id) {
-            Some(argument) => *argument == self.per,
+    /// The ids of `per` that this place of the history is about, or nothing.
+    fn ids(&self, place: u64) -> Vec<Option<Key<'h>>> {
+        let is_of_per = |id: &&Id| match id.argument {
+            Some(argument) => argument == self.per,
             None => !self.knows_ids,
         };
-        let ids = about.iter().map(String::as_str).filter(is_of_per);
-        let ids: Vec<_> = ids.map(|id| Some(Cow::Borrowed(id))).collect();
+        let ids = self.inquiry.index.ids(place).iter().filter(is_of_per);
+        let ids: Vec<_> = ids.map(|id| Some(Cow::Borrowed(id.text))).collect();
         if ids.is_empty() { vec![None] } else { ids }
     }
 
     /// What the route says if that is such an id; else the ids of `per` that stand in the call; else what the route says.
-    fn effect_keys(&self, key: Option<&'h str>, about: &'h [String]) -> Vec<Option<Key<'h>>> {
-        let ids = self.ids(about);
+    fn effect_keys(&self, key: Option<&'h str>, place: u64) -> Vec<Option<Key<'h>>> {
+        let ids = self.ids(place);
         let is_key = |id: &Option<Key>| id.as_deref() == key;
         if ids.iter().any(is_key) || ids == [None] { vec![key.map(Cow::Borrowed)] } else { ids }
     }

@@ -1,6 +1,6 @@
 //! A history in the order in which checkers ask for it. It is gone through once, however many invariants there are.
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use crate::history::{Event, Fact, History, Seen, What};
 use crate::spec::Table;
@@ -10,13 +10,24 @@ use super::calls::{Call, calls};
 /// A fact with its event.
 pub(super) type Happened<'h> = (&'h Event, &'h Fact);
 
+/// What a fact is about. It is looked up once, because every invariant asks.
+pub(super) struct Id<'h> {
+    pub text: &'h str,
+    /// The argument that it was made for, if an operation made it.
+    pub argument: Option<&'h str>,
+}
+
 /// What a history holds, by what it is about.
 pub(super) struct Index<'h> {
     pub history: &'h History,
     /// All operations, in the order of their beginnings.
     pub calls: Vec<Call<'h>>,
-    /// Which argument each id of the case was made for.
-    pub arguments: HashMap<&'h str, &'h str>,
+    /// The arguments that ids of the case were made for.
+    made_for: HashSet<&'h str>,
+    /// What the facts are about, one after the other.
+    ids: Vec<Id<'h>>,
+    /// For each event, where its ids end; they begin where those of the event before end.
+    ends: Vec<usize>,
     facts: HashMap<Subject<'h>, Vec<Happened<'h>>>,
     /// Why what did not happen in this history means nothing, if so.
     pub not_quiet: Option<String>,
@@ -33,23 +44,39 @@ enum Subject<'h> {
 
 impl<'h> Index<'h> {
     pub fn of(history: &'h History) -> Index<'h> {
-        let mut arguments = HashMap::default();
+        let given = history.events.iter().filter_map(|event| match &event.what {
+            What::Invoked { given, .. } => Some(given),
+            _ => None,
+        });
+        let given = given.flatten().filter_map(|(name, value)| Some((value.id()?, name.as_str())));
+        let arguments: HashMap<&str, &str> = given.collect();
+        let (mut ids, mut ends) = (Vec::new(), Vec::with_capacity(history.events.len()));
         let mut facts: HashMap<Subject, Vec<Happened>> = HashMap::default();
         for event in &history.events {
-            match &event.what {
-                What::Invoked { given, .. } => {
-                    let ids = given.iter().filter_map(|(name, value)| Some((value.id()?, name.as_str())));
-                    arguments.extend(ids);
-                }
-                What::Fact(fact) => {
-                    if let Some(subject) = subject(&fact.seen) {
-                        facts.entry(subject).or_default().push((event, fact));
-                    }
-                }
-                _ => {}
+            if let What::Fact(fact) = &event.what
+                && let Some(subject) = subject(&fact.seen)
+            {
+                facts.entry(subject).or_default().push((event, fact));
+                let about = fact.about.iter().map(String::as_str);
+                ids.extend(about.map(|text| Id { text, argument: arguments.get(text).copied() }));
             }
+            ends.push(ids.len());
         }
-        Index { history, calls: calls(history), arguments, facts, not_quiet: not_quiet(history) }
+        let made_for = arguments.into_values().collect();
+        Index { history, calls: calls(history), made_for, ids, ends, facts, not_quiet: not_quiet(history) }
+    }
+
+    /// Whether an operation made an id for this argument.
+    pub fn knows(&self, argument: &str) -> bool {
+        self.made_for.contains(argument)
+    }
+
+    /// What the fact at this place of the history is about.
+    pub fn ids(&self, place: u64) -> &[Id<'h>] {
+        let place = usize::try_from(place).unwrap_or(usize::MAX);
+        let end = |place: Option<usize>| place.and_then(|place| self.ends.get(place)).copied();
+        let from = end(place.checked_sub(1)).unwrap_or(0);
+        self.ids.get(from..end(Some(place)).unwrap_or(from)).unwrap_or_default()
     }
 
     /// Versions of the rows of a table.

@@ -179,11 +179,6 @@ impl<'h> Inquiry<'h> {
             _ => None,
         }
     }
-
-    /// Whether an operation made an id for this argument.
-    pub fn knows(&self, per: &str) -> bool {
-        self.index.arguments.values().any(|argument| *argument == per)
-    }
 }
 
 /// A value as a key or in a sentence: texts without quotes.

@@ -39,7 +39,7 @@ struct FaultLine<'a> {
     fired: u64,
 }
 
-/// An address that a service was given and did not use in the cases without faults.
+/// An address that a service was given and did not use in any case.
 #[derive(Serialize)]
 struct UnusedLine<'a> {
     service: &'a str,

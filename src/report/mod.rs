@@ -52,7 +52,7 @@ pub struct Summary {
     pub operations: u64,
     /// Operations of the spec that never ended `ok`.
     pub never_ok: Vec<NeverOk>,
-    /// What services were given the address of and never used in the cases without faults.
+    /// What services were given the address of and never used in any case.
     pub unused: Vec<Unused>,
     /// Faults that were carried out in them.
     pub faults_fired: u64,

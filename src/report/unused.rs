@@ -3,7 +3,7 @@
 use crate::history::{Fact, Seen};
 use crate::spec::{Service, Spec};
 
-/// An address that a service was given and never used in the cases without faults.
+/// An address that a service was given and never used in any case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unused {
     /// The service.
@@ -64,7 +64,7 @@ fn variable(service: &Service, what: &str) -> Option<String> {
 impl std::fmt::Display for Unused {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Unused { service, what, variable } = self;
-        write!(formatter, "{service} never used {what} in the cases without faults: ")?;
+        write!(formatter, "{service} never used {what}: ")?;
         match variable {
             Some(variable) => write!(formatter, "does it read {variable}, and do the operations lead there?"),
             None => formatter.write_str("do the operations lead there?"),

@@ -155,7 +155,7 @@ fn what_was_given_and_not_used_stands_below_the_verdicts() {
     assert!(!html::document(&Page::new(&made::spec(), &summary)).contains("never used"));
     summary.unused = vec![made::unused()];
     let document = html::document(&Page::new(&made::spec(), &summary));
-    let remark = "<span class=\"words\">payments never used dependencies.gateway in the cases without faults: \
+    let remark = "<span class=\"words\">payments never used dependencies.gateway: \
                   does it read GATEWAY_URL, and do the operations lead there?</span>";
     assert!(document.contains(remark), "{document}");
 }
