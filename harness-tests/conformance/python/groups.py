@@ -38,7 +38,8 @@ class Groups:
             group_id=group,
             group_instance_id=instance,
             session_timeout_ms=session_timeout,
-            heartbeat_interval_ms=session_timeout // 3,
+            # So often that there is one in every scenario, on the slower broker and on the faster.
+            heartbeat_interval_ms=50,
             max_poll_interval_ms=LIMIT_MS,
             partition_assignment_strategy=[ASSIGNORS[assignor]],
         )
