@@ -1,7 +1,7 @@
 //! What the seam before Kafka costs: throughput and latency through it, against direct connections, in one run.
 //!
 //! `cargo bench -p harness-tests --bench kafka_seam`; without a Docker engine before the embedded broker alone. The ways take
-//! turns, so that a machine that is busy for a while slows all of them. A case is recorded as in a run: in memory and to a
+//! turns, single records one by one, so that a machine that is busy for a while slows all of them. A case is recorded as in a run: in memory and to a
 //! file. Told apart: records that all name an id of the case, each of which is a fact of its own at once; and a topic that
 //! goes through the relay, where each record is appended twice.
 
@@ -24,13 +24,13 @@ use steadfast::history::Recorder;
 use steadfast::world::Brokers;
 use steadfast::world::broker::{Broker, BrokerOptions};
 
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 27;
 /// Records of about 200 bytes that are sent at once and awaited at the other end.
 const MANY: usize = 50_000;
 /// The same through the relay, which takes one after the other.
 const MANY_RELAYED: usize = 2_000;
 /// Records that are sent one by one.
-const SINGLE: usize = 300;
+const SINGLE: usize = 100;
 
 /// A way from a producer to a consumer.
 #[derive(Clone, Copy)]
