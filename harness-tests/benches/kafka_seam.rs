@@ -73,7 +73,10 @@ const ROUTES: [Route; 5] = [
 struct Way {
     route: Route,
     value: String,
+    /// As a client is if nothing is said of it: it waits a few milliseconds for more, and sends full batches.
     producer: FutureProducer,
+    /// One that sends each record at once.
+    eager: FutureProducer,
     consumer: StreamConsumer,
     /// Records per second from the first send to the last delivery, a round each.
     throughput: Vec<f64>,
@@ -91,7 +94,7 @@ fn main() {
     // Cargo says `--bench`; nothing is chosen here.
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     println!(
-        "medians of {ROUNDS} rounds, or of all records of them, and their ratio or difference to the direct way\n"
+        "medians of {ROUNDS} rounds, or of all records of them; the median of the ratio to the direct way in the same round, or the difference to its median\n"
     );
     runtime.block_on(async {
         let broker = Broker::start(BrokerOptions::default()).await.expect("a broker");
@@ -117,7 +120,11 @@ async fn measure(broker: &str, address: SocketAddr, brokers: Brokers) {
         ways.push(Way::open(route, if route.seam { seam } else { address }).await);
     }
     for round in 1..=ROUNDS {
-        for way in &mut ways {
+        // Another one begins each round, and none always follows the same other one, which leaves its traces.
+        let count = ways.len();
+        for place in 0..count {
+            let place = if round % 2 == 0 { place } else { count - place };
+            let way = &mut ways[(round / 2 + place) % count];
             eprintln!("{broker}: round {round} of {ROUNDS}, {}", way.route.name);
             if way.route.case {
                 let recorder = Recorder::begin(Some(&folder.path().join("history.jsonl")));
@@ -144,10 +151,14 @@ async fn measure(broker: &str, address: SocketAddr, brokers: Brokers) {
 
 /// Records one by one, over each of these ways in turn: what else the machine does slows all of them alike.
 async fn one_by_one(ways: &mut [Way], is_meant: impl Fn(&Route) -> bool) {
+    let mut meant: Vec<&mut Way> = ways.iter_mut().filter(|way| is_meant(&way.route)).collect();
     for _ in 0..SINGLE {
-        for way in ways.iter_mut().filter(|way| is_meant(&way.route)) {
+        for way in &mut meant {
             way.single().await;
         }
+        // None always follows the same other one.
+        meant.reverse();
+        meant.rotate_left(1);
     }
 }
 
@@ -156,16 +167,27 @@ impl Way {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", at.to_string());
         let mut for_producer = config.clone();
-        for_producer.set("linger.ms", "0").set("queue.buffering.max.messages", "100000");
-        let producer = for_producer.create().expect("a producer");
+        let producer =
+            for_producer.set("queue.buffering.max.messages", "100000").create().expect("a producer");
+        let eager = for_producer.set("linger.ms", "0").create().expect("a producer");
         let consumer: StreamConsumer = consumer_config(config, route.topic).create().expect("a consumer");
         consumer.subscribe(&[route.topic]).expect("subscribed");
         let value = format!(r#"{{"event":"OrderPlaced","order":"{}","lines":["#, route.order);
         let line = r#"{"sku":"red-42","quantity":1,"price":"19.90"}"#;
         let value = format!("{value}{}]}}", [line; 3].join(","));
         let (throughput, busy, acknowledged, delivered, written) = Default::default();
-        let mut way =
-            Way { route, value, producer, consumer, throughput, busy, acknowledged, delivered, written };
+        let mut way = Way {
+            route,
+            value,
+            producer,
+            eager,
+            consumer,
+            throughput,
+            busy,
+            acknowledged,
+            delivered,
+            written,
+        };
         // Joined, and warm.
         way.many().await;
         way.throughput.clear();
@@ -193,7 +215,7 @@ impl Way {
     async fn single(&mut self) {
         let record = FutureRecord::<(), _>::to(self.route.topic).partition(0).payload(&self.value);
         let began = Instant::now();
-        self.producer.send(record, DEADLINE).await.expect("acknowledged");
+        self.eager.send(record, DEADLINE).await.expect("acknowledged");
         self.acknowledged.push(milliseconds(began.elapsed()));
         self.receive().await;
         self.delivered.push(milliseconds(began.elapsed()));
@@ -211,11 +233,14 @@ fn tell(broker: &str, ways: &mut [Way]) {
         "records per second", "processor, µs each", "acknowledged, ms", "delivered, ms"
     );
     let mut direct = None;
+    let direct_throughput = ways[0].throughput.clone();
     for way in ways {
+        let ratios = way.throughput.iter().zip(&direct_throughput).map(|(way, direct)| way / direct);
+        let ratio = median(&mut ratios.collect::<Vec<_>>());
         let measured = [&mut way.throughput, &mut way.busy, &mut way.acknowledged, &mut way.delivered];
         let medians = measured.map(|values| median(values));
         let base = *direct.get_or_insert(medians);
-        let ratio = format!("{:.0} ({:.2})", medians[0], medians[0] / base[0]);
+        let ratio = format!("{:.0} ({ratio:.2})", medians[0]);
         let added = |index: usize| format!("{:.3} ({:+.3})", medians[index], medians[index] - base[index]);
         let written = match way.route.case {
             true => format!("{:.2}", median(&mut way.written)),

@@ -1,5 +1,8 @@
 //! Faults between a topic and its consumers.
 
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use steadfast::case::{Edge, FaultAction, Until, Verb};
@@ -19,7 +22,27 @@ pub fn scenarios() -> Vec<(&'static str, Scenario)> {
         ("reorder_within_a_promise", |rig| Box::pin(reorder_within_a_promise(rig))),
         ("reorder_of_the_only_record", |rig| Box::pin(reorder_of_the_only_record(rig))),
         ("poison", |rig| Box::pin(poison(rig))),
+        ("nothing_is_too_old", |rig| Box::pin(nothing_is_too_old(rig))),
     ]
+}
+
+/// What is lost without a fault would be a finding against a right service: its records may be of 1970, as those of
+/// all scenarios here are.
+async fn nothing_is_too_old(rig: Rig) {
+    let stage = rig.stage(Vec::new()).await;
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", rig.address.to_string());
+    let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
+    for topic in ["order-events", "plain"] {
+        let resource = [ResourceSpecifier::Topic(topic)];
+        let described =
+            admin.describe_configs(&resource, &AdminOptions::new()).await.unwrap().remove(0).unwrap();
+        for setting in ["retention.ms", "retention.bytes"] {
+            let value = described.get(setting).and_then(|entry| entry.value.as_deref());
+            assert_eq!(value, Some("-1"), "{topic}: {setting}");
+        }
+    }
+    stage.seam.end().await.unwrap();
 }
 
 async fn duplicate(rig: Rig) {

@@ -318,6 +318,11 @@ impl<'a> Cursor<'a> {
     }
 
     fn varint(&mut self) -> Result<i64, Malformed> {
+        // Most are small, and every record has eight or more.
+        if let Some(byte) = self.bytes.get(self.at).filter(|byte| **byte < 0x80) {
+            self.at += 1;
+            return Ok(i64::from(byte >> 1) ^ -i64::from(byte & 1));
+        }
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = *self.bytes.get(self.at).ok_or_else(cut_off)?;

@@ -4,7 +4,7 @@
 //! that response, and then a record is known by its content, as long as only one like it is on its way. What is not
 //! known for sure is not told.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::batch::Record;
@@ -29,14 +29,16 @@ impl Origin {
 /// Where the records of one case came from.
 #[derive(Debug, Default)]
 pub struct Origins {
-    sent: HashMap<Partition, Vec<Origin>>,
+    /// By content, the events that sent it, the first one first: thousands of records can be on their way.
+    sent: HashMap<Partition, HashMap<u64, VecDeque<u64>>>,
     placed: HashMap<Partition, BTreeMap<i64, u64>>,
 }
 
 impl Origins {
     /// A record is about to be passed on to the broker.
     pub fn sent(&mut self, partition: &Partition, origin: Origin) {
-        self.sent.entry(partition.clone()).or_default().push(origin);
+        let sent = self.sent.entry(partition.clone()).or_default();
+        sent.entry(origin.print).or_default().push_back(origin.event);
     }
 
     /// The broker put it there. One that it has there already came with its first attempt. What was sent in a former
@@ -59,15 +61,19 @@ impl Origins {
             return Some(*event);
         }
         let sent = self.sent.get(partition).filter(|sent| !sent.is_empty())?;
-        let print = print(record);
-        let mut alike = sent.iter().filter(|origin| origin.print == print);
-        alike.next().filter(|_| alike.next().is_none()).map(|origin| origin.event)
+        let alike = sent.get(&print(record))?;
+        alike.front().copied().filter(|_| alike.len() == 1)
     }
 
     fn settled(&mut self, partition: &Partition, origin: Origin) -> bool {
         let Some(sent) = self.sent.get_mut(partition) else { return false };
-        let place = sent.iter().position(|other| *other == origin);
-        place.map(|place| sent.remove(place)).is_some()
+        let Some(alike) = sent.get_mut(&origin.print) else { return false };
+        let place = alike.iter().position(|event| *event == origin.event);
+        let known = place.and_then(|place| alike.remove(place)).is_some();
+        if alike.is_empty() {
+            sent.remove(&origin.print);
+        }
+        known
     }
 }
 

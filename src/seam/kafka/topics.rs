@@ -23,9 +23,12 @@ pub const TIMEOUT: i32 = 10_000;
 /// As many copies of a partition as the broker's settings say.
 const BROKER_DEFAULT: i16 = -1;
 
-/// A held topic loses nothing before it is relayed, however old a producer says that its records are.
-const KEEPS_ALL: &[(&str, &str)] =
-    &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
+/// No topic loses a record while a case is played, however old a producer says that it is: Kafka looks for what is
+/// older than a week every five minutes, which would be a fault that nobody asked for.
+const KEEPS_ALL: &[(&str, &str)] = &[("retention.ms", "-1"), ("retention.bytes", "-1")];
+
+/// A held topic keeps all records of a key until they are relayed, whatever the broker's settings are for others.
+const KEEPS_EACH: &[(&str, &str)] = &[("cleanup.policy", "delete")];
 
 /// By topic and partition: on which brokers it is, the leader first.
 type Replicas = HashMap<String, Vec<(i32, Vec<i32>)>>;
@@ -80,13 +83,12 @@ async fn create(cluster: &Cluster, topics: &[(String, i32)], replicas: &Replicas
 
 fn creatable((topic, partitions): &(String, i32), replicas: &Replicas, copies: i16) -> CreatableTopic {
     let mut creatable = CreatableTopic::default().with_name(name(topic));
-    if real_name(topic).is_some() {
-        let config = |(name, value): &(&'static str, &'static str)| {
-            let config = CreatableTopicConfig::default().with_name(StrBytes::from_static_str(name));
-            config.with_value(Some(StrBytes::from_static_str(value)))
-        };
-        creatable.configs = KEEPS_ALL.iter().map(config).collect();
-    }
+    let config = |(name, value): &(&'static str, &'static str)| {
+        let config = CreatableTopicConfig::default().with_name(StrBytes::from_static_str(name));
+        config.with_value(Some(StrBytes::from_static_str(value)))
+    };
+    let each = if real_name(topic).is_some() { KEEPS_EACH } else { &[] };
+    creatable.configs = KEEPS_ALL.iter().chain(each).map(config).collect();
     let Some(replicas) = replicas.get(topic) else {
         return creatable.with_num_partitions(*partitions).with_replication_factor(copies);
     };
