@@ -9,7 +9,8 @@ use super::bound::{self, Bound};
 use super::calls::Call;
 use super::evaluate::{Evaluator, column};
 use super::index::Id;
-use super::inquiry::{Choice, Chosen, Inquiry, Key};
+use super::inquiry::{Choice, Chosen, Inquiry};
+use super::key::Key;
 use super::needs::Variable;
 use super::versions::{Version, fingerprint, of_row};
 use crate::history::{Content, Event, Fact, Seen};
@@ -73,8 +74,8 @@ impl<'c, 'h> Chooser<'c, 'h> {
             (Seen::Effect { effect, key, body, .. }, Subject::Effect(wanted)) if effect == wanted => {
                 let lookup = |variable: &Variable| of_effect(variable, key.as_deref(), body);
                 if self.is_meant(lookup) {
-                    let keys = self.effect_keys(key.as_deref(), event.seq);
-                    self.add(at, lookup, keys);
+                    let about = self.of_effect(key.as_deref(), event.seq);
+                    self.add(at, lookup, about);
                 }
             }
             (Seen::Produced { topic, record, .. }, Subject::Record { topic: wanted }) if topic == wanted => {
@@ -95,8 +96,8 @@ impl<'c, 'h> Chooser<'c, 'h> {
     fn record(&mut self, at: Chosen<'h>, record: &'h Content) {
         let lookup = |variable: &Variable| of_record(variable, record);
         if self.is_meant(lookup) {
-            let keys = self.ids(at.began);
-            self.add(at, lookup, keys);
+            let about = About::Fact(at.began);
+            self.add(at, lookup, about);
         }
     }
 
@@ -123,16 +124,15 @@ impl<'c, 'h> Chooser<'c, 'h> {
             None => true,
         });
         let at = Chosen { newly: !before, transaction: version.transaction, ..Chosen::at(version.event.seq) };
-        let keys = self.ids(version.event.seq);
-        self.add(at, |name| column(name, new, version.old), keys);
+        self.add(at, |name| column(name, new, version.old), About::Fact(version.event.seq));
     }
 
     pub fn operation(&mut self, call: &Call<'h>, certain: bool) {
         let lookup = |variable: &Variable| call.value(variable);
         if self.is_meant(lookup) {
-            let key = call.key(self.per);
+            let about = About::Key(call.key(self.per).map(|key| self.inquiry.index.key(key)));
             let ended = call.ended.unwrap_or(u64::MAX);
-            self.add(Chosen { ended, certain, ..Chosen::at(call.began) }, lookup, vec![key]);
+            self.add(Chosen { ended, certain, ..Chosen::at(call.began) }, lookup, about);
         }
     }
 
@@ -151,11 +151,11 @@ impl<'c, 'h> Chooser<'c, 'h> {
         &mut self,
         mut at: Chosen<'h>,
         lookup: impl Fn(&Variable) -> Option<Bound<'v>>,
-        mut keys: Vec<Option<Key<'h>>>,
+        mut about: About<'h>,
     ) {
         match self.key.as_ref().map(|key| key.key(&lookup)) {
             None => {}
-            Some(Ok(key)) => keys = vec![key.map(Cow::Owned)],
+            Some(Ok(key)) => about = About::Key(key.map(|key| self.inquiry.index.key(Cow::Owned(key)))),
             Some(Err(trouble)) => {
                 self.choice.trouble.get_or_insert(trouble);
                 return;
@@ -167,26 +167,49 @@ impl<'c, 'h> Chooser<'c, 'h> {
                 self.broken.get_or_insert(trouble);
             }
         }
-        self.choice.events.extend(keys.into_iter().map(|key| Chosen { key, ..at.clone() }));
+        match about {
+            About::Key(key) => self.choice.events.push(Chosen { key, ..at }),
+            About::Fact(place) => {
+                let before = self.choice.events.len();
+                let ids = ids(self.inquiry, self.per, self.knows_ids, place);
+                self.choice.events.extend(ids.map(|id| Chosen { key: Some(id.key()), ..at.clone() }));
+                if self.choice.events.len() == before {
+                    self.choice.events.push(at);
+                }
+            }
+        }
     }
 
-    /// The ids of `per` that this place of the history is about, or nothing.
-    fn ids(&self, place: u64) -> Vec<Option<Key<'h>>> {
-        let is_of_per = |id: &&Id| match id.argument {
-            Some(argument) => argument == self.per,
-            None => !self.knows_ids,
-        };
-        let ids = self.inquiry.index.ids(place).iter().filter(is_of_per);
-        let ids: Vec<_> = ids.map(|id| Some(Cow::Borrowed(id.text))).collect();
-        if ids.is_empty() { vec![None] } else { ids }
+    /// What the route says if that is an id of `per` that stands in the call, or if none does; else those that do.
+    fn of_effect(&self, key: Option<&'h str>, place: u64) -> About<'h> {
+        let mut ids = ids(self.inquiry, self.per, self.knows_ids, place).peekable();
+        if ids.peek().is_none() || ids.any(|id| Some(id.text) == key) {
+            About::Key(key.map(|key| self.inquiry.index.key(Cow::Borrowed(key))))
+        } else {
+            About::Fact(place)
+        }
     }
+}
 
-    /// What the route says if that is such an id; else the ids of `per` that stand in the call; else what the route says.
-    fn effect_keys(&self, key: Option<&'h str>, place: u64) -> Vec<Option<Key<'h>>> {
-        let ids = self.ids(place);
-        let is_key = |id: &Option<Key>| id.as_deref() == key;
-        if ids.iter().any(is_key) || ids == [None] { vec![key.map(Cow::Borrowed)] } else { ids }
-    }
+/// What an event is about.
+enum About<'h> {
+    /// This.
+    Key(Option<Key<'h>>),
+    /// The ids of `per` that the fact at this place of the history is about; nothing, if there are none.
+    Fact(u64),
+}
+
+/// The ids of `per` that the fact at this place of the history is about.
+fn ids<'c, 'h>(
+    inquiry: &'c Inquiry<'h>,
+    per: &'c str,
+    knows_ids: bool,
+    place: u64,
+) -> impl Iterator<Item = &'c Id<'h>> {
+    inquiry.index.ids(place).iter().filter(move |id| match id.argument {
+        Some(argument) => argument == per,
+        None => !knows_ids,
+    })
 }
 
 /// A variable over an effect.

@@ -3,6 +3,7 @@
 use foldhash::HashSet;
 
 use super::inquiry::{Chosen, Inquiry};
+use super::key::Key;
 use super::{Evidence, Finding, Judged, and_more};
 use crate::spec::Compensated;
 
@@ -12,12 +13,12 @@ pub(super) fn judge(compensated: &Compensated, inquiry: &Inquiry) -> Judged {
     let done = inquiry.choose(effect, per)?;
     let undone = inquiry.choose(by, per)?;
     let excused = or.as_ref().map(|or| inquiry.choose(or, per)).transpose()?;
-    let excused: HashSet<&str> =
-        excused.iter().flat_map(|choice| &choice.events).filter_map(|event| event.key.as_deref()).collect();
+    let excused: HashSet<&Key> =
+        excused.iter().flat_map(|choice| &choice.events).filter_map(|event| event.key.as_ref()).collect();
     let (done, undone) = (done.by_key(), undone.by_key());
     let asked = inquiry.choose(when, per)?;
     let mut exercised = false;
-    let mut broken: Vec<(&str, &Chosen, &[&Chosen], &[&Chosen])> = Vec::new();
+    let mut broken: Vec<(&Key, &Chosen, &[&Chosen], &[&Chosen])> = Vec::new();
     for (key, events) in &asked.by_key() {
         let Some(event) = events.iter().find(|event| event.certain && event.stands) else { continue };
         let Some(key) = *key else { continue };

@@ -64,19 +64,18 @@ fn each_transaction(conserved: &Conserved, changes: &[Change]) -> Judged {
 }
 
 fn in_the_end(conserved: &Conserved, terms: &[Term], changes: &[Change], inquiry: &Inquiry) -> Judged {
-    let (mut least, mut most, mut counted) = (0.0, 0.0, 0_usize);
-    let mut culprits = Vec::new();
+    let (mut least, mut most) = (0.0, 0.0);
+    let mut counted = Vec::new();
     for Term { of, add } in terms {
         for event in inquiry.choose_with(of, "", &[add])?.events {
             let value = event.values.first().and_then(number);
             let value = value.ok_or_else(|| format!("`{add}` of {of} is not a number"))?;
-            counted += 1;
             least += if event.certain { value } else { value.min(0.0) };
             most += if event.certain { value } else { value.max(0.0) };
-            culprits.push((event.began, told(of, value, event.certain)));
+            counted.push((event.began, of, value, event.certain));
         }
     }
-    if counted == 0 && changes.is_empty() {
+    if counted.is_empty() && changes.is_empty() {
         let names: Vec<String> = terms.iter().map(|term| term.of.to_string()).collect();
         return Ok(Finding::NotExercised(format!("no {} happened", names.join(" and no "))));
     }
@@ -87,13 +86,10 @@ fn in_the_end(conserved: &Conserved, terms: &[Term], changes: &[Change], inquiry
     let wanted = if least == most { format!("{least:+}") } else { format!("{least:+} to {most:+}") };
     let sentence =
         format!("the sum of {} changed by {by:+}, but what was done adds up to {wanted}", written(conserved));
-    culprits.extend(
-        changes
-            .iter()
-            .filter(|change| change.by != 0.0)
-            .map(|change| (change.version.event.seq, format!("{:+}", change.by))),
-    );
-    Ok(Finding::Missing(evidence(sentence, culprits, changes)))
+    let counted = counted.into_iter().map(|(seq, of, value, certain)| (seq, told(of, value, certain)));
+    let changed = changes.iter().filter(|change| change.by != 0.0);
+    let changed = changed.map(|change| (change.version.event.seq, format!("{:+}", change.by)));
+    Ok(Finding::Missing(evidence(sentence, counted.chain(changed).collect(), changes)))
 }
 
 fn told(of: &Selector, value: f64, certain: bool) -> String {

@@ -42,7 +42,7 @@ fn too_many(count: &Count, by_key: &ByKey) -> Option<Evidence> {
     let certain = |events: &[&Chosen]| events.iter().filter(|event| event.certain).count();
     let broken: Vec<_> = by_key.iter().filter(|(_, events)| certain(events) > 1).collect();
     let (key, events) = broken.first()?;
-    let (shown, name) = (key.unwrap_or("(no key)"), count.of.plain());
+    let (shown, name) = (key.map_or("(no key)", |key| key), count.of.plain());
     let events = events.iter().filter(|event| event.certain);
     let culprits: Vec<_> = events
         .zip(1..)
@@ -63,13 +63,13 @@ fn too_many(count: &Count, by_key: &ByKey) -> Option<Evidence> {
 /// A key that must have one and has none.
 fn too_few(count: &Count, wanted: &Choice, by_key: &ByKey) -> Option<Evidence> {
     let lacks = |event: &&Chosen| {
-        let key = event.key.as_deref();
+        let key = event.key.as_ref();
         event.certain && key.is_some() && !by_key.contains_key(&key)
     };
     let lacking: IndexMap<_, _> =
-        wanted.events.iter().filter(lacks).map(|event| (event.key.as_deref(), event)).rev().collect();
+        wanted.events.iter().filter(lacks).map(|event| (event.key.as_ref(), event)).rev().collect();
     let (key, event) = lacking.last()?;
-    let shown = key.unwrap_or_default();
+    let shown = key.map_or("", |key| key);
     let Count { of, per, .. } = count;
     let sentence =
         format!("{} {of} per {per}: {shown} has none{}", words(count.number), and_more(lacking.len()));
@@ -81,7 +81,7 @@ fn unasked(count: &Count, wanted: &ByKey, by_key: &ByKey) -> Option<Evidence> {
     let unasked: Vec<_> =
         by_key.iter().filter(|(key, _)| key.is_some() && !wanted.contains_key(*key)).collect();
     let (key, events) = unasked.first()?;
-    let (shown, event) = (key.unwrap_or_default(), events.first()?);
+    let (shown, event) = (key.map_or("", |key| key), events.first()?);
     let for_each = count.for_each.as_ref()?;
     let Count { of, per, .. } = count;
     let more = and_more(unasked.len());

@@ -126,8 +126,9 @@ pub(super) fn number(value: &Value) -> Option<f64> {
 
 /// A variable over a row: a column, or `old`, the version before.
 pub(super) fn column<'h>(variable: &Variable, row: &'h Row, old: Option<&'h Row>) -> Option<Bound<'h>> {
-    match row.get(variable.name.as_str()) {
-        Some(value) => Some(meant(value)),
+    // A row has so few columns that to hash a name takes longer than to look at them all.
+    match row.iter().find(|(column, _)| **column == variable.name) {
+        Some((_, value)) => Some(meant(value)),
         None if variable.name == "old" => Some(old.map_or_else(null, |old| variable.needs.of_row(old))),
         None => None,
     }

@@ -3,6 +3,7 @@
 use foldhash::HashSet;
 
 use super::inquiry::Inquiry;
+use super::key::Key;
 use super::{Evidence, Finding, Judged, and_more};
 use crate::spec::Every;
 
@@ -11,20 +12,20 @@ pub(super) fn judge(every: &Every, inquiry: &Inquiry) -> Judged {
     let Every { every, eventually, per } = every;
     let asked = inquiry.choose(every, per)?;
     let came = inquiry.choose(eventually, per)?;
-    let came: HashSet<&str> =
-        came.events.iter().filter(|event| event.stands).filter_map(|event| event.key.as_deref()).collect();
-    let asked: Vec<(&str, u64)> = asked
+    let came: HashSet<&Key> =
+        came.events.iter().filter(|event| event.stands).filter_map(|event| event.key.as_ref()).collect();
+    let asked: Vec<(&Key, u64)> = asked
         .events
         .iter()
         .filter(|event| event.certain)
-        .filter_map(|event| Some((event.key.as_deref()?, event.began)))
+        .filter_map(|event| Some((event.key.as_ref()?, event.began)))
         .collect();
     if asked.is_empty() {
         return Ok(Finding::NotExercised(format!("no {every} happened")));
     }
     let broken: Vec<_> = asked.iter().filter(|(key, _)| !came.contains(key)).collect();
     let Some((key, seq)) = broken.first() else { return Ok(Finding::Held) };
-    let keys: HashSet<&str> = broken.iter().map(|(key, _)| *key).collect();
+    let keys: HashSet<&Key> = broken.iter().map(|(key, _)| *key).collect();
     let sentence = format!(
         "every {every} has {eventually} in the end, per {per}: {key} has none{}",
         and_more(keys.len())

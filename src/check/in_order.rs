@@ -4,6 +4,7 @@ use foldhash::HashMap;
 
 use super::evaluate::number;
 use super::inquiry::Inquiry;
+use super::key::Key;
 use super::versions::fingerprint;
 use super::{Evidence, Finding, Judged, and_more};
 use crate::history::{Content, Seen};
@@ -18,10 +19,10 @@ pub(super) fn judge(in_order: &InOrder, inquiry: &Inquiry) -> Judged {
     let firsts = choice.events.iter().filter(|event| !event.repeated);
     let produced = by.is_none().then(|| produced(inquiry, &delivered.of));
     // By service and key: where the delivery is that is the furthest so far, and how far it is.
-    let mut furthest: HashMap<(Option<&str>, &str), (u64, f64)> = HashMap::default();
+    let mut furthest: HashMap<(Option<&str>, &Key), (u64, f64)> = HashMap::default();
     let (mut compared, mut broken) = (0_usize, Vec::new());
     for event in firsts {
-        let Some(key) = event.key.as_deref() else { continue };
+        let Some(key) = event.key.as_ref() else { continue };
         let Some((service, content)) = inquiry.delivery(event.began) else { continue };
         let place = match &produced {
             Some(produced) => produced.get(&of_content(content)).copied(),

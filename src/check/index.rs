@@ -1,17 +1,23 @@
 //! A history in the order in which checkers ask for it. It is gone through once, however many invariants there are.
 
+use std::borrow::Cow;
+
 use foldhash::{HashMap, HashSet};
 
 use crate::history::{Event, Fact, History, Seen, What};
 use crate::spec::Table;
 
 use super::calls::{Call, calls};
+use super::key::Key;
 
 /// A fact with its event.
 pub(super) type Happened<'h> = (&'h Event, &'h Fact);
 
 /// What a fact is about. It is looked up once, because every invariant asks.
+#[derive(Clone, Copy)]
 pub(super) struct Id<'h> {
+    /// The same for the same text.
+    pub number: u32,
     pub text: &'h str,
     /// The argument that it was made for, if an operation made it.
     pub argument: Option<&'h str>,
@@ -24,6 +30,8 @@ pub(super) struct Index<'h> {
     pub calls: Vec<Call<'h>>,
     /// The arguments that ids of the case were made for.
     made_for: HashSet<&'h str>,
+    /// Every id that an operation made or a fact is about.
+    known: HashMap<&'h str, Id<'h>>,
     /// What the facts are about, one after the other.
     ids: Vec<Id<'h>>,
     /// For each event, where its ids end; they begin where those of the event before end.
@@ -48,8 +56,12 @@ impl<'h> Index<'h> {
             What::Invoked { given, .. } => Some(given),
             _ => None,
         });
-        let given = given.flatten().filter_map(|(name, value)| Some((value.id()?, name.as_str())));
-        let arguments: HashMap<&str, &str> = given.collect();
+        let mut known: HashMap<&str, Id> = HashMap::default();
+        for (name, text) in given.flatten().filter_map(|(name, value)| Some((name.as_str(), value.id()?))) {
+            let number = next(&known);
+            known.entry(text).or_insert(Id { number, text, argument: None }).argument = Some(name);
+        }
+        let made_for = known.values().filter_map(|id| id.argument).collect();
         let (mut ids, mut ends) = (Vec::new(), Vec::with_capacity(history.events.len()));
         let mut facts: HashMap<Subject, Vec<Happened>> = HashMap::default();
         for event in &history.events {
@@ -57,18 +69,25 @@ impl<'h> Index<'h> {
                 && let Some(subject) = subject(&fact.seen)
             {
                 facts.entry(subject).or_default().push((event, fact));
-                let about = fact.about.iter().map(String::as_str);
-                ids.extend(about.map(|text| Id { text, argument: arguments.get(text).copied() }));
+                for text in &fact.about {
+                    let number = next(&known);
+                    ids.push(*known.entry(text).or_insert(Id { number, text, argument: None }));
+                }
             }
             ends.push(ids.len());
         }
-        let made_for = arguments.into_values().collect();
-        Index { history, calls: calls(history), made_for, ids, ends, facts, not_quiet: not_quiet(history) }
+        let (calls, not_quiet) = (calls(history), not_quiet(history));
+        Index { history, calls, made_for, known, ids, ends, facts, not_quiet }
     }
 
     /// Whether an operation made an id for this argument.
     pub fn knows(&self, argument: &str) -> bool {
         self.made_for.contains(argument)
+    }
+
+    /// The key of this text.
+    pub fn key(&self, text: Cow<'h, str>) -> Key<'h> {
+        self.known.get(&*text).map_or(Key::Text(text), Id::key)
     }
 
     /// What the fact at this place of the history is about.
@@ -103,6 +122,18 @@ impl<'h> Index<'h> {
         let facts: &'a HashMap<Subject<'a>, Vec<Happened<'h>>> = &self.facts;
         facts.get(subject).map(Vec::as_slice).unwrap_or_default()
     }
+}
+
+impl<'h> Id<'h> {
+    /// The same as a key.
+    pub fn key(&self) -> Key<'h> {
+        Key::Id { number: self.number, text: self.text }
+    }
+}
+
+/// The number of the next id that is not known yet.
+fn next(known: &HashMap<&str, Id>) -> u32 {
+    u32::try_from(known.len()).unwrap_or(u32::MAX)
 }
 
 fn subject(seen: &Seen) -> Option<Subject<'_>> {

@@ -1,6 +1,5 @@
 //! One invariant, looked into over one history: which events a selector chooses, and what each is about.
 
-use std::borrow::Cow;
 use std::time::Instant;
 
 use cel::Value;
@@ -9,6 +8,7 @@ use indexmap::IndexMap;
 
 use super::chooser::Chooser;
 use super::index::{Happened, Index};
+use super::key::Key;
 use super::versions::{versions, written};
 use crate::history::{Content, Fact, History, Outcome, Seen, What, clock};
 use crate::spec::{Ended, Expression, Selector, Subject};
@@ -25,9 +25,6 @@ pub(super) struct Inquiry<'h> {
     /// When to give up.
     pub until: Instant,
 }
-
-/// A key: an id, or what `key` of a selector says.
-pub(super) type Key<'h> = Cow<'h, str>;
 
 /// One event that a selector chose, with one key that it is about.
 #[derive(Debug, Clone)]
@@ -70,7 +67,7 @@ impl Chosen<'_> {
 }
 
 /// Chosen events by key, in the order of their first event.
-pub(super) type ByKey<'c, 'h> = IndexMap<Option<&'c str>, Vec<&'c Chosen<'h>>, FixedState>;
+pub(super) type ByKey<'c, 'h> = IndexMap<Option<&'c Key<'h>>, Vec<&'c Chosen<'h>>, FixedState>;
 
 /// What a selector chose.
 pub(super) struct Choice<'h> {
@@ -84,7 +81,7 @@ impl<'h> Choice<'h> {
     pub fn by_key(&self) -> ByKey<'_, 'h> {
         let mut keys = ByKey::default();
         for event in &self.events {
-            keys.entry(event.key.as_deref()).or_default().push(event);
+            keys.entry(event.key.as_ref()).or_default().push(event);
         }
         keys
     }

@@ -66,7 +66,7 @@ fn spans<'c, 'h>(
     followers.values_mut().for_each(|events| events.sort_by_key(|event| event.ended));
     let (mut spans, mut missing) = (Vec::new(), None);
     for event in from.events.iter().filter(|event| event.certain && event.newly) {
-        let followers = followers.get(&event.key.as_deref()).map(Vec::as_slice).unwrap_or_default();
+        let followers = followers.get(&event.key.as_ref()).map(Vec::as_slice).unwrap_or_default();
         let next = followers.partition_point(|other| other.ended < event.ended);
         match followers.get(next).filter(|next| next.ended < u64::MAX) {
             Some(to) => {

@@ -21,6 +21,7 @@ mod held;
 mod in_order;
 mod index;
 mod inquiry;
+mod key;
 mod lag;
 mod linearizable;
 mod monotonic;

@@ -3,6 +3,7 @@
 use foldhash::HashMap;
 
 use super::inquiry::Inquiry;
+use super::key::Key;
 use super::{Evidence, Finding, Judged, and_more};
 use crate::spec::NeverAfter;
 
@@ -10,10 +11,10 @@ use crate::spec::NeverAfter;
 /// again is not news.
 pub(super) fn judge(never_after: &NeverAfter, inquiry: &Inquiry) -> Judged {
     let NeverAfter { first, then, per } = never_after;
-    let mut over: HashMap<String, (u64, u64)> = HashMap::default();
+    let mut over: HashMap<Key, (u64, u64)> = HashMap::default();
     for event in inquiry.choose(first, per)?.events {
         let Some(key) = event.key.filter(|_| event.certain) else { continue };
-        let earliest = over.entry(key.into_owned()).or_insert((event.ended, event.began));
+        let earliest = over.entry(key).or_insert((event.ended, event.began));
         *earliest = (*earliest).min((event.ended, event.began));
     }
     if over.is_empty() {
@@ -23,7 +24,7 @@ pub(super) fn judge(never_after: &NeverAfter, inquiry: &Inquiry) -> Judged {
     let late = late.events.iter().filter(|event| event.certain && !event.repeated);
     let broken: Vec<_> = late
         .filter_map(|event| {
-            let key = event.key.as_deref()?;
+            let key = event.key.as_ref()?;
             let (ended, began) = over.get(key)?;
             (event.began > *ended).then_some((key, *began, event.began))
         })

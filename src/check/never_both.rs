@@ -4,6 +4,7 @@ use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
 use super::inquiry::Inquiry;
+use super::key::Key;
 use super::{Evidence, Finding, Judged, and_more};
 use crate::spec::NeverBoth;
 
@@ -11,11 +12,11 @@ use crate::spec::NeverBoth;
 pub(super) fn judge(never_both: &NeverBoth, inquiry: &Inquiry) -> Judged {
     let NeverBoth { of, per } = never_both;
     // By key the first event of each kind.
-    let mut keys: IndexMap<String, Vec<(usize, u64)>, FixedState> = IndexMap::default();
+    let mut keys: IndexMap<Key, Vec<(usize, u64)>, FixedState> = IndexMap::default();
     for (kind, selector) in of.iter().enumerate() {
         for event in inquiry.choose(selector, per)?.events {
             let Some(key) = event.key.filter(|_| event.certain) else { continue };
-            let firsts = keys.entry(key.into_owned()).or_default();
+            let firsts = keys.entry(key).or_default();
             if !firsts.iter().any(|(known, _)| *known == kind) {
                 firsts.push((kind, event.began));
             }

@@ -3,6 +3,7 @@
 use foldhash::HashSet;
 
 use super::inquiry::Inquiry;
+use super::key::Key;
 use super::{Evidence, Finding, Judged, and_more};
 use crate::spec::{NoLost, NoPhantom, Selector};
 
@@ -38,19 +39,19 @@ fn judge(
 ) -> Judged {
     let asking = inquiry.choose(asks, per)?;
     let answered = inquiry.choose(answers, per)?;
-    let answered: HashSet<&str> = answered.events.iter().filter_map(|event| event.key.as_deref()).collect();
+    let answered: HashSet<&Key> = answered.events.iter().filter_map(|event| event.key.as_ref()).collect();
     let mut asking = asking
         .events
         .iter()
         .filter(|event| event.certain && event.newly)
-        .filter_map(|event| Some((event.key.as_deref()?, event.began)))
+        .filter_map(|event| Some((event.key.as_ref()?, event.began)))
         .peekable();
     if asking.peek().is_none() {
         return Ok(Finding::NotExercised(format!("there was no {asks}")));
     }
     let broken: Vec<_> = asking.filter(|(key, _)| !answered.contains(key)).collect();
     let Some((key, seq)) = broken.first() else { return Ok(Finding::Held) };
-    let keys: HashSet<&str> = broken.iter().map(|(key, _)| *key).collect();
+    let keys: HashSet<&Key> = broken.iter().map(|(key, _)| *key).collect();
     let (sentence, note) = told(key);
     let sentence = format!("{sentence}{}", and_more(keys.len()));
     Ok(Finding::Missing(Evidence::new(sentence, vec![(*seq, note.to_owned())], key)))

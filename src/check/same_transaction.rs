@@ -3,6 +3,7 @@
 use foldhash::{HashMap, HashSet};
 
 use super::inquiry::Inquiry;
+use super::key::Key;
 use super::{Evidence, Finding, Judged, and_more};
 use crate::spec::SameTransaction;
 
@@ -12,10 +13,10 @@ pub(super) fn judge(same: &SameTransaction, inquiry: &Inquiry) -> Judged {
     let SameTransaction { row, with, per } = same;
     let rows = inquiry.choose(row, per)?;
     let written = inquiry.choose_written(with, per)?;
-    let mut beside: HashSet<(u32, &str)> = HashSet::default();
-    let mut elsewhere: HashMap<&str, u64> = HashMap::default();
+    let mut beside: HashSet<(u32, &Key)> = HashSet::default();
+    let mut elsewhere: HashMap<&Key, u64> = HashMap::default();
     for event in &written.events {
-        if let Some(key) = event.key.as_deref() {
+        if let Some(key) = event.key.as_ref() {
             beside.insert((event.transaction, key));
             elsewhere.entry(key).or_insert(event.began);
         }
@@ -24,7 +25,7 @@ pub(super) fn judge(same: &SameTransaction, inquiry: &Inquiry) -> Judged {
         .events
         .iter()
         .filter(|event| event.newly)
-        .filter_map(|event| Some((event.key.as_deref()?, event)))
+        .filter_map(|event| Some((event.key.as_ref()?, event)))
         .peekable();
     if rows.peek().is_none() {
         return Ok(Finding::NotExercised(format!("there was no {row}")));
@@ -32,7 +33,7 @@ pub(super) fn judge(same: &SameTransaction, inquiry: &Inquiry) -> Judged {
     let broken: Vec<_> = rows.filter(|(key, event)| !beside.contains(&(event.transaction, key))).collect();
     let Some((key, event)) = broken.first() else { return Ok(Finding::Held) };
     let mut culprits = vec![(event.began, format!("committed without {}", with.plain()))];
-    culprits.extend(elsewhere.get(key).map(|seq| (*seq, "committed by another transaction".to_owned())));
+    culprits.extend(elsewhere.get(*key).map(|seq| (*seq, "committed by another transaction".to_owned())));
     let sentence = format!(
         "{row} and {with} share a transaction, per {per}: those of {key} do not{}",
         and_more(broken.len())

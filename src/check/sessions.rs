@@ -1,13 +1,12 @@
 //! What one client may rely on between its own operations: `read_your_writes` and `monotonic_reads`.
 
-use std::borrow::Cow;
-
 use cel::Value;
 use foldhash::HashMap;
 
 use super::calls::Call;
 use super::evaluate::Evaluator;
 use super::inquiry::Inquiry;
+use super::key::Key;
 use super::needs::Variable;
 use super::{Evidence, Finding, Judged};
 use crate::history::Outcome;
@@ -17,16 +16,17 @@ use crate::spec::{MonotonicReads, ReadYourWrites};
 /// the same key since. What a reply shows is for the spec to say; a read without one is not judged.
 pub(super) fn read_your_writes(stated: &ReadYourWrites, inquiry: &Inquiry) -> Judged {
     let ReadYourWrites { write, read, sees, changed_by, per } = stated;
-    let all = &inquiry.index.calls;
-    let mut changes: HashMap<Cow<str>, Vec<&Call>> = HashMap::default();
+    let index = inquiry.index;
+    let all = &index.calls;
+    let mut changes: HashMap<Key, Vec<&Call>> = HashMap::default();
     let is_change = |call: &&Call| call.name == write || changed_by.iter().any(|other| other == call.name);
     for change in all.iter().filter(|call| call.outcome != Outcome::Fail).filter(is_change) {
-        changes.entry(change.key(per).unwrap_or_default()).or_default().push(change);
+        changes.entry(index.key(change.key(per).unwrap_or_default())).or_default().push(change);
     }
     let sees = Evaluator::new(sees);
     let mut judged = 0_usize;
     for read in all.iter().filter(|call| call.name == read && is_answered(call)) {
-        let Some(key) = read.key(per) else { continue };
+        let Some(key) = read.key(per).map(|key| index.key(key)) else { continue };
         let about = changes.get(&key).map(Vec::as_slice).unwrap_or_default();
         let Some(written) = undisturbed(about, read).filter(|last| last.name == write) else { continue };
         let variable = |variable: &Variable| match variable.name.as_str() {
@@ -89,10 +89,10 @@ pub(super) fn monotonic_reads(stated: &MonotonicReads, inquiry: &Inquiry) -> Jud
     let MonotonicReads { read, value, per } = stated;
     let all = &inquiry.index.calls;
     let evaluator = Evaluator::new(value);
-    let mut highest: HashMap<(u32, Cow<str>), (&Call, Value)> = HashMap::default();
+    let mut highest: HashMap<(u32, Key), (&Call, Value)> = HashMap::default();
     let (mut pairs, mut trouble) = (0_usize, None);
     for read in all.iter().filter(|call| call.name == read && call.outcome == Outcome::Ok) {
-        let Some(key) = read.key(per) else { continue };
+        let Some(key) = read.key(per).map(|key| inquiry.index.key(key)) else { continue };
         let seen = match evaluator.value(|variable| read.value(variable)) {
             // Nothing there yet, or nothing any more: no number that could fall.
             Ok(Value::Null) => continue,

@@ -2,12 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{BufRead, IsTerminal, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::campaign::Progress;
-use crate::report::Size;
+use crate::history::clock;
+use crate::report::{Size, counted};
 use crate::shrink::Trying;
 
 /// Where a terminal is wider than is good for reading.
@@ -59,6 +60,8 @@ pub(super) struct Live {
     /// What was said last, so that news of the same thing do not fill a log.
     said: RefCell<String>,
     stage: Cell<Stage>,
+    /// When the search began.
+    began: Cell<Instant>,
 }
 
 /// What the live line is about.
@@ -81,7 +84,14 @@ impl Live {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
         bar.set_style(style("  {spinner} {msg}"));
-        Live { bar, is_live, quiet, said: RefCell::default(), stage: Cell::new(Stage::Start) }
+        Live {
+            bar,
+            is_live,
+            quiet,
+            said: RefCell::default(),
+            stage: Cell::new(Stage::Start),
+            began: Cell::new(clock::now()),
+        }
     }
 
     /// Shows how far a run is.
@@ -91,14 +101,17 @@ impl Live {
             Progress::Case { ended, of, operations, faults } => {
                 if self.is_new_stage(Stage::Search) {
                     // A search for a time has no number of cases, so it has no bar.
-                    let counted = "  {pos}/{len} cases   {bar:18}   {msg}   {per_sec}   {eta} left";
-                    let timed = "  {pos} cases   {msg}   {per_sec}   {elapsed}";
-                    self.bar.set_style(style(if *of < u32::MAX / 64 { counted } else { timed }));
+                    let with_end = "  {pos}/{len} cases   {bar:18}   {msg}";
+                    let without = "  {pos} cases   {msg}   {elapsed}";
+                    self.bar.set_style(style(if has_end(*of) { with_end } else { without }));
                     self.bar.set_length(u64::from(*of));
                     self.bar.reset_elapsed();
+                    self.began.set(clock::now());
                 }
                 self.bar.set_position(u64::from(*ended));
-                self.bar.set_message(format!("{operations} operations   {faults} faults fired"));
+                let done =
+                    format!("{}   {} fired", counted(*operations, "operation"), counted(*faults, "fault"));
+                self.bar.set_message(format!("{done}{}", pace(*ended, *of, clock::since(self.began.get()))));
             }
             Progress::Suspected { invariant, number } => {
                 self.is_new_stage(Stage::Violation);
@@ -141,9 +154,45 @@ impl Drop for Live {
     }
 }
 
+/// Whether so many cases are an end, and not only more than there is time for.
+fn has_end(cases: u32) -> bool {
+    cases < u32::MAX / 64
+}
+
+/// Cases per second since the search began, and how long the rest takes; nothing before the first case has ended.
+fn pace(ended: u32, of: u32, took: Duration) -> String {
+    if ended == 0 || took.is_zero() {
+        return String::new();
+    }
+    let rate = format!("   {:.1} cases/s", f64::from(ended) / took.as_secs_f64());
+    if !has_end(of) {
+        return rate;
+    }
+    let left = took.mul_f64(f64::from(of.saturating_sub(ended)) / f64::from(ended));
+    format!("{rate}   {} s left", left.as_secs())
+}
+
 fn style(template: &str) -> ProgressStyle {
     // The templates are constants of this file; the plain one is a fallback that shows the same numbers.
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("█░")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(ended: u32, of: u32, seconds: u64, expected: &str) {
+        assert_eq!(pace(ended, of, Duration::from_secs(seconds)), expected);
+    }
+
+    #[test]
+    fn the_pace_is_that_of_the_whole_search() {
+        check(0, 200, 3, "");
+        check(1, 80, 2, "   0.5 cases/s   158 s left");
+        check(50, 200, 10, "   5.0 cases/s   30 s left");
+        check(200, 200, 40, "   5.0 cases/s   0 s left");
+        check(30, u32::MAX, 10, "   3.0 cases/s");
+    }
 }

@@ -278,7 +278,7 @@ impl std::fmt::Display for Size {
 }
 
 /// A number with its noun: `1 case`, `2 cases`.
-fn counted(count: u64, noun: &str) -> String {
+pub(crate) fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 

@@ -22,7 +22,7 @@ use crate::spec::{MadeOf, Ready, Service, Template};
 use crate::world::supervisor::Supervisor;
 
 /// How many lines of a log a message quotes.
-const QUOTED_LINES: usize = 12;
+const QUOTED_LINES: usize = 30;
 /// What a service waits for whose group rebalances.
 const STABLE_GROUP: &str = "its consumer group to be stable";
 /// How often readiness is looked at.

@@ -9,7 +9,7 @@ use super::world::{NAME_FORM, check_name, image, method_and_rest};
 use super::{dependency, references};
 use crate::spec::problem::Problem;
 use crate::spec::raw::{Kind, shorten};
-use crate::spec::reader::{Field, Fields, Reader};
+use crate::spec::reader::{Field, Fields, Reader, suggest};
 use crate::spec::{Clock, HttpCall, MadeOf, Ready, Service, Template, keys};
 
 /// Names that `${…}` gives to something else.
@@ -223,6 +223,17 @@ fn ready(reader: &Reader, service: &Field, fields: &Fields) -> Option<Ready> {
             );
         }
         return Some(Ready::Group);
+    }
+    let word = text.split(' ').next().unwrap_or_default();
+    let help = match word {
+        "log" => Some("add what it logs then: `ready: log TEXT`".to_owned()),
+        "port" => None,
+        _ => suggest(word, ["log", "port", "group"].into_iter()),
+    };
+    if let Some(help) = help {
+        let at = field.node.inside(reader.text, 0..word.len());
+        reader.report(Problem::at(&at, format!("`{word}` does not say when it is ready")).help(help));
+        return None;
     }
     if !uses.port {
         let problem =

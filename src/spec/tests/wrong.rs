@@ -138,6 +138,8 @@ fn services_and_operations() {
         &[("run: target/release/shop payments", "run: target/release/shop --brokers ${kafka}")],
     );
     check("reference_in_a_reply", &[("id: ch_1", "id: \"${order}\"")]);
+    check("misspelt_ready", &[("    ready: GET /health", "    ready: lgo listening")]);
+    check("ready_log_without_words", &[("    ready: GET /health", "    ready: log")]);
     check("ready_without_port", &[("      PORT: ${port}\n", "")]);
     check(
         "nothing_tells_ready",
