@@ -68,6 +68,11 @@ impl Options {
     pub fn folder_of(&self, spec: &Spec, variant: Option<&str>) -> PathBuf {
         self.folder.join(&spec.name).join(variant.unwrap_or_default())
     }
+
+    /// Where the simplest case is kept that breaks this invariant.
+    pub fn case_file(&self, spec: &Spec, variant: Option<&str>, invariant: &str) -> PathBuf {
+        self.folder_of(spec, variant).join(format!("{}.yaml", store::slug(invariant)))
+    }
 }
 
 /// What a run tells while it goes on.

@@ -1,15 +1,19 @@
 //! Why it fails: how often the minimal case violates as it is, and without each of its faults and operations.
 
+use std::time::Instant;
+
 use super::investigate::Confirmed;
 use super::{Campaign, Progress, Stopped};
 use crate::case::Case;
 use crate::check::Evidence;
-use crate::history::History;
+use crate::history::{History, clock};
 use crate::report::Rate;
 use crate::shrink::{FLOOR, without_operation};
 
 /// How often a case is taken apart; each time but the last it may show that something in it is not needed.
 const ROUNDS: u32 = 3;
+/// Each rate is of so many runs at least, however long they take.
+const LEAST_RUNS: u32 = 3;
 
 /// The rates of a minimal case.
 #[derive(Default)]
@@ -33,10 +37,12 @@ impl Campaign<'_> {
         is_minimal: bool,
     ) -> Result<(Case, u32, Explained), Stopped> {
         let mut runs = 0;
+        // A run of slow services takes seconds, and there are many: they get as long as the shrinking, too.
+        let until = clock::now() + self.options.shrink.time;
         let mut rounds = if is_minimal { ROUNDS } else { 1 };
         loop {
             rounds -= 1;
-            let (explained, needless) = self.take_apart(invariant, &minimal, rounds > 0).await?;
+            let (explained, needless) = self.take_apart(invariant, &minimal, rounds > 0, until).await?;
             let Some((simpler, seen)) = needless else { return Ok((minimal, runs, explained)) };
             let shrunk = self.shrink(invariant, simpler, &seen).await?;
             minimal = shrunk.case;
@@ -50,10 +56,11 @@ impl Campaign<'_> {
         invariant: &str,
         minimal: &Case,
         ends_early: bool,
+        until: Instant,
     ) -> Result<(Explained, Option<(Case, Confirmed)>), Stopped> {
         let mut explained = Explained::default();
-        (explained.reproduced, explained.seen) = self.rate(invariant, minimal).await?;
-        let least = f64::from(explained.reproduced.k) * FLOOR;
+        (explained.reproduced, explained.seen) = self.rate(invariant, minimal, until).await?;
+        let least = explained.reproduced.share() * FLOOR;
         let faults = minimal.faults.iter().enumerate().map(|(index, fault)| {
             let mut case = minimal.clone();
             case.faults.remove(index);
@@ -69,10 +76,10 @@ impl Campaign<'_> {
             if case.operations.is_empty() {
                 continue;
             }
-            let (rate, seen) = self.rate(invariant, &case).await?;
+            let (rate, seen) = self.rate(invariant, &case, until).await?;
             if let Some((evidence, history)) = seen
                 && ends_early
-                && f64::from(rate.k) >= least
+                && rate.share() >= least
             {
                 return Ok((explained, Some((case, Confirmed { rate, evidence, history }))));
             }
@@ -86,11 +93,15 @@ impl Campaign<'_> {
         &mut self,
         invariant: &str,
         case: &Case,
+        until: Instant,
     ) -> Result<(Rate, Option<(Evidence, History)>), Stopped> {
         let of = self.options.reproduce;
         let mut rate = Rate { k: 0, n: 0 };
         let mut seen = None;
         for run in 1..=of {
+            if rate.n >= LEAST_RUNS && clock::now() >= until {
+                break;
+            }
             (self.progress)(Progress::Reproducing { run, of });
             rate.n += 1;
             if let Some(violated) = self.violates(invariant, case).await? {

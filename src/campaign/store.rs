@@ -103,8 +103,7 @@ impl Campaign<'_> {
     }
 
     fn file(&self, invariant: &str) -> PathBuf {
-        let own =
-            || self.options.folder_of(&self.spec, self.variant).join(format!("{}.yaml", slug(invariant)));
+        let own = || self.options.case_file(&self.spec, self.variant, invariant);
         self.into.map_or_else(own, Path::to_path_buf)
     }
 }

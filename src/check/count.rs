@@ -39,11 +39,13 @@ pub(super) fn judge(count: &Count, inquiry: &Inquiry) -> Judged {
 
 /// A key with two that happened for sure.
 fn too_many(count: &Count, by_key: &ByKey) -> Option<Evidence> {
-    let certain = |events: &[&Chosen]| events.iter().filter(|event| event.certain).count();
-    let broken: Vec<_> = by_key.iter().filter(|(_, events)| certain(events) > 1).collect();
+    // A row that is changed and still meant is the one that was counted: an upsert writes it again, and not another one.
+    let counts = |event: &&&Chosen| event.certain && event.newly;
+    let broken: Vec<_> =
+        by_key.iter().filter(|(_, events)| events.iter().filter(counts).nth(1).is_some()).collect();
     let (key, events) = broken.first()?;
     let (shown, name) = (key.map_or("(no key)", |key| key), count.of.plain());
-    let events = events.iter().filter(|event| event.certain);
+    let events = events.iter().filter(counts);
     let culprits: Vec<_> = events
         .zip(1..)
         .map(|(event, nth)| (event.began, format!("{} {name} for {shown}", ordinal(nth))))

@@ -118,7 +118,8 @@ fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
 fn listen_to_tracing() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("STEADFAST_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    subscriber.with_ansi(screen::colour()).init();
 }
 
 #[cfg(test)]

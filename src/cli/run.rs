@@ -114,6 +114,7 @@ async fn judge(
         campaign::run(Arc::clone(spec), variant, options, &open, supervisor.clone(), cancel, &mut told).await
     };
     let judged = judging.await;
+    let suspected = live.suspected();
     drop(live);
     match judged {
         Ok(summary) => {
@@ -131,8 +132,23 @@ async fn judge(
             if !is_human && !matches!(stopped, Stopped::Interrupted) {
                 screen::result(&json::error(&spec.name, variant, &stopped.to_string()));
             }
-            (report(&stopped), Err(stopped.to_string()))
+            let code = report(&stopped);
+            if let Some(invariant) = suspected.filter(|_| is_human) {
+                left_behind(&invariant, &options.case_file(spec, variant, &invariant));
+            }
+            (code, Err(stopped.to_string()))
         }
+    }
+}
+
+/// What there is of a violation that was being looked into.
+fn left_behind(invariant: &str, file: &Path) {
+    if file.exists() {
+        let file = file.display();
+        screen::problem(&format!(
+            "  {invariant} was violated; the simplest case so far is in {file}\n  go on    steadfast shrink \
+             {file}\n  replay   steadfast replay {file}"
+        ));
     }
 }
 
@@ -233,7 +249,9 @@ pub(super) fn variants(spec: &Spec, asked: Option<&str>) -> Result<Vec<Option<St
         Some(name) => {
             let known: Vec<&str> = spec.variants.keys().map(String::as_str).collect();
             let known = if known.is_empty() {
-                "it has none".to_owned()
+                "it has none (a case that was found in a variant is tried on a spec without variants when the line `variant` \
+                 is taken out of its file)"
+                    .to_owned()
             } else {
                 format!("it has {}", known.join(", "))
             };

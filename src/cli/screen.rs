@@ -16,6 +16,9 @@ const WIDEST: usize = 120;
 /// As wide as text is when nobody says how wide.
 const USUAL: usize = 100;
 
+/// Longer than this nothing is kept quiet that takes long.
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// Prints a result to standard output.
 pub(super) fn result(text: &str) {
     // A reader that went away (`| head`) is no reason to fail.
@@ -62,6 +65,10 @@ pub(super) struct Live {
     stage: Cell<Stage>,
     /// When the search began.
     began: Cell<Instant>,
+    /// When something was said last, where there is no live line.
+    last_line: Cell<Instant>,
+    /// The invariant that is being looked into.
+    suspected: RefCell<Option<String>>,
 }
 
 /// What the live line is about.
@@ -91,6 +98,8 @@ impl Live {
             said: RefCell::default(),
             stage: Cell::new(Stage::Start),
             began: Cell::new(clock::now()),
+            last_line: Cell::new(clock::now()),
+            suspected: RefCell::default(),
         }
     }
 
@@ -111,21 +120,31 @@ impl Live {
                 self.bar.set_position(u64::from(*ended));
                 let done =
                     format!("{}   {} fired", counted(*operations, "operation"), counted(*faults, "fault"));
-                self.bar.set_message(format!("{done}{}", pace(*ended, *of, clock::since(self.began.get()))));
+                let done = format!("{done}{}", pace(*ended, *of, clock::since(self.began.get())));
+                self.say_at_times(&format!("{}   {done}", counted(u64::from(*ended), "case")));
+                self.bar.set_message(done);
             }
             Progress::Suspected { invariant, number } => {
                 self.is_new_stage(Stage::Violation);
+                self.suspected.replace(Some((*invariant).to_owned()));
                 self.bar.set_style(style("  {spinner} {msg}"));
                 let place = if *number == 0 { String::new() } else { format!(" in case {number}") };
                 self.say(&format!("{invariant}: violated{place}; confirming and shrinking"));
             }
             Progress::Trying { trying: Trying { case, pass, runs } } => {
-                self.bar.set_message(format!("shrinking   run {runs}: {pass}, {}", Size::of(case)));
+                let what = format!("shrinking   run {runs}: {pass}, {}", Size::of(case));
+                self.say_at_times(&what);
+                self.bar.set_message(what);
             }
             Progress::Reproducing { run, of } => {
-                self.bar.set_message(format!("measuring   run {run} of {of}"));
+                let what = format!("measuring   run {run} of {of}");
+                self.say_at_times(&what);
+                self.bar.set_message(what);
             }
-            Progress::Searching { .. } | Progress::Found { .. } => {}
+            Progress::Found { .. } => {
+                self.suspected.take();
+            }
+            Progress::Searching { .. } => {}
         }
     }
 
@@ -138,12 +157,27 @@ impl Live {
         self.bar.suspend(|| result(text));
     }
 
+    /// The invariant that is being looked into, and of which nothing was told yet but that it is violated.
+    pub(super) fn suspected(&self) -> Option<String> {
+        self.suspected.borrow().clone()
+    }
+
+    /// Says it in a line of its own, where there is no live line, and none was written for a while: whoever reads a log
+    /// must see that something happens.
+    fn say_at_times(&self, what: &str) {
+        if !self.is_live && !self.quiet && clock::since(self.last_line.get()) >= SILENCE {
+            problem(&format!("  {what}"));
+            self.last_line.set(clock::now());
+        }
+    }
+
     fn say(&self, what: &str) {
         self.bar.set_message(what.to_owned());
         let topic = what.split(": ").next().unwrap_or(what);
         let is_news = self.said.replace(topic.to_owned()) != topic;
         if !self.is_live && !self.quiet && is_news {
             problem(&format!("  {what}"));
+            self.last_line.set(clock::now());
         }
     }
 }

@@ -66,11 +66,19 @@ fn world(found: &Found, operation: &Operation, joined: Option<&str>) -> String {
     topics.extend(operation.topic.as_deref().filter(|topic| !found.topics.contains_key(*topic)));
     let uses_kafka =
         found.services.iter().any(|service| service.env.iter().any(|(_, means)| *means == Means::Kafka));
+    let source = if topics.is_empty() {
+        "none was found: write those of your service"
+    } else {
+        "found in the sources"
+    };
     if uses_kafka && topics.is_empty() {
         topics.push("events");
     }
     if uses_kafka {
-        text.push_str("  kafka:\n    topics:                                 # CHECK: found in the sources; as many partitions as in earnest\n");
+        let _ = writeln!(
+            text,
+            "  kafka:\n    topics:                                 # CHECK: {source}; as many partitions as in earnest"
+        );
         for topic in topics {
             let _ = writeln!(
                 text,

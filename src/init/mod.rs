@@ -30,8 +30,8 @@ pub use project::{Found, Service};
 pub enum NotFound {
     /// No service.
     #[error(
-        "no service was found here: no package.json, go.mod, Cargo.toml, pom.xml, build.gradle, pyproject.toml or \
-         requirements.txt in this folder or the two levels below it. Run it in the folder of your project, or name that \
+        "no service was found here: no package.json, go.mod, Cargo.toml, pom.xml (other than a parent's, of packaging pom), \
+         build.gradle, pyproject.toml or requirements.txt in this folder or the two levels below it. Run it in the folder of your project, or name that \
          folder: `steadfast init FOLDER`"
     )]
     Service,

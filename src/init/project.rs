@@ -130,7 +130,8 @@ fn service(
     let own: Vec<&File> = files.iter().filter(|file| under(&file.path, at)).collect();
     let directory = if at.is_empty() { "." } else { at }.to_owned();
     let composed = composed.iter().find(|composed| composed.folder == directory);
-    let mut variables = settings::of_spring(&own, &manifest.depends_on);
+    let mut variables = settings::of_properties(&own);
+    variables.extend(settings::of_spring(&own, &manifest.depends_on));
     let sources = sources::read(&own);
     variables.extend(sources.variables.iter().map(|name| (name.clone(), None)));
     // What holds a value counts more than a name in the code.

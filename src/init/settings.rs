@@ -109,11 +109,19 @@ pub(super) fn of_spring(files: &[&File], depends_on: &str) -> Variables {
     variables
 }
 
-/// `${NAME}` and `${NAME:default}`.
+/// What settings of anybody else refer to: other frameworks of the JVM read `.properties` as well.
+pub(super) fn of_properties(files: &[&File]) -> Variables {
+    let properties = files.iter().filter(|file| file.end() == "properties");
+    properties.flat_map(|file| placeholders(&file.text)).collect()
+}
+
+/// `${NAME}` and `${NAME:default}`; Camel writes `{{env:NAME:default}}`.
 fn placeholders(text: &str) -> Variables {
     let mut variables = Variables::new();
-    for piece in text.split("${").skip(1) {
+    let others = text.split("{{env:").skip(1);
+    for piece in text.split("${").skip(1).chain(others) {
         let Some((inside, _)) = piece.split_once('}') else { continue };
+        let inside = inside.strip_prefix("env:").unwrap_or(inside);
         let (name, default) = match inside.split_once(':') {
             Some((name, default)) => (name, Some(default.to_owned())),
             None => (inside, None),

@@ -6,6 +6,7 @@ pub mod by_hand;
 pub mod cause;
 pub mod checked;
 pub mod chronicle;
+mod complaints;
 pub mod diagram;
 pub mod difference;
 mod fitted;
@@ -289,6 +290,13 @@ pub struct Rate {
     pub k: u32,
     /// Of how many runs.
     pub n: u32,
+}
+
+impl Rate {
+    /// The share of the runs, from 0 to 1.
+    pub fn share(self) -> f64 {
+        f64::from(self.k) / f64::from(self.n.max(1))
+    }
 }
 
 impl std::fmt::Display for Rate {

@@ -4,10 +4,11 @@
 use anstyle::{AnsiColor, Style};
 
 use super::cause::chain;
+use super::complaints::complaints;
 use super::fitted::fitted;
 use super::judged::in_words;
 use super::steps::{Step, steps};
-use super::{Ending, FaultCount, InvariantSummary, SelfChecked, Summary, Violation, counted};
+use super::{Ending, FaultCount, InvariantSummary, SelfChecked, Summary, Violation, counted, redact};
 use crate::case::Seed;
 use crate::spec::Expected;
 
@@ -57,6 +58,13 @@ pub fn violation(name: &str, expected: Expected, violation: &Violation, width: u
     if !chain.is_empty() {
         let because = format!("  {}   {}", painted(DIM, "because"), chain.join(" → "));
         text.push_str(&format!("{}\n", fitted(&because, 12, width)));
+    }
+    if violation.without_any_fault {
+        for (service, line) in complaints(&violation.history) {
+            let said =
+                format!("  {}", painted(YELLOW, &format!("{service} logged: {}", redact::passwords(line))));
+            text.push_str(&format!("{}\n", fitted(&said, 4, width)));
+        }
     }
     for line in rates(violation).lines() {
         text.push_str(&format!("{}\n", fitted(&format!("  {}", line.trim_start()), 4, width)));

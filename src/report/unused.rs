@@ -64,6 +64,14 @@ fn variable(service: &Service, what: &str) -> Option<String> {
 impl std::fmt::Display for Unused {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Unused { service, what, variable } = self;
+        // It would not have been taken for ready without a connection.
+        if what == "kafka" {
+            return write!(
+                formatter,
+                "{service} is connected to Kafka, and sent no record and was given none: are the topics of the spec \
+                 those that it uses, and do the operations lead there?"
+            );
+        }
         write!(formatter, "{service} never used {what}: ")?;
         match variable {
             Some(variable) => write!(formatter, "does it read {variable}, and do the operations lead there?"),

@@ -271,7 +271,12 @@ pub static SERVICE: Section = Section {
             "1 to 65535",
             "With `image`: where the service listens in its container, if it cannot be told.",
         ),
-        defaulted("directory", "folder", ".", "Working directory of its commands, and of `files`."),
+        defaulted(
+            "directory",
+            "folder",
+            ".",
+            "Working directory of its commands, and of `files`; from the folder in which steadfast is run.",
+        ),
         optional(
             "env",
             "map of texts",

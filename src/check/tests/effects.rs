@@ -23,6 +23,30 @@ fn at_most_one_counts_effects_by_key() {
 }
 
 #[test]
+fn a_row_that_is_written_again_is_the_same_row() {
+    let row = "{ at_most_one: { row: shop.payments }, per: order }";
+    check(row, "row 1 shop.payments id=o1\nrow 2 shop.payments id=o1 -> id=o1", "held");
+    check(
+        row,
+        "row 1 shop.payments n=1 id=o1\nrow 2 shop.payments n=2 id=o1",
+        "violated by [0, 1]: at most one row of shop.payments per order: o1 has 2",
+    );
+    let paid = "{ at_most_one: { row: shop.orders, holds: status == 'paid' }, per: order }";
+    let once =
+        "row 1 shop.orders id=o1 status=placed\nrow 2 shop.orders id=o1 status=placed -> id=o1 status=paid";
+    check(paid, &format!("{once}\nrow 3 shop.orders id=o1 status=paid -> id=o1 status=paid"), "held");
+    check(
+        paid,
+        &format!(
+            "{once}
+             row 3 shop.orders id=o1 status=paid -> id=o1 status=placed
+             row 4 shop.orders id=o1 status=placed -> id=o1 status=paid"
+        ),
+        "violated by [1, 3]: at most one row of shop.orders with status == 'paid' per order: o1 has 2",
+    );
+}
+
+#[test]
 fn the_key_of_an_effect_is_an_id_of_per_where_there_is_one() {
     let invariant = "{ at_most_one: charge, per: order }";
     // The route names the attempt; the order stands in the call all the same.

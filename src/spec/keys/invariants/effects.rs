@@ -15,7 +15,9 @@ pub static AT_MOST_ONE: Family = Family {
     inner: &[],
     example: "at_most_one: charge\nper: order",
     meaning: "No key has two of these events. Every effect counts, whatever became of the reply; a repetition that the \
-              dependency recognised was no effect. An effect without a key counts as one about \"nothing\".",
+              dependency recognised was no effect. An effect without a key counts as one about \"nothing\". Of \
+              rows it counts how often one comes to be what is meant: a row that is written again is the same row, so an \
+              upsert repeats nothing.",
     not_exercised: "None of these events happened.",
 };
 
