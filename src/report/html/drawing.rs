@@ -13,6 +13,12 @@ const RIGHT: usize = 90;
 const HEAD: usize = 46;
 /// Longest label, in characters; the whole of it is in its title.
 const LABEL: usize = 44;
+/// Fewer would say nothing.
+const SHORTEST: usize = 12;
+/// About the pixels of a character.
+const CHARACTER: usize = 7;
+/// Pixels of the times at the left.
+const TIMES: usize = 70;
 
 /// The diagram; each moment is a link to its event in the history below.
 pub(super) fn drawing(finding: usize, diagram: &Diagram) -> Markup {
@@ -101,6 +107,9 @@ fn mark_at(y: usize, x: usize, width: usize, mark: Mark, moment: &Moment) -> Mar
     // Where there is more room.
     let is_left = x > width / 2;
     let (text, anchor) = if is_left { (x - 13, "end") } else { (x + 13, "start") };
+    let room = if is_left { text.saturating_sub(TIMES) } else { width.saturating_sub(text) };
+    let noted = moment.note.as_ref().map_or(0, |note| note.chars().count() + 4);
+    let longest = (room / CHARACTER).saturating_sub(noted).clamp(SHORTEST, LABEL);
     html! {
         @match mark {
             Mark::Point => circle.point cx=(x) cy=(y) r="7" {},
@@ -109,7 +118,7 @@ fn mark_at(y: usize, x: usize, width: usize, mark: Mark, moment: &Moment) -> Mar
             },
             Mark::Start => circle.start cx=(x) cy=(y) r="6" {},
         }
-        text.label x=(text) y=(y + 4) text-anchor=(anchor) { (label(moment)) (note(moment)) }
+        text.label x=(text) y=(y + 4) text-anchor=(anchor) { (shortened(&moment.label, longest)) (note(moment)) }
     }
 }
 
