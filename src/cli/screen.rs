@@ -17,7 +17,7 @@ const WIDEST: usize = 120;
 const USUAL: usize = 100;
 
 /// Longer than this nothing is kept quiet that takes long.
-const SILENCE: Duration = Duration::from_secs(30);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Prints a result to standard output.
 pub(super) fn result(text: &str) {
