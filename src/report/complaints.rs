@@ -4,7 +4,7 @@ use crate::history::{History, What};
 
 /// More are the same again.
 const MOST: usize = 3;
-/// Words that no line has that says that all is well.
+/// Words of most complaints. A line that only mentions one is told too: it is read by a person.
 const WORDS: &[&str] = &["error", "exception", "panicked", "traceback", "fatal", "refused"];
 
 /// The first lines of logs that sound like a complaint, each once, with the service that wrote it.
