@@ -63,8 +63,10 @@ pub(super) struct Live {
     /// What was said last, so that news of the same thing do not fill a log.
     said: RefCell<String>,
     stage: Cell<Stage>,
-    /// When the search began.
+    /// When the search began, or went on after it was left for a violation.
     began: Cell<Instant>,
+    /// How long was searched before that.
+    searched: Cell<Duration>,
     /// When something was said last, where there is no live line.
     last_line: Cell<Instant>,
     /// The invariant that is being looked into.
@@ -98,6 +100,7 @@ impl Live {
             said: RefCell::default(),
             stage: Cell::new(Stage::Start),
             began: Cell::new(clock::now()),
+            searched: Cell::default(),
             last_line: Cell::new(clock::now()),
             suspected: RefCell::default(),
         }
@@ -120,12 +123,15 @@ impl Live {
                 self.bar.set_position(u64::from(*ended));
                 let done =
                     format!("{}   {} fired", counted(*operations, "operation"), counted(*faults, "fault"));
-                let done = format!("{done}{}", pace(*ended, *of, clock::since(self.began.get())));
+                let done = format!("{done}{}", pace(*ended, *of, self.searched()));
                 self.say_at_times(&format!("{}   {done}", counted(u64::from(*ended), "case")));
                 self.bar.set_message(done);
             }
             Progress::Suspected { invariant, number } => {
-                self.is_new_stage(Stage::Violation);
+                let searched = self.searched();
+                if self.is_new_stage(Stage::Violation) {
+                    self.searched.set(searched);
+                }
                 self.suspected.replace(Some((*invariant).to_owned()));
                 self.bar.set_style(style("  {spinner} {msg}"));
                 let place = if *number == 0 { String::new() } else { format!(" in case {number}") };
@@ -146,6 +152,13 @@ impl Live {
             }
             Progress::Searching { .. } => {}
         }
+    }
+
+    /// How long was searched so far; what is done with a violation does not count.
+    fn searched(&self) -> Duration {
+        let now =
+            if self.stage.get() == Stage::Search { clock::since(self.began.get()) } else { Duration::ZERO };
+        self.searched.get() + now
     }
 
     fn is_new_stage(&self, stage: Stage) -> bool {

@@ -43,7 +43,16 @@ impl System {
         let began = clock::now();
         self.conductor.record(What::ServerRestarted { server: server.to_string() });
         match server {
-            ServerKind::Kafka => self.world.restart_kafka().await?,
+            ServerKind::Kafka => {
+                self.kafka.iter().for_each(|kafka| kafka.restarting());
+                self.world.restart_kafka().await?;
+                // A client may give up its membership while the broker is away and join anew. The broker, which remembers
+                // the old one, lets nobody in before that has timed out.
+                if let Some(kafka) = &self.kafka {
+                    kafka.restarted();
+                    self.away += kafka.longest_session();
+                }
+            }
             ServerKind::Postgres => {
                 // What was committed until now is read while the old session still lives.
                 self.read_rows().await?;

@@ -36,7 +36,10 @@ impl System {
                         "{} has not been given {} records of {}",
                         lag.service, lag.undelivered, lag.topic
                     ));
-                } else if lag.behind > 0 && self.patience.silence_without_commit(&lag.group, silence) > idle {
+                } else if lag.behind > 0
+                    && (lag.is_out_of_touch
+                        || self.patience.silence_without_commit(&lag.group, silence) > idle)
+                {
                     moving.push(format!(
                         "{} has not committed {} records of {}",
                         lag.service, lag.behind, lag.topic
@@ -74,6 +77,8 @@ impl System {
         let unsettled = kafka.unsettled();
         unsettled.relay == 0
             && unsettled.rejoining.is_empty()
+            && !kafka.is_joining()
+            && !unsettled.lags.iter().any(|lag| lag.is_out_of_touch)
             && self.services.values_mut().all(|service| service.waits_for_restart(kafka).is_none())
     }
 

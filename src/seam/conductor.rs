@@ -266,6 +266,11 @@ impl Conductor {
         words
     }
 
+    /// Whether something of this kind is in flight now.
+    pub fn has_in_flight(&self, what: &'static str) -> bool {
+        lock(&self.live).busy.get(what).is_some_and(|count| *count > 0)
+    }
+
     /// How long nothing has changed.
     pub fn idle_for(&self) -> Duration {
         clock::since(lock(&self.live).last_change)

@@ -14,6 +14,7 @@
 
 mod aborted;
 mod addresses;
+mod backlogs;
 pub(crate) mod batch;
 mod client;
 mod cluster;
@@ -38,6 +39,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::future::try_join_all;
 use thiserror::Error;
@@ -217,6 +219,28 @@ impl KafkaSeam {
     /// What has not come to rest.
     pub fn unsettled(&self) -> Unsettled {
         self.shared.ledger().unsettled()
+    }
+
+    /// The brokers are about to be restarted: until they are back nobody reaches them.
+    pub fn restarting(&self) {
+        self.shared.cluster.set_away(true);
+    }
+
+    /// The brokers were restarted, and are back: who had found them must find them again.
+    pub fn restarted(&self) {
+        // Before anybody can be heard of.
+        self.shared.ledger().restarted();
+        self.shared.cluster.set_away(false);
+    }
+
+    /// How long a broker waits for a member that is silent, of all that have joined a group.
+    pub fn longest_session(&self) -> Duration {
+        self.shared.ledger().longest_session()
+    }
+
+    /// Whether a member waits for its group, which others may hold up for as long as a session lasts.
+    pub fn is_joining(&self) -> bool {
+        self.shared.conductor.has_in_flight(groups::JOIN)
     }
 
     /// What the user must know, in words: refused producers, broken connections, records that were lost.

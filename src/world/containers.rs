@@ -29,6 +29,8 @@ use crate::wire::Frames;
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// How long the engine may take to notice that a container ended.
 const FATE_LIMIT: Duration = Duration::from_secs(3);
+/// How long one question whether a server serves may take.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(20);
 /// Lines of a container's log that an error quotes.
 const QUOTED: usize = 20;
@@ -274,6 +276,10 @@ fn labelled(request: ContainerRequest<GenericImage>, run: &str) -> ContainerRequ
 }
 
 async fn kafka_serves(address: SocketAddr) -> Result<(), String> {
-    let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-    answers(&mut Frames::new(stream)).await.map_err(|error| error.to_string())
+    let asked = async {
+        let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+        answers(&mut Frames::new(stream)).await.map_err(|error| error.to_string())
+    };
+    // Before a container that is just starting a connection may lead nowhere, and never end.
+    timeout(ANSWER_LIMIT, asked).await.unwrap_or_else(|_| Err("it does not answer".to_owned()))
 }

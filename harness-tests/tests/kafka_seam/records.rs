@@ -79,6 +79,46 @@ async fn producers_of_all_kinds_pass_the_relay() {
     check(&[("linger.ms", "50"), ("compression.type", "gzip"), ("acks", "1")]).await;
 }
 
+/// The group waits for a member that polls no more, and whoever joins it waits, too: nothing is quiet until then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_waits_for_its_group_is_in_flight() {
+    let stage = Stage::with(vec![]).await;
+    let producer = stage.producer("orders", &[]).await;
+    let slow = stage.consumer("payments", "plain").await;
+    send(&producer, "plain", 0, "o1").await;
+    assert_eq!(take(&slow, 1).await, ["0@0 o1"]);
+    stage.settled().await;
+    assert!(!stage.seam.is_joining());
+    let _other = stage.consumer("payments", "plain").await;
+    until("it waits", || stage.seam.is_joining()).await;
+    assert_eq!(stage.conductor.in_flight(), ["1 join of a group in flight"]);
+    let polling = tokio::spawn(async move { slow.recv().await.map(|record| record.detach()) });
+    until("both have joined", || !stage.seam.is_joining()).await;
+    polling.abort();
+    assert_eq!(stage.seam.longest_session(), std::time::Duration::from_secs(60));
+}
+
+/// Where the same services go on with another case, a group that starts anew is not given what the last one was about.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_committed_in_a_former_case_is_not_given_again() {
+    let stage = Stage::with(vec![]).await;
+    let producer = stage.producer("orders", &[]).await;
+    send(&producer, "plain", 0, "o1").await;
+    let former = stage.consumer("payments", "plain").await;
+    assert_eq!(named(&receive(&former).await), "0@0 o1");
+    stage.history();
+    stage.seam.begin();
+    stage.begin(vec![]);
+    assert_eq!(stage.seam.unsettled(), Default::default());
+    send(&producer, "plain", 0, "o2").await;
+    assert_eq!(named(&receive(&former).await), "0@1 o2");
+    drop(former);
+    stage.seam.forget("payments");
+    let restarted = stage.consumer("payments", "plain").await;
+    assert_eq!(take(&restarted, 1).await, ["0@1 o2"]);
+    stage.settled().await;
+}
+
 /// They come in batches that are not looked into; what is seen of them is the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn records_about_nothing_stand_in_the_history_as_all_others() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kafka_protocol::messages::metadata_response::MetadataResponseBroker;
@@ -14,12 +15,20 @@ use crate::wire::{self, Brokers, End};
 pub struct Cluster {
     bootstrap: Brokers,
     advertised: Mutex<BTreeMap<i32, (String, u16)>>,
+    /// The brokers are being restarted. What stands before a container would take a connection all the same, and lead
+    /// nowhere for as long as a client has patience.
+    is_away: AtomicBool,
 }
 
 impl Cluster {
     /// A cluster that is found here at first.
     pub fn new(bootstrap: Brokers) -> Cluster {
-        Cluster { bootstrap, advertised: Mutex::default() }
+        Cluster { bootstrap, advertised: Mutex::default(), is_away: AtomicBool::new(false) }
+    }
+
+    /// From now on the brokers cannot be reached, or can again.
+    pub fn set_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::SeqCst);
     }
 
     /// Takes in what a broker says of all that are there.
@@ -41,6 +50,9 @@ impl Cluster {
     /// # Errors
     /// It does not answer.
     pub async fn connect(&self, broker: Option<i32>) -> io::Result<End> {
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the brokers are being restarted"));
+        }
         if let Some(door) = &self.bootstrap.door {
             return door.connect();
         }

@@ -8,7 +8,7 @@ use kafka_protocol::messages::offset_commit_response::{
 };
 use kafka_protocol::messages::{
     HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, LeaveGroupRequest, OffsetCommitRequest,
-    OffsetCommitResponse, ResponseHeader, SyncGroupRequest,
+    OffsetCommitResponse, OffsetFetchRequest, ResponseHeader, SyncGroupRequest,
 };
 
 use super::eviction;
@@ -29,17 +29,39 @@ pub struct Committing {
     pub fact: Option<Fact>,
 }
 
+/// What is in flight while a member waits for its group: nobody works on its partitions, and what it was given before it
+/// may be given again.
+pub const JOIN: &str = "join of a group";
+
 /// A member asks to join.
-pub fn join(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
+pub async fn join(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
     let (_, body) = decode_request::<JoinGroupRequest>(&frame, head.version)?;
-    link.shared.conductor.stir();
+    if body.member_id.is_empty() {
+        end_abandoned(link, &body.group_id).await;
+    }
     link.shared.ledger().joining(link.name(), &body.group_id, &body.member_id);
+    link.shared.ledger().session(body.session_timeout_ms);
     let member = Member {
         group: body.group_id.to_string(),
         id: body.member_id.to_string(),
         instance: body.group_instance_id.map(|instance| instance.to_string()),
     };
-    Ok(Step::Forward(frame, Exchange::Join(member)))
+    Ok(Step::Forward(frame, Exchange::Join(member, link.shared.conductor.busy(JOIN))))
+}
+
+/// While the brokers are away a client may give up its membership, and then joins as someone new. The brokers have not
+/// forgotten the old member and let nobody in until it has timed out. It leaves here, as that of a killed service does;
+/// should it live after all, it learns that and joins again.
+async fn end_abandoned(link: &Link, group: &str) {
+    let abandoned = link.shared.ledger().unheard(link.name(), group);
+    for member in abandoned {
+        if let Err(error) = eviction::leave(&link.shared.cluster, &member).await {
+            // The broker ends it, in time.
+            tracing::debug!(service = link.name(), %error, "an abandoned member stays");
+            continue;
+        }
+        link.shared.ledger().left(link.name(), group, &member.id);
+    }
 }
 
 /// A member is told its id.
@@ -61,9 +83,9 @@ pub fn joined(link: &Link, frame: Bytes, head: Head, member: Member) -> Result<R
 /// A member asks for its assignment.
 pub fn sync(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malformed> {
     let (_, body) = decode_request::<SyncGroupRequest>(&frame, head.version)?;
-    link.shared.conductor.stir();
     let (group, member) = (body.group_id.to_string(), body.member_id.to_string());
-    Ok(Step::Forward(frame, Exchange::Sync { group, member }))
+    let busy = link.shared.conductor.busy(JOIN);
+    Ok(Step::Forward(frame, Exchange::Sync { group, member, _busy: busy }))
 }
 
 /// A member is told its assignment.
@@ -99,10 +121,17 @@ pub fn heartbeat(link: &Link, frame: Bytes, head: Head) -> Result<Step, Malforme
 /// A member may learn that its session has timed out; it then joins under another id.
 pub fn beaten(link: &Link, frame: Bytes, head: Head, group: &str, member: &str) -> Result<Reply, Malformed> {
     let (_, body) = decode_response::<HeartbeatRequest>(&frame, head.version)?;
-    if let Some(ResponseError::UnknownMemberId | ResponseError::FencedInstanceId) =
-        ResponseError::try_from_code(body.error_code)
-    {
-        link.shared.ledger().left(link.name(), group, member);
+    match ResponseError::try_from_code(body.error_code) {
+        None => {
+            if link.shared.ledger().heard(link.name(), group, member) {
+                // From now on it may commit.
+                link.shared.conductor.stir();
+            }
+        }
+        Some(ResponseError::UnknownMemberId | ResponseError::FencedInstanceId) => {
+            link.shared.ledger().left(link.name(), group, member);
+        }
+        Some(_) => {}
     }
     Ok(Reply::pass(frame))
 }
@@ -120,7 +149,7 @@ pub fn left(link: &Link, frame: Bytes, group: &str, members: &[String]) -> Reply
     link.shared.conductor.stir();
     let mut ledger = link.shared.ledger();
     for member in members {
-        ledger.left(link.name(), group, member);
+        ledger.leaving(link.name(), group, member);
         ledger.rejoining(link.name()).left(member);
     }
     Reply::pass(frame)
@@ -186,6 +215,33 @@ pub fn rejoin(link: &Link, partition: &Partition) {
         let name = link.name();
         ledger.problem(format!("{name}: nobody who reads {topic}/{part} is in a group that could rebalance"));
     }
+}
+
+/// Where a group goes on. What belongs to former cases it does not take up again: it was given that, whether or not it has
+/// committed it, and the world has been made new since.
+pub fn fetched_offsets(link: &Link, frame: Bytes, head: Head) -> Result<Reply, Malformed> {
+    let (header, mut body) = decode_response::<OffsetFetchRequest>(&frame, head.version)?;
+    let mut is_raised = false;
+    let ledger = link.shared.ledger();
+    let mut raise = |topic: &str, partition: i32, offset: &mut i64| {
+        let floor = ledger.floor(&(topic.to_owned(), partition));
+        if *offset < floor {
+            *offset = floor;
+            is_raised = true;
+        }
+    };
+    for topic in &mut body.topics {
+        for part in topic.partitions.iter_mut().filter(|part| part.error_code == 0) {
+            raise(&topic.name, part.partition_index, &mut part.committed_offset);
+        }
+    }
+    for topic in body.groups.iter_mut().flat_map(|group| &mut group.topics) {
+        for part in topic.partitions.iter_mut().filter(|part| part.error_code == 0) {
+            raise(&topic.name, part.partition_index, &mut part.committed_offset);
+        }
+    }
+    drop(ledger);
+    if is_raised { encode(&header, &body, head.version).map(Reply::pass) } else { Ok(Reply::pass(frame)) }
 }
 
 /// An offset that a service commits for a group.

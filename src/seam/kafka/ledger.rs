@@ -2,16 +2,21 @@
 //!
 //! Pure bookkeeping: it is told, and asked, and touches no socket. One lock around all of it.
 
+mod unsettled;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+use super::backlogs::Backlogs;
 use super::batch::Record;
 use super::origins::Origins;
 use super::refusal::Refusals;
 use super::rejoining::Rejoining;
 use crate::seam::Busy;
+pub use unsettled::{Lag, Unsettled};
 
 /// A topic and one of its partitions.
 pub type Partition = (String, i32);
@@ -27,32 +32,6 @@ pub struct Readiness {
     pub assigned: Option<Vec<Partition>>,
     /// What of it was not fetched once.
     pub unfetched: Vec<Partition>,
-}
-
-/// What has not come to rest yet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unsettled {
-    /// Records that the relay has not published.
-    pub relay: usize,
-    /// Groups that have not taken in, or not committed, all there is; only those that lag.
-    pub lags: Vec<Lag>,
-    /// Service and group of each member that must join again and has not.
-    pub rejoining: Vec<(String, String)>,
-}
-
-/// How far the members of a group that run in one service are behind in a topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lag {
-    /// The service.
-    pub service: String,
-    /// The group.
-    pub group: String,
-    /// The topic.
-    pub topic: String,
-    /// Offsets that the group has not committed, in the partitions assigned to the service.
-    pub behind: i64,
-    /// Offsets that the service was not given, in the same partitions.
-    pub undelivered: i64,
 }
 
 /// A member of a classic group, as seen from its service.
@@ -78,15 +57,8 @@ struct Service {
     delivered: HashMap<Partition, BTreeMap<i64, Vec<String>>>,
     held: HashMap<Partition, CancellationToken>,
     rejoining: Rejoining,
-}
-
-/// What the relay has before it in one partition.
-#[derive(Debug, Default)]
-struct Backlog {
-    end: i64,
-    published: i64,
-    withheld: bool,
-    busy: Option<Busy>,
+    /// Members that their coordinator has not answered since the brokers were restarted, by group.
+    unheard: HashSet<(String, String)>,
 }
 
 /// A transaction that is neither committed nor aborted yet.
@@ -110,7 +82,10 @@ pub struct Ledger {
     /// By service, and id that the service gave it.
     transactions: HashMap<(String, String), Transaction>,
     committed: HashMap<(String, Partition), i64>,
-    backlogs: HashMap<Partition, Backlog>,
+    /// The offset behind all that belongs to former cases.
+    floors: HashMap<Partition, i64>,
+    /// What waits for the relay.
+    pub backlogs: Backlogs,
     /// What was refused and must come again.
     pub refusals: Refusals,
     /// Which events the records of this case came from.
@@ -118,6 +93,9 @@ pub struct Ledger {
     /// Values of the unreadable records that faults have put into partitions.
     malformed: HashMap<Partition, HashSet<Bytes>>,
     groups: BTreeSet<String>,
+    /// By group: the service that each of its partitions was dealt to last, even if that member is gone.
+    dealt: BTreeMap<String, HashMap<Partition, String>>,
+    longest_session: Duration,
     problems: BTreeSet<String>,
 }
 
@@ -139,6 +117,41 @@ impl Ledger {
         service.rejoining.joining(id);
     }
 
+    /// A member is taken for dead after so many milliseconds without a word.
+    pub fn session(&mut self, milliseconds: i32) {
+        let timeout = Duration::from_millis(milliseconds.try_into().unwrap_or(0));
+        self.longest_session = timeout.max(self.longest_session);
+    }
+
+    /// After so long a silence every member is taken for dead.
+    pub fn longest_session(&self) -> Duration {
+        self.longest_session
+    }
+
+    /// The brokers were restarted: every member must find its coordinator again.
+    pub fn restarted(&mut self) {
+        for service in self.services.values_mut() {
+            let members = service.members.iter();
+            service.unheard = members.map(|member| (member.group.clone(), member.id.clone())).collect();
+        }
+    }
+
+    /// A coordinator has answered a member of the service as it does in a group at work; whether that was awaited.
+    pub fn heard(&mut self, service: &str, group: &str, member: &str) -> bool {
+        self.service(service).unheard.remove(&(group.to_owned(), member.to_owned()))
+    }
+
+    /// The members of a service that were not heard of in a group since the brokers were restarted; static ones are left out.
+    pub fn unheard(&self, service: &str, group: &str) -> Vec<Member> {
+        let Some(service) = self.services.get(service) else { return Vec::new() };
+        let is_unheard = |member: &&Member| {
+            member.group == group
+                && member.instance.is_none()
+                && service.unheard.contains(&(member.group.clone(), member.id.clone()))
+        };
+        service.members.iter().filter(is_unheard).cloned().collect()
+    }
+
     /// The broker gave a member its id.
     pub fn member(&mut self, service: &str, member: Member) {
         let members = &mut self.service(service).members;
@@ -151,17 +164,29 @@ impl Ledger {
     pub fn left(&mut self, service: &str, group: &str, id: &str) {
         let service = self.service(service);
         service.members.retain(|member| member.group != group || member.id != id);
+        service.unheard.remove(&(group.to_owned(), id.to_owned()));
         service.assigned.remove(id);
     }
 
-    /// A member was told its partitions.
-    pub fn assigned(&mut self, service: &str, group: &str, member: &str, partitions: Vec<Partition>) {
-        let service = self.service(service);
-        let is_new = !service.assigned.contains_key(member);
-        if service.rejoining.joined(group, member, is_new) {
-            // It goes on where the group has committed, and no one knows where until it asks.
-            service.positions.retain(|partition, _| !partitions.contains(partition));
+    /// A member leaves because it wants to: its partitions need not be read any more.
+    pub fn leaving(&mut self, service: &str, group: &str, id: &str) {
+        let assigned = self.services.get(service).and_then(|service| service.assigned.get(id));
+        if let (Some(assigned), Some(dealt)) = (assigned, self.dealt.get_mut(group)) {
+            dealt.retain(|partition, _| !assigned.contains(partition));
         }
+        self.left(service, group, id);
+    }
+
+    /// A member was told its partitions.
+    pub fn assigned(&mut self, name: &str, group: &str, member: &str, partitions: Vec<Partition>) {
+        let service = self.services.entry(name.to_owned()).or_default();
+        let is_new = !service.assigned.contains_key(member);
+        service.rejoining.joined(group, member, is_new);
+        service.unheard.remove(&(group.to_owned(), member.to_owned()));
+        // It goes on where the group has committed, and no one knows where until it asks.
+        service.positions.retain(|partition, _| !partitions.contains(partition));
+        let dealt = partitions.iter().map(|partition| (partition.clone(), name.to_owned()));
+        self.dealt.entry(group.to_owned()).or_default().extend(dealt);
         service.assigned.insert(member.to_owned(), partitions);
     }
 
@@ -334,35 +359,19 @@ impl Ledger {
         Some(token)
     }
 
-    /// Records up to this offset wait for the relay; `busy` says so until they are published.
-    pub fn appended(&mut self, partition: &Partition, end: i64, busy: impl FnOnce() -> Busy) {
-        let backlog = self.backlogs.entry(partition.clone()).or_default();
-        backlog.end = end.max(backlog.end);
-        if backlog.end > backlog.published && !backlog.withheld && backlog.busy.is_none() {
-            backlog.busy = Some(busy());
-        }
-    }
-
-    /// The relay has published all before this offset.
-    pub fn published(&mut self, partition: &Partition, upto: i64) {
-        let backlog = self.backlogs.entry(partition.clone()).or_default();
-        backlog.published = upto.max(backlog.published);
-        if backlog.published >= backlog.end {
-            backlog.busy = None;
-        }
-    }
-
-    /// A fault makes the relay wait in this partition, or no longer: what waits by order is not in flight.
-    pub fn withheld(&mut self, partition: &Partition, busy: Option<Busy>) {
-        let backlog = self.backlogs.entry(partition.clone()).or_default();
-        backlog.withheld = busy.is_none();
-        backlog.busy = busy;
-    }
-
     /// A new case: ids of the former one may be the same in their short form.
     pub fn begin(&mut self) {
         self.services.values_mut().for_each(|service| service.delivered.clear());
         self.origins = Origins::default();
+        // All was quiet: what a group has not committed by now it was given all the same.
+        let partitions = self.ends.keys().chain(self.high_watermarks.keys());
+        let floors = partitions.filter_map(|partition| Some((partition.clone(), self.known_end(partition)?)));
+        self.floors = floors.collect();
+    }
+
+    /// The offset behind all that belongs to former cases.
+    pub fn floor(&self, partition: &Partition) -> i64 {
+        self.floors.get(partition).copied().unwrap_or(0)
     }
 
     /// A fresh world; only what the user must know stays.
@@ -391,42 +400,6 @@ impl Ledger {
             joined: service.joined,
             unfetched: assigned.iter().filter(|part| !service.fetched.contains(*part)).cloned().collect(),
             assigned: (!service.assigned.is_empty()).then(|| assigned.into_iter().collect()),
-        }
-    }
-
-    /// What has not come to rest.
-    pub fn unsettled(&self) -> Unsettled {
-        let open = self.backlogs.values().map(|backlog| (backlog.end - backlog.published).max(0));
-        let mut lags: BTreeMap<(&str, &str, &str), (i64, i64)> = BTreeMap::new();
-        for (name, service) in &self.services {
-            for member in &service.members {
-                for partition in service.assigned.get(&member.id).into_iter().flatten() {
-                    let Some(known_end) = self.known_end(partition) else { continue };
-                    let end = self.ends.get(partition).copied().unwrap_or(0);
-                    let committed = self.committed.get(&(member.group.clone(), partition.clone()));
-                    let position = service.positions.get(partition).copied().unwrap_or(0);
-                    let lag = lags.entry((name, &member.group, &partition.0)).or_default();
-                    lag.0 += (end - committed.copied().unwrap_or(0)).max(0);
-                    lag.1 += (known_end - position).max(0);
-                }
-            }
-        }
-        let lags = lags.into_iter().filter(|(_, lag)| *lag != (0, 0));
-        let rejoining = self.services.iter().flat_map(|(name, service)| {
-            service.rejoining.groups().map(|group| (name.clone(), group.to_owned()))
-        });
-        Unsettled {
-            rejoining: rejoining.collect(),
-            relay: usize::try_from(open.sum::<i64>()).unwrap_or(usize::MAX),
-            lags: lags
-                .map(|((service, group, topic), (behind, undelivered))| Lag {
-                    service: service.to_owned(),
-                    group: group.to_owned(),
-                    topic: topic.to_owned(),
-                    behind,
-                    undelivered,
-                })
-                .collect(),
         }
     }
 }

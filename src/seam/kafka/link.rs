@@ -23,7 +23,7 @@ use super::ledger::Member;
 use super::listeners::Listeners;
 use super::shared::Shared;
 use super::{addresses, fetch, groups, produce, transactions};
-use crate::seam::Ruling;
+use crate::seam::{Busy, Ruling};
 use crate::wire::{self, Closed, Frames, Head, Incoming, Malformed, Outgoing};
 
 /// What a link knows.
@@ -100,13 +100,15 @@ pub enum Exchange {
     /// Fetch.
     Fetch(fetch::Pending),
     /// JoinGroup, with the member as it names itself.
-    Join(Member),
+    Join(Member, Busy),
     /// SyncGroup.
     Sync {
         /// The group.
         group: String,
         /// Id of the member.
         member: String,
+        /// Until it has its assignment.
+        _busy: Busy,
     },
     /// Heartbeat.
     Heartbeat {
@@ -124,6 +126,8 @@ pub enum Exchange {
     },
     /// OffsetCommit.
     Commit(Vec<groups::Committing>),
+    /// OffsetFetch.
+    Offsets,
     /// AddPartitionsToTxn.
     AddPartitions,
     /// TxnOffsetCommit.
@@ -262,11 +266,12 @@ impl Link {
             Some(ApiKey::FindCoordinator) => Ok(Step::Forward(frame, Exchange::Coordinator)),
             Some(ApiKey::Produce) => produce::request(self, frame, head).await,
             Some(ApiKey::Fetch) => fetch::request(self, frame, head).await,
-            Some(ApiKey::JoinGroup) => groups::join(self, frame, head),
+            Some(ApiKey::JoinGroup) => groups::join(self, frame, head).await,
             Some(ApiKey::SyncGroup) => groups::sync(self, frame, head),
             Some(ApiKey::Heartbeat) => groups::heartbeat(self, frame, head),
             Some(ApiKey::LeaveGroup) => groups::leave(frame, head),
             Some(ApiKey::OffsetCommit) => groups::commit(self, frame, head).await,
+            Some(ApiKey::OffsetFetch) => Ok(Step::Forward(frame, Exchange::Offsets)),
             Some(ApiKey::InitProducerId) => transactions::init(self, frame, head),
             Some(ApiKey::AddPartitionsToTxn) => transactions::add_partitions(self, frame, head),
             Some(ApiKey::TxnOffsetCommit) => transactions::commit_offsets(self, frame, head).await,
@@ -288,11 +293,12 @@ impl Link {
             }
             Exchange::Produce(pending) => produce::response(self, frame, head, pending),
             Exchange::Fetch(pending) => fetch::response(self, frame, head, &pending),
-            Exchange::Join(member) => groups::joined(self, frame, head, member),
-            Exchange::Sync { group, member } => groups::synced(self, frame, head, &group, &member),
+            Exchange::Join(member, _busy) => groups::joined(self, frame, head, member),
+            Exchange::Sync { group, member, _busy } => groups::synced(self, frame, head, &group, &member),
             Exchange::Heartbeat { group, member } => groups::beaten(self, frame, head, &group, &member),
             Exchange::Leave { group, members } => Ok(groups::left(self, frame, &group, &members)),
             Exchange::Commit(commit) => groups::committed(self, frame, head, commit),
+            Exchange::Offsets => groups::fetched_offsets(self, frame, head),
             Exchange::AddPartitions => transactions::partitions_added(&frame, head).map(Reply::pass),
             Exchange::CommitInTransaction(commit) => {
                 transactions::offsets_committed(self, frame, head, commit)

@@ -252,7 +252,9 @@ pub fn response(link: &Link, frame: Bytes, head: Head, pending: Pending) -> Resu
             }
             let end = part.base_offset + i64::try_from(sent.len()).unwrap_or(0);
             if renamed {
-                ledger.appended(&partition, end, || link.shared.conductor.busy("record in the relay"));
+                ledger
+                    .backlogs
+                    .appended(&partition, end, || link.shared.conductor.busy("record in the relay"));
             } else if let Some(transaction) = &pending.transaction {
                 ledger.written(link.name(), transaction, &partition, end);
             } else {

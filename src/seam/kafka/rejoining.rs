@@ -58,14 +58,15 @@ impl Rejoining {
         }
     }
 
-    /// A member has joined, under a new id or under the one that it had; whether it is one that had to.
-    pub fn joined(&mut self, group: &str, id: &str, is_new: bool) -> bool {
+    /// A member has joined, under a new id or under the one that it had.
+    pub fn joined(&mut self, group: &str, id: &str, is_new: bool) {
         if self.members.remove(id).is_some() {
-            return true;
+            return;
         }
         let awaited = self.members.iter().find(|(_, (of, _))| is_new && of == group);
-        let awaited = awaited.map(|(id, _)| id.clone());
-        awaited.and_then(|id| self.members.remove(&id)).is_some()
+        if let Some(id) = awaited.map(|(id, _)| id.clone()) {
+            self.members.remove(&id);
+        }
     }
 
     /// The member has left by itself, and is not awaited.
@@ -99,7 +100,7 @@ mod tests {
         rejoining.joining("m");
         assert!(!rejoining.refuses_heartbeat("m") && !rejoining.refuses_commit("m"));
         assert_eq!(awaited(&rejoining), ["g"]);
-        assert!(rejoining.joined("g", "m", false));
+        rejoining.joined("g", "m", false);
         assert!(awaited(&rejoining).is_empty());
     }
 
@@ -108,9 +109,10 @@ mod tests {
         let mut rejoining = Rejoining::default();
         rejoining.put_out("g", "m");
         assert!(!rejoining.refuses_commit("m") && !rejoining.refuses_heartbeat("m"), "the broker says so");
-        assert!(!rejoining.joined("g", "neighbour", false));
-        assert!(!rejoining.joined("other", "n", true));
-        assert!(rejoining.joined("g", "n", true));
+        rejoining.joined("g", "neighbour", false);
+        rejoining.joined("other", "n", true);
+        assert_eq!(awaited(&rejoining), ["g"]);
+        rejoining.joined("g", "n", true);
         assert!(awaited(&rejoining).is_empty());
         rejoining.ask("g", "n");
         rejoining.left("n");

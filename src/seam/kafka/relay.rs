@@ -45,7 +45,7 @@ impl Relay {
     /// A relay that begins with the record at offset `next` of the held topic, which promises this order.
     pub fn new(shared: Arc<Shared>, partition: Partition, order: Order, next: i64) -> Relay {
         let held = held_name(&partition.0);
-        shared.ledger().published(&partition, next);
+        shared.ledger().backlogs.published(&partition, next);
         let overtaken = Overtaken::new(order);
         Relay { shared, partition, held, next, source: None, target: None, sequence: None, overtaken }
     }
@@ -67,7 +67,7 @@ impl Relay {
         };
         let next = self.next;
         let busy = || self.shared.conductor.busy("record in the relay");
-        self.shared.ledger().appended(&self.partition, fetched.end, busy);
+        self.shared.ledger().backlogs.appended(&self.partition, fetched.end, busy);
         for batch in Batch::all(&fetched.records)? {
             let skipped = fetched.aborted.covers(&batch) || batch.control;
             for record in batch.records().iter().filter(|record| !skipped && record.offset >= next) {
@@ -86,7 +86,7 @@ impl Relay {
         let Some(given_up) = self.overtaken.given_up() else {
             return source.fetch(&self.held, part, next, WAIT).await.map(Some);
         };
-        self.shared.ledger().withheld(&self.partition, None);
+        self.shared.ledger().backlogs.withheld(&self.partition, None);
         let fetched = tokio::select! {
             biased;
             () = given_up.cancelled() => None,
@@ -94,7 +94,7 @@ impl Relay {
         };
         if fetched.as_ref().is_none_or(|fetched| !fetched.records.is_empty()) {
             let busy = self.shared.conductor.busy("record in the relay");
-            self.shared.ledger().withheld(&self.partition, Some(busy));
+            self.shared.ledger().backlogs.withheld(&self.partition, Some(busy));
         }
         if fetched.is_none() {
             // Its answer may still come, to nobody.
@@ -107,7 +107,7 @@ impl Relay {
     fn advance(&mut self, next: i64) {
         self.next = next;
         let published = self.overtaken.first().unwrap_or(next);
-        self.shared.ledger().published(&self.partition, published);
+        self.shared.ledger().backlogs.published(&self.partition, published);
     }
 
     /// Publishes the record now, or when another one has gone first.
@@ -170,10 +170,10 @@ impl Relay {
     /// Waits as a ruling says. A record of the relay is never dropped: it was acknowledged.
     async fn wait(&self, ruling: Ruling) {
         if let Some(token) = ruling.hold {
-            self.shared.ledger().withheld(&self.partition, None);
+            self.shared.ledger().backlogs.withheld(&self.partition, None);
             token.cancelled().await;
             let busy = self.shared.conductor.busy("record in the relay");
-            self.shared.ledger().withheld(&self.partition, Some(busy));
+            self.shared.ledger().backlogs.withheld(&self.partition, Some(busy));
         }
         if let Some(done) = ruling.stop {
             done.cancelled().await;

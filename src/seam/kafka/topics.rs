@@ -222,10 +222,15 @@ pub async fn delete_topics(cluster: &Cluster, topics: &[(String, i32)]) -> Resul
     let request = DeleteTopicsRequest::default()
         .with_topics(topics.iter().map(delete).collect())
         .with_timeout_ms(TIMEOUT);
-    let response = Client::to_controller(cluster).await?.call(6, &request).await?;
-    for topic in response.responses {
-        except(ResponseError::UnknownTopicOrPartition, accepted(topic.error_code))?;
-    }
+    // A controller that is just losing its office answers too late, or that it is none.
+    patiently(async || {
+        let response = Client::to_controller(cluster).await?.call(6, &request).await?;
+        response
+            .responses
+            .iter()
+            .try_for_each(|topic| except(ResponseError::UnknownTopicOrPartition, accepted(topic.error_code)))
+    })
+    .await?;
     for _ in 0..ATTEMPTS {
         if everywhere(cluster, topics, is_gone).await? {
             return Ok(());

@@ -19,6 +19,16 @@ pub fn shape(key: ApiKey) -> Option<&'static [Part]> {
             Part(3, LAST, Fixed(4)),
             Part(0, LAST, List(&[Part(0, LAST, Text), Part(0, LAST, List(&[Part(0, LAST, Fixed(6))]))])),
         ],
+        ApiKey::OffsetFetch => &[
+            Part(3, LAST, Fixed(4)),
+            Part(0, 7, List(FETCHED_OFFSETS)),
+            Part(2, 7, Fixed(2)),
+            Part(
+                8,
+                LAST,
+                List(&[Part(0, LAST, Text), Part(0, LAST, List(FETCHED_OFFSETS)), Part(0, LAST, Fixed(2))]),
+            ),
+        ],
         ApiKey::AddPartitionsToTxn | ApiKey::TxnOffsetCommit => &[
             Part(0, LAST, Fixed(4)),
             Part(0, LAST, List(&[Part(0, LAST, Text), Part(0, LAST, List(&[Part(0, LAST, Fixed(6))]))])),
@@ -71,6 +81,20 @@ pub fn shape(key: ApiKey) -> Option<&'static [Part]> {
 }
 
 /// Error and its message, group, state, two texts on its protocol, members; then what is allowed.
+const FETCHED_OFFSETS: &[Part] = &[
+    Part(0, LAST, Text),
+    Part(
+        0,
+        LAST,
+        List(&[
+            Part(0, LAST, Fixed(12)),
+            Part(5, LAST, Fixed(4)),
+            Part(0, LAST, Text),
+            Part(0, LAST, Fixed(2)),
+        ]),
+    ),
+];
+
 const DESCRIBED_GROUP: &[Part] = &[
     Part(0, LAST, Fixed(2)),
     Part(6, LAST, Text),

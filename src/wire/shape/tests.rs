@@ -45,6 +45,10 @@ use kafka_protocol::messages::offset_commit_response::{
 use kafka_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
+use kafka_protocol::messages::offset_fetch_response::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
+    OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::LeaderIdAndEpoch as ProduceLeader;
 use kafka_protocol::messages::produce_response::{
@@ -303,6 +307,20 @@ fn shapes_of_responses_about_records_and_groups() {
         let topic = OffsetCommitResponseTopic::default().with_name(topic());
         let topic = topic.with_partitions(vec![OffsetCommitResponsePartition::default(); 3]);
         OffsetCommitResponse::default().with_topics(vec![topic; 2])
+    });
+    check_response::<OffsetFetchRequest>(0, |version| {
+        let said = Some(long("what a committer says about it"));
+        if version < 8 {
+            let partition = OffsetFetchResponsePartition::default().with_metadata(said);
+            let topic = OffsetFetchResponseTopic::default().with_name(topic());
+            let topic = topic.with_partitions(vec![partition; 3]);
+            return OffsetFetchResponse::default().with_topics(vec![topic; 2]);
+        }
+        let partition = OffsetFetchResponsePartitions::default().with_metadata(said);
+        let topic = OffsetFetchResponseTopics::default().with_name(topic());
+        let group = OffsetFetchResponseGroup::default().with_group_id(group());
+        let group = group.with_topics(vec![topic.with_partitions(vec![partition; 3]); 2]);
+        OffsetFetchResponse::default().with_groups(vec![group; 2])
     });
     check_response::<JoinGroupRequest>(0, |_| {
         let member = JoinGroupResponseMember::default().with_member_id(long("a member with a long id"));

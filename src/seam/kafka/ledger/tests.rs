@@ -110,3 +110,63 @@ fn what_a_transaction_wrote_counts_when_it_has_ended() {
     ledger.written("orders", "tx", &t, 6);
     assert!(ledger.transaction_ended("orders", "tx").is_empty());
 }
+
+#[test]
+fn a_member_under_a_new_id_begins_anew() {
+    let mut ledger = Ledger::default();
+    joined(&mut ledger, None);
+    ledger.delivered("payments", &part("t", 0), 0, &[]);
+    assert_eq!(ledger.unsettled().lags[0].undelivered, 0);
+    ledger.member("payments", Member { group: "pay".into(), id: "m2".into(), instance: None });
+    ledger.assigned("payments", "pay", "m2", vec![part("t", 0)]);
+    ledger.left("payments", "pay", "m1");
+    // It was given the record under its old id, and has not committed it.
+    assert_eq!(ledger.unsettled().lags[0].undelivered, 1);
+    ledger.fetching("payments", &part("t", 0), 0);
+    ledger.delivered("payments", &part("t", 0), 0, &[]);
+    assert_eq!(ledger.unsettled().lags[0].undelivered, 0);
+}
+
+#[test]
+fn after_a_restart_of_the_brokers_a_member_must_be_heard_of_again() {
+    let mut ledger = Ledger::default();
+    joined(&mut ledger, None);
+    ledger.delivered("payments", &part("t", 0), 0, &[]);
+    let is_out_of_touch = |ledger: &Ledger| ledger.unsettled().lags[0].is_out_of_touch;
+    assert!(!is_out_of_touch(&ledger));
+    ledger.restarted();
+    assert!(is_out_of_touch(&ledger));
+    assert_eq!(ledger.unheard("payments", "pay").len(), 1);
+    assert!(ledger.heard("payments", "pay", "m1") && !ledger.heard("payments", "pay", "m1"));
+    assert!(!is_out_of_touch(&ledger) && ledger.unheard("payments", "pay").is_empty());
+}
+
+#[test]
+fn what_belongs_to_former_cases_is_not_awaited() {
+    let mut ledger = Ledger::default();
+    joined(&mut ledger, None);
+    ledger.delivered("payments", &part("t", 0), 0, &[]);
+    assert_eq!((ledger.unsettled().lags[0].behind, ledger.floor(&part("t", 0))), (1, 0));
+    ledger.begin();
+    assert_eq!((ledger.unsettled().lags.len(), ledger.floor(&part("t", 0))), (0, 1));
+    ledger.delivered("payments", &part("t", 0), 1, &[]);
+    assert_eq!(ledger.unsettled().lags[0].behind, 1);
+}
+
+#[test]
+fn a_partition_that_nobody_reads_any_more_is_awaited() {
+    let mut ledger = Ledger::default();
+    joined(&mut ledger, None);
+    let awaited = |ledger: &Ledger| ledger.unsettled().rejoining;
+    assert!(awaited(&ledger).is_empty());
+    ledger.left("payments", "pay", "m1");
+    let pay = ("payments".to_owned(), "pay".to_owned());
+    assert_eq!(awaited(&ledger), [pay.clone()], "its session is over");
+    ledger.member("payments", Member { group: "pay".into(), id: "m2".into(), instance: None });
+    ledger.assigned("payments", "pay", "m2", vec![part("t", 1)]);
+    assert_eq!(awaited(&ledger), [pay], "a dead member still has the other one");
+    ledger.assigned("payments", "pay", "m2", vec![part("t", 0), part("t", 1)]);
+    assert!(awaited(&ledger).is_empty());
+    ledger.leaving("payments", "pay", "m2");
+    assert!(awaited(&ledger).is_empty(), "it went by itself");
+}
