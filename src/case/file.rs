@@ -34,9 +34,20 @@ pub struct CaseFile {
     pub case: Case,
 }
 
+/// Where case files come from, for whoever has taken something else for one.
+const BY_A_RUN: &str = "; a run saves its cases in .steadfast, and a spec is run by `steadfast run`";
+
 /// Why a case file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum CaseFileError {
+    /// There is no such file, or it cannot be read.
+    #[error("{}: {source}; a run saves its cases in .steadfast, and `regressions` beside a spec holds those to keep", file.display())]
+    Unreadable {
+        /// The case file.
+        file: PathBuf,
+        /// What the file system said.
+        source: std::io::Error,
+    },
     /// The file system said no.
     #[error("{}: {source}", file.display())]
     Io {
@@ -130,8 +141,8 @@ impl CaseFile {
     /// # Errors
     /// It cannot be read, is no case file (with the line), or has another version.
     pub fn load(path: &Path) -> Result<CaseFile, CaseFileError> {
-        let text =
-            fs::read_to_string(path).map_err(|source| CaseFileError::Io { file: path.to_owned(), source })?;
+        let unreadable = |source| CaseFileError::Unreadable { file: path.to_owned(), source };
+        let text = fs::read_to_string(path).map_err(unreadable)?;
         CaseFile::parse(&text, path)
     }
 
@@ -168,7 +179,7 @@ impl CaseFile {
             Some(Some(version)) if version == u64::from(VERSION) => {}
             Some(Some(version)) => return Err(CaseFileError::Version { file: file.to_owned(), version }),
             Some(None) | None => {
-                let message = format!("a case file says `steadfast_case: {VERSION}`");
+                let message = format!("a case file says `steadfast_case: {VERSION}`{BY_A_RUN}");
                 return Err(CaseFileError::Text { file: file.to_owned(), line: 1, message });
             }
         }
@@ -313,9 +324,9 @@ faults:
         ];
         insta::assert_snapshot!(problems.join("\n"), @r#"
         a.yaml: steadfast_case is 2; this build reads version 1
-        a.yaml:1: a case file says `steadfast_case: 1`
-        a.yaml:1: a case file says `steadfast_case: 1`
-        a.yaml:1: a case file says `steadfast_case: 1`
+        a.yaml:1: a case file says `steadfast_case: 1`; a run saves its cases in .steadfast, and a spec is run by `steadfast run`
+        a.yaml:1: a case file says `steadfast_case: 1`; a run saves its cases in .steadfast, and a spec is run by `steadfast run`
+        a.yaml:1: a case file says `steadfast_case: 1`; a run saves its cases in .steadfast, and a spec is run by `steadfast run`
         a.yaml:6: invalid u32
         a.yaml:8: invalid u32
         a.yaml:8: unknown variant `during`, expected one of before, after

@@ -72,7 +72,12 @@ pub fn violation(name: &str, expected: Expected, violation: &Violation, width: u
     match &violation.case_file {
         Ok(file) => {
             if !violation.is_minimal {
-                let more = format!("    steadfast shrink {}   it may not be minimal yet", file.display());
+                let smallest = super::Size::of(&violation.minimal);
+                let less = match (smallest.operations, smallest.faults) {
+                    (0 | 1, 0 | 1) => "its values may not be the simplest yet",
+                    _ => "it may not be minimal yet",
+                };
+                let more = format!("    steadfast shrink {}   {less}", file.display());
                 text.push_str(&format!("  {}{more}\n", painted(DIM, "go on")));
             }
             text.push_str(&format!("  {}   steadfast replay {}\n", painted(DIM, "replay"), file.display()))
