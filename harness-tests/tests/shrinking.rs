@@ -72,7 +72,7 @@ fn a_spent_budget_ends_it_with_the_best_so_far_and_says_how_to_go_on() {
     let ran = project.run("shrink case.yaml --shrink-runs 1 --reproduce 1").ends_with(1);
     assert!(ran.stdout.contains("ended by the budget"), "{}", ran.stdout);
     assert!(
-        ran.stdout.contains("go on    steadfast shrink case.yaml   it may not be minimal yet"),
+        ran.stdout.contains("go on    steadfast shrink case.yaml   its values may not be the simplest yet"),
         "{}",
         ran.stdout
     );

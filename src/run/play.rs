@@ -34,10 +34,15 @@ impl System {
     ) -> Result<History, RunError> {
         let subjects = Arc::new(Subjects::new(case, &self.next_tag()));
         let recorder = Recorder::begin(history).map_err(RunError::io("the history"))?;
+        let world = Arc::clone(&self.world);
         // Rows of the reset, or of what came late, belong to no case.
-        for database in self.databases.values_mut() {
-            database.row_versions().await?;
-        }
+        while_there(&world, async {
+            for database in self.databases.values_mut() {
+                database.row_versions().await?;
+            }
+            Ok(())
+        })
+        .await?;
         if let Some(kafka) = &self.kafka {
             kafka.begin();
         }
@@ -46,7 +51,6 @@ impl System {
         self.conductor.begin(case, allowed, Arc::clone(&subjects), recorder);
         let (spec, variant) = (self.spec.name.clone(), self.variant.clone());
         self.conductor.record(What::Began { format: FORMAT, spec, variant });
-        let world = Arc::clone(&self.world);
         let driven = while_there(&world, self.drive(case, &subjects)).await;
         let recorder = self.conductor.end();
         self.undo_faults().await?;
