@@ -80,7 +80,7 @@ pub fn shape(key: ApiKey) -> Option<&'static [Part]> {
     Some(parts)
 }
 
-/// Error and its message, group, state, two texts on its protocol, members; then what is allowed.
+/// A topic, and for each partition its offset, the epoch of its leader, what the committer said, and an error.
 const FETCHED_OFFSETS: &[Part] = &[
     Part(0, LAST, Text),
     Part(
@@ -95,6 +95,7 @@ const FETCHED_OFFSETS: &[Part] = &[
     ),
 ];
 
+/// Error and its message, group, state, two texts on its protocol, members; then what is allowed.
 const DESCRIBED_GROUP: &[Part] = &[
     Part(0, LAST, Fixed(2)),
     Part(6, LAST, Text),
