@@ -282,8 +282,11 @@ impl Campaign<'_> {
                 let is_minimal = minimal_of == Some(invariant);
                 let suspect = Suspect { invariant, number, case, is_minimal };
                 let known = tally.minimal_cases();
-                let found = self.investigate(suspect, Some((evidence, history)), &known).await?;
-                if let crate::report::Found::Violated(violation) = &found {
+                let mut found = self.investigate(suspect, Some((evidence, history)), &known).await?;
+                if let crate::report::Found::Violated(violation) = &mut found {
+                    if violation.without_any_fault {
+                        violation.unused = tally.unused().to_vec();
+                    }
                     let expected = tally.expected(invariant);
                     (self.progress)(Progress::Found { invariant, expected, violation });
                 }

@@ -143,6 +143,16 @@ fn every_seed_finds_it_and_shrinks_it_to_one_and_one() {
     assert!(small >= 9, "\n{table}");
 }
 
+/// What takes a case apart ends with the budget, too: a run of slow services takes seconds, and it asks for many.
+#[test]
+fn measuring_ends_with_the_budget() {
+    let run =
+        "run specs/checkout.yaml --variant naive --seed 1 --reproduce 50 --shrink-time 1ms --format json";
+    let ran = Project::checkout().run(run).ends_with(0);
+    let found = &ran.json()[0]["invariants"][0];
+    assert_eq!((&found["is_minimal"], &found["reproduced"][1]), (&false.into(), &3.into()), "{found}");
+}
+
 #[test]
 fn the_repaired_service_holds() {
     let project = Project::checkout();
@@ -156,6 +166,21 @@ fn the_repaired_service_holds() {
     assert!(invariants.len() == 3 && invariants.iter().all(|invariant| invariant["verdict"] == "held"));
     let case = project.path().join(".steadfast/checkout/repaired/no-double-charge.yaml");
     assert!(!case.exists(), "nothing was found, so no case is written");
+}
+
+/// It is up long before it joins its group. A case that began then would be over before it was given anything.
+#[test]
+fn a_reader_is_waited_for() {
+    let project = Project::checkout();
+    let run = |name: &str| format!("    run: {} {name}\n", env!("CARGO_BIN_EXE_shop"));
+    let late = format!(
+        "    run: sh -c 'echo up; sleep 2; exec {} payments'\n    ready: log up\n",
+        env!("CARGO_BIN_EXE_shop")
+    );
+    project.change(&run("payments"), &late);
+    let ran = project.run("run specs/checkout.yaml --variant repaired --cases 1 --seed 1 --format json");
+    let summary = &ran.ends_with(0).json()[0];
+    assert_eq!(summary["outcome"], "held", "{summary}");
 }
 
 #[test]
@@ -204,6 +229,11 @@ fn wrong_specs() {
 fn wrong_variants() {
     let project = Project::checkout();
     check("unknown_variant", &project, "run specs/checkout.yaml --variant nave", 2);
+    project
+        .write("specs/unique.sql", "create table orders (order_id text primary key);\ncreate tabel stock;\n");
+    project.change("naive: { ", "naive: { schema: { shop: unique.sql }, ");
+    check("wrong_schema_of_a_variant", &project, "run specs/checkout.yaml --variant naive", 2);
+    project.run("run specs/checkout.yaml --variant repaired --cases 1").ends_with(0);
 }
 
 #[test]

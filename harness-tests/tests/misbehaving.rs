@@ -221,6 +221,23 @@ fn ignores_the_address_of_kafka() {
     check_world("ignores_kafka", ("env: { ", "env: { BROKERS: \"${kafka}\", "), 4);
 }
 
+/// It answers that it took the order, and writes it elsewhere: the reason stands beside what follows from it.
+#[test]
+fn never_uses_its_database() {
+    let spec = spec("MISBEHAVING serves", "")
+        .replace("world:\n", "world:\n  postgres: { shop: { schema: shop.sql } }\n")
+        .replace("env: { ", "env: { DATABASE_URL: \"${postgres.shop}\", ")
+        .replace(
+            "  no double charge: { at_most_one: charge, per: order }\n",
+            "  nothing is lost: { every: place_order, eventually: { row: shop.orders }, per: order }\n",
+        );
+    let project = Project::with(&spec);
+    project.write("shop.sql", "create table orders (id text primary key);\n");
+    let ran = project.run("run spec.yaml --cases 2 --seed 1 --reproduce 1");
+    project.compare("never_uses_its_database", &ran.screen());
+    ran.ends_with(1);
+}
+
 #[test]
 fn has_a_wrong_schema() {
     check_world("wrong_schema", ("create table orders", "create tabel orders"), 2);

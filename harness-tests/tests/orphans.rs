@@ -151,7 +151,12 @@ fn data_folder(pid: u32) -> Option<PathBuf> {
 /// Runs steadfast until it has printed `until`, then does something to it. Its exit code, -1 after a signal.
 #[track_caller]
 fn check(arguments: &str, until: &str, act: impl FnOnce(&Child)) -> i32 {
-    let project = Project::checkout();
+    check_in(&Project::checkout(), arguments, until, act).0
+}
+
+/// The same in a folder that one can look into; also all that it printed.
+#[track_caller]
+fn check_in(project: &Project, arguments: &str, until: &str, act: impl FnOnce(&Child)) -> (i32, String) {
     let mark = project.path().display().to_string();
     let plain = project.command(arguments);
     // Whoever started the tests may have told them to ignore that the terminal goes away; a shell would not.
@@ -182,7 +187,7 @@ fn check(arguments: &str, until: &str, act: impl FnOnce(&Child)) -> i32 {
     let status = steadfast.wait().expect("reaped");
     assert!(!printed.contains("panicked"), "{printed}");
     seen.is_gone_soon();
-    status.code().unwrap_or(-1)
+    (status.code().unwrap_or(-1), printed)
 }
 
 fn kill(signal: &str, target: String) {
@@ -212,7 +217,26 @@ fn after_an_interrupt_of_steadfast() {
 
 #[test]
 fn after_an_interrupt_of_the_whole_group() {
-    assert_eq!(check(SHRINKING, IN_SHRINKING, |child| kill("-INT", format!("-{}", child.id()))), 130);
+    let project = Project::checkout();
+    let case = ".steadfast/checkout/naive/no-double-charge.yaml";
+    let interrupt = |child: &Child| {
+        // As soon as there is something to be told of.
+        let limit = Instant::now() + SOON;
+        while !project.path().join(case).exists() {
+            assert!(Instant::now() < limit, "no case is kept");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        kill("-INT", format!("-{}", child.id()));
+    };
+    let (code, printed) = check_in(&project, SHRINKING, IN_SHRINKING, interrupt);
+    assert_eq!(code, 130);
+    for told in [
+        "no double charge was violated",
+        &format!("steadfast shrink {case}"),
+        &format!("steadfast replay {case}"),
+    ] {
+        assert!(printed.contains(told), "{told}: {printed}");
+    }
 }
 
 #[test]

@@ -73,6 +73,7 @@ impl Campaign<'_> {
         let mut violation = Violation {
             case: number,
             without_any_fault: minimal.faults.is_empty(),
+            unused: Vec::new(),
             found_as: Size::of(case),
             minimal,
             is_minimal,

@@ -147,6 +147,11 @@ impl Tally {
         }
     }
 
+    /// What services were given and nobody has used so far.
+    pub(super) fn unused(&self) -> &[Unused] {
+        &self.unused
+    }
+
     /// Counts what services used.
     fn add_uses(&mut self, history: &History) {
         if self.unused.is_empty() {

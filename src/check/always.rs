@@ -3,7 +3,6 @@
 use super::bound::meant;
 use super::evaluate::Evaluator;
 use super::inquiry::Inquiry;
-use super::versions::versions;
 use super::{Evidence, Finding, Judged};
 use crate::history::Row;
 use crate::spec::{Always, Table};
@@ -13,7 +12,7 @@ pub(super) fn judge(always: &Always, inquiry: &Inquiry) -> Judged {
     let Always { table, holds } = always;
     let evaluator = Evaluator::new(holds);
     let mut seen = 0_usize;
-    for version in versions(inquiry.index, table) {
+    for version in inquiry.index.versions(table) {
         let Some(row) = version.new else { continue };
         seen += 1;
         match evaluator.holds(|column| row.get(column.name.as_str()).map(meant)) {

@@ -1,9 +1,8 @@
 //! Goes through a history and keeps the events that a selector means.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashSet;
 
 use super::bound::{self, Bound};
 use super::calls::Call;
@@ -12,13 +11,13 @@ use super::index::Id;
 use super::inquiry::{Choice, Chosen, Inquiry};
 use super::key::Key;
 use super::needs::Variable;
-use super::versions::{Version, fingerprint, of_row};
+use super::versions::{Version, fingerprint};
 use crate::history::{Content, Event, Fact, Seen};
 use crate::spec::{Expression, Selector, Subject};
 
 /// Goes through events and keeps those that are meant.
 pub(super) struct Chooser<'c, 'h> {
-    inquiry: &'c Inquiry<'h>,
+    inquiry: &'c Inquiry<'c, 'h>,
     of: &'c Subject,
     holds: Option<Evaluator<'c>>,
     key: Option<Evaluator<'c>>,
@@ -27,8 +26,6 @@ pub(super) struct Chooser<'c, 'h> {
     knows_ids: bool,
     values: Vec<Evaluator<'c>>,
     choice: Choice<'h>,
-    /// Versions that stand so far, by what they hold: their places among the chosen events.
-    standing: HashMap<u64, Vec<Range<usize>>>,
     /// Contents that were delivered, by service.
     delivered: HashSet<u64>,
     /// An expression that was asked for could not be evaluated.
@@ -37,7 +34,7 @@ pub(super) struct Chooser<'c, 'h> {
 
 impl<'c, 'h> Chooser<'c, 'h> {
     pub fn new(
-        inquiry: &'c Inquiry<'h>,
+        inquiry: &'c Inquiry<'c, 'h>,
         selector: &'c Selector,
         per: &'c str,
         values: &[&'c Expression],
@@ -54,7 +51,6 @@ impl<'c, 'h> Chooser<'c, 'h> {
             knows_ids: inquiry.index.knows(per),
             values: values.iter().map(|expression| Evaluator::new(expression)).collect(),
             choice,
-            standing: HashMap::default(),
             delivered: HashSet::default(),
             broken: None,
         }
@@ -101,19 +97,6 @@ impl<'c, 'h> Chooser<'c, 'h> {
         }
     }
 
-    /// A visible version, which takes the place of the one before.
-    pub fn version(&mut self, version: &Version<'h>) {
-        if let Some(places) = version.old.and_then(|old| self.standing.get_mut(&of_row(old))?.pop()) {
-            self.choice.events[places].iter_mut().for_each(|event| event.stands = false);
-        }
-        let before = self.choice.events.len();
-        self.row(version);
-        let places = before..self.choice.events.len();
-        if let Some(new) = version.new.filter(|_| !places.is_empty()) {
-            self.standing.entry(of_row(new)).or_default().push(places);
-        }
-    }
-
     pub fn row(&mut self, version: &Version<'h>) {
         let Some(new) = version.new else { return };
         if !self.is_meant(|name| column(name, new, version.old)) {
@@ -123,7 +106,8 @@ impl<'c, 'h> Chooser<'c, 'h> {
             Some(holds) => holds.holds(|name| column(name, old, None)).unwrap_or(false),
             None => true,
         });
-        let at = Chosen { newly: !before, transaction: version.transaction, ..Chosen::at(version.event.seq) };
+        let Version { transaction, stands, .. } = *version;
+        let at = Chosen { newly: !before, stands, transaction, ..Chosen::at(version.event.seq) };
         self.add(at, |name| column(name, new, version.old), About::Fact(version.event.seq));
     }
 
@@ -201,7 +185,7 @@ enum About<'h> {
 
 /// The ids of `per` that the fact at this place of the history is about.
 fn ids<'c, 'h>(
-    inquiry: &'c Inquiry<'h>,
+    inquiry: &'c Inquiry<'c, 'h>,
     per: &'c str,
     knows_ids: bool,
     place: u64,

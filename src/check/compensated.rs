@@ -19,11 +19,10 @@ pub(super) fn judge(compensated: &Compensated, inquiry: &Inquiry) -> Judged {
     let asked = inquiry.choose(when, per)?;
     let mut exercised = false;
     let mut broken: Vec<(&Key, &Chosen, &[&Chosen], &[&Chosen])> = Vec::new();
-    for (key, events) in &asked.by_key() {
+    for (key, events) in asked.by_key().iter() {
         let Some(event) = events.iter().find(|event| event.certain && event.stands) else { continue };
-        let Some(key) = *key else { continue };
-        let done = done.get(&Some(key)).map_or(&[][..], Vec::as_slice);
-        let undone = undone.get(&Some(key)).map_or(&[][..], Vec::as_slice);
+        let Some(key) = key else { continue };
+        let (done, undone) = (done.get(Some(key)), undone.get(Some(key)));
         exercised |= !done.is_empty();
         if !balanced(done, undone) && !excused.contains(key) {
             broken.push((key, event, done, undone));

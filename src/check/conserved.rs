@@ -2,7 +2,7 @@
 
 use super::evaluate::{Evaluator, column, number};
 use super::inquiry::Inquiry;
-use super::versions::{Version, versions};
+use super::versions::Version;
 use super::{Evidence, Finding, Judged};
 use crate::spec::{Conserved, Selector, Term};
 
@@ -26,7 +26,7 @@ struct Change<'h> {
     by: f64,
 }
 
-fn changes<'h>(conserved: &Conserved, inquiry: &Inquiry<'h>) -> Result<Vec<Change<'h>>, String> {
+fn changes<'h>(conserved: &Conserved, inquiry: &Inquiry<'_, 'h>) -> Result<Vec<Change<'h>>, String> {
     let mut changes = Vec::new();
     for (table, expression) in &conserved.sum {
         let evaluator = Evaluator::new(expression);
@@ -36,9 +36,9 @@ fn changes<'h>(conserved: &Conserved, inquiry: &Inquiry<'h>) -> Result<Vec<Chang
             let value = evaluator.value(|name| column(name, row, None)).map_err(told)?;
             number(&value).ok_or_else(|| told(format!("is {:?}, not a number", value.type_of())))
         };
-        for version in versions(inquiry.index, table) {
+        for version in inquiry.index.versions(table) {
             let by = value(version.new)? - value(version.old)?;
-            changes.push(Change { version, by });
+            changes.push(Change { version: *version, by });
         }
     }
     Ok(changes)

@@ -66,7 +66,7 @@ fn too_many(count: &Count, by_key: &ByKey) -> Option<Evidence> {
 fn too_few(count: &Count, wanted: &Choice, by_key: &ByKey) -> Option<Evidence> {
     let lacks = |event: &&Chosen| {
         let key = event.key.as_ref();
-        event.certain && key.is_some() && !by_key.contains_key(&key)
+        event.certain && key.is_some() && !by_key.contains(key)
     };
     let lacking: IndexMap<_, _> =
         wanted.events.iter().filter(lacks).map(|event| (event.key.as_ref(), event)).rev().collect();
@@ -80,8 +80,7 @@ fn too_few(count: &Count, wanted: &Choice, by_key: &ByKey) -> Option<Evidence> {
 
 /// A key that has one though nothing asked for it.
 fn unasked(count: &Count, wanted: &ByKey, by_key: &ByKey) -> Option<Evidence> {
-    let unasked: Vec<_> =
-        by_key.iter().filter(|(key, _)| key.is_some() && !wanted.contains_key(*key)).collect();
+    let unasked: Vec<_> = by_key.iter().filter(|(key, _)| key.is_some() && !wanted.contains(*key)).collect();
     let (key, events) = unasked.first()?;
     let (shown, event) = (key.map_or("", |key| key), events.first()?);
     let for_each = count.for_each.as_ref()?;

@@ -1,14 +1,18 @@
 //! A history in the order in which checkers ask for it. It is gone through once, however many invariants there are.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use foldhash::{HashMap, HashSet};
 
 use crate::history::{Event, Fact, History, Seen, What};
-use crate::spec::Table;
+use crate::spec::{Selector, Table};
 
 use super::calls::{Call, calls};
+use super::inquiry::Choice;
 use super::key::Key;
+use super::versions::{Version, visible};
 
 /// A fact with its event.
 pub(super) type Happened<'h> = (&'h Event, &'h Fact);
@@ -37,12 +41,23 @@ pub(super) struct Index<'h> {
     /// For each event, where its ids end; they begin where those of the event before end.
     ends: Vec<usize>,
     facts: HashMap<Subject<'h>, Vec<Happened<'h>>>,
+    /// The visible versions of each table; its facts are all of them.
+    versions: HashMap<Subject<'h>, Vec<Version<'h>>>,
+    /// What was chosen already: invariants of one spec mostly ask for the same events.
+    choices: RefCell<Vec<Known<'h>>>,
     /// Why what did not happen in this history means nothing, if so.
     pub not_quiet: Option<String>,
 }
 
+/// What a selector chose, for keys of this argument.
+struct Known<'h> {
+    selector: Selector,
+    per: String,
+    choice: Rc<Choice<'h>>,
+}
+
 /// What facts of one kind are about.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Subject<'h> {
     Row(&'h str, &'h str),
     Produced(&'h str),
@@ -76,8 +91,24 @@ impl<'h> Index<'h> {
             }
             ends.push(ids.len());
         }
-        let (calls, not_quiet) = (calls(history), not_quiet(history));
-        Index { history, calls, made_for, known, ids, ends, facts, not_quiet }
+        let is_table = |subject: &Subject| matches!(subject, Subject::Row(..));
+        let tables = facts.iter().filter(|(subject, _)| is_table(subject));
+        let versions = tables.map(|(subject, facts)| (*subject, visible(facts))).collect();
+        let (calls, not_quiet, choices) = (calls(history), not_quiet(history), RefCell::default());
+        Index { history, calls, made_for, known, ids, ends, facts, versions, choices, not_quiet }
+    }
+
+    /// What this selector chose before.
+    pub fn chosen(&self, selector: &Selector, per: &str) -> Option<Rc<Choice<'h>>> {
+        let choices = self.choices.borrow();
+        let known = choices.iter().find(|known| known.per == per && known.selector == *selector)?;
+        Some(Rc::clone(&known.choice))
+    }
+
+    /// Keeps it for whoever asks for the same.
+    pub fn keep(&self, selector: &Selector, per: &str, choice: &Rc<Choice<'h>>) {
+        let (selector, per, choice) = (selector.clone(), per.to_owned(), Rc::clone(choice));
+        self.choices.borrow_mut().push(Known { selector, per, choice });
     }
 
     /// Whether an operation made an id for this argument.
@@ -101,6 +132,12 @@ impl<'h> Index<'h> {
     /// Versions of the rows of a table.
     pub fn rows<'a>(&'a self, of: &'a Table) -> &'a [Happened<'h>] {
         self.about(&Subject::Row(&of.database, &of.table))
+    }
+
+    /// Those of them that were visible.
+    pub fn versions<'a>(&'a self, of: &'a Table) -> &'a [Version<'h>] {
+        let versions: &'a HashMap<Subject<'a>, Vec<Version<'h>>> = &self.versions;
+        versions.get(&Subject::Row(&of.database, &of.table)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Records that were produced to a topic.

@@ -1,5 +1,7 @@
 //! One invariant, looked into over one history: which events a selector chooses, and what each is about.
 
+use std::ops::Range;
+use std::rc::Rc;
 use std::time::Instant;
 
 use cel::Value;
@@ -9,7 +11,7 @@ use indexmap::IndexMap;
 use super::chooser::Chooser;
 use super::index::{Happened, Index};
 use super::key::Key;
-use super::versions::{versions, written};
+use super::versions::written;
 use crate::history::{Content, Fact, History, Outcome, Seen, What, clock};
 use crate::spec::{Ended, Expression, Selector, Subject};
 
@@ -17,11 +19,11 @@ use crate::spec::{Ended, Expression, Selector, Subject};
 const EVENTS_PER_LOOK: usize = 1024;
 
 /// What a checker sees.
-pub(super) struct Inquiry<'h> {
+pub(super) struct Inquiry<'i, 'h> {
     /// Name of the invariant.
-    pub name: &'h str,
+    pub name: &'i str,
     pub history: &'h History,
-    pub index: &'h Index<'h>,
+    pub index: &'i Index<'h>,
     /// When to give up.
     pub until: Instant,
 }
@@ -67,7 +69,58 @@ impl Chosen<'_> {
 }
 
 /// Chosen events by key, in the order of their first event.
-pub(super) type ByKey<'c, 'h> = IndexMap<Option<&'c Key<'h>>, Vec<&'c Chosen<'h>>, FixedState>;
+pub(super) struct ByKey<'c, 'h> {
+    /// Where the events of a key are.
+    keys: IndexMap<Option<&'c Key<'h>>, Range<usize>, FixedState>,
+    /// Those of each key behind one another.
+    events: Vec<&'c Chosen<'h>>,
+}
+
+impl<'c, 'h> ByKey<'c, 'h> {
+    /// Events in the order in which those of a key shall be. They are in one list, for there may be as many keys as events.
+    pub fn of(events: &[&'c Chosen<'h>]) -> ByKey<'c, 'h> {
+        let mut keys: IndexMap<_, Range<usize>, FixedState> = IndexMap::default();
+        let groups: Vec<usize> = events
+            .iter()
+            .map(|event| {
+                let group = keys.entry(event.key.as_ref());
+                let place = group.index();
+                group.or_default().end += 1;
+                place
+            })
+            .collect();
+        let mut begin = 0;
+        for group in keys.values_mut() {
+            let count = group.end;
+            *group = begin..begin;
+            begin += count;
+        }
+        let mut sorted = events.to_vec();
+        for (event, group) in events.iter().zip(groups) {
+            let place = &mut keys[group].end;
+            sorted[*place] = event;
+            *place += 1;
+        }
+        ByKey { keys, events: sorted }
+    }
+
+    /// Those of a key; empty, if there are none.
+    pub fn get(&self, key: Option<&Key<'h>>) -> &[&'c Chosen<'h>] {
+        self.keys.get(&key).map(|group| &self.events[group.clone()]).unwrap_or_default()
+    }
+
+    pub fn contains(&self, key: Option<&Key<'h>>) -> bool {
+        self.keys.contains_key(&key)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Option<&'c Key<'h>>, &[&'c Chosen<'h>])> {
+        self.keys.iter().map(|(key, group)| (*key, &self.events[group.clone()]))
+    }
+}
 
 /// What a selector chose.
 pub(super) struct Choice<'h> {
@@ -77,18 +130,13 @@ pub(super) struct Choice<'h> {
 }
 
 impl<'h> Choice<'h> {
-    /// Events by key, in the order of their first event.
     pub fn by_key(&self) -> ByKey<'_, 'h> {
-        let mut keys = ByKey::default();
-        for event in &self.events {
-            keys.entry(event.key.as_ref()).or_default().push(event);
-        }
-        keys
+        ByKey::of(&self.events.iter().collect::<Vec<_>>())
     }
 }
 
-impl<'h> Inquiry<'h> {
-    pub fn new(name: &'h str, index: &'h Index<'h>, until: Instant) -> Inquiry<'h> {
+impl<'i, 'h> Inquiry<'i, 'h> {
+    pub fn new(name: &'i str, index: &'i Index<'h>, until: Instant) -> Inquiry<'i, 'h> {
         Inquiry { name, history: index.history, index, until }
     }
 
@@ -103,8 +151,16 @@ impl<'h> Inquiry<'h> {
     ///
     /// # Errors
     /// In words: no event could be judged at all.
-    pub fn choose(&self, selector: &Selector, per: &str) -> Result<Choice<'h>, String> {
-        self.choose_with(selector, per, &[])
+    pub fn choose(&self, selector: &Selector, per: &str) -> Result<Rc<Choice<'h>>, String> {
+        if let Some(chosen) = self.index.chosen(selector, per) {
+            return Ok(chosen);
+        }
+        let chosen = Rc::new(self.choose_with(selector, per, &[])?);
+        // What was ended by the clock is not all.
+        if !self.is_out_of_time() {
+            self.index.keep(selector, per, &chosen);
+        }
+        Ok(chosen)
     }
 
     /// The same, with what each expression says of each event.
@@ -121,7 +177,7 @@ impl<'h> Inquiry<'h> {
         match &selector.of {
             Subject::Operation { name, ended } => self.operations(name, *ended, &mut chooser),
             Subject::Row(table) => {
-                versions(self.index, table).for_each(|version| chooser.version(&version));
+                self.index.versions(table).iter().for_each(|version| chooser.row(version));
             }
             Subject::Effect(effect) => self.facts(self.index.effects(effect), &mut chooser),
             Subject::Record { topic } => self.facts(self.index.produced(topic), &mut chooser),

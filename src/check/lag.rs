@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::held::Held;
-use super::inquiry::{Choice, Chosen, Inquiry};
+use super::inquiry::{ByKey, Choice, Chosen, Inquiry};
 use super::{Evidence, Finding, Judged};
 use crate::spec::Lag;
 
@@ -62,11 +62,12 @@ fn spans<'c, 'h>(
         let event = usize::try_from(seq).ok().and_then(|place| inquiry.history.events.get(place));
         event.map_or(0, |event| event.at)
     };
-    let mut followers = to.by_key();
-    followers.values_mut().for_each(|events| events.sort_by_key(|event| event.ended));
+    let mut followers: Vec<&Chosen> = to.events.iter().collect();
+    followers.sort_by_key(|event| event.ended);
+    let followers = ByKey::of(&followers);
     let (mut spans, mut missing) = (Vec::new(), None);
     for event in from.events.iter().filter(|event| event.certain && event.newly) {
-        let followers = followers.get(&event.key.as_ref()).map(Vec::as_slice).unwrap_or_default();
+        let followers = followers.get(event.key.as_ref());
         let next = followers.partition_point(|other| other.ended < event.ended);
         match followers.get(next).filter(|next| next.ended < u64::MAX) {
             Some(to) => {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::evaluate::{Evaluator, column};
 use super::inquiry::{Inquiry, shown};
-use super::versions::{Version, versions};
+use super::versions::Version;
 use super::{Evidence, Finding, Judged};
 use crate::spec::{Monotonic, Track};
 
@@ -56,12 +56,12 @@ pub(super) struct Step<'h> {
 ///
 /// # Errors
 /// In words: the table has no such column, or the key cannot be told.
-pub(super) fn steps<'h>(track: &Track, inquiry: &Inquiry<'h>) -> Result<Vec<Step<'h>>, String> {
+pub(super) fn steps<'h>(track: &Track, inquiry: &Inquiry<'_, 'h>) -> Result<Vec<Step<'h>>, String> {
     let Track { table, column: name, key, .. } = track;
     let evaluator = key.as_ref().map(Evaluator::new);
     let mut last: HashMap<Option<String>, (u64, &'h Value)> = HashMap::default();
     let mut steps = Vec::new();
-    for version in versions(inquiry.index, table) {
+    for version in inquiry.index.versions(table) {
         let Some(row) = version.new else { continue };
         let is = row.get(name.as_str()).ok_or_else(|| format!("{table} has no column {name}"))?;
         let seq = version.event.seq;
@@ -75,7 +75,7 @@ pub(super) fn steps<'h>(track: &Track, inquiry: &Inquiry<'h>) -> Result<Vec<Step
                 )
             }
         };
-        steps.push(Step { version, before, is });
+        steps.push(Step { version: *version, before, is });
     }
     Ok(steps)
 }

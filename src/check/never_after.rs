@@ -11,9 +11,10 @@ use crate::spec::NeverAfter;
 /// again is not news.
 pub(super) fn judge(never_after: &NeverAfter, inquiry: &Inquiry) -> Judged {
     let NeverAfter { first, then, per } = never_after;
-    let mut over: HashMap<Key, (u64, u64)> = HashMap::default();
-    for event in inquiry.choose(first, per)?.events {
-        let Some(key) = event.key.filter(|_| event.certain) else { continue };
+    let mut over: HashMap<&Key, (u64, u64)> = HashMap::default();
+    let firsts = inquiry.choose(first, per)?;
+    for event in &firsts.events {
+        let Some(key) = event.key.as_ref().filter(|_| event.certain) else { continue };
         let earliest = over.entry(key).or_insert((event.ended, event.began));
         *earliest = (*earliest).min((event.ended, event.began));
     }

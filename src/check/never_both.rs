@@ -12,10 +12,12 @@ use crate::spec::NeverBoth;
 pub(super) fn judge(never_both: &NeverBoth, inquiry: &Inquiry) -> Judged {
     let NeverBoth { of, per } = never_both;
     // By key the first event of each kind.
-    let mut keys: IndexMap<Key, Vec<(usize, u64)>, FixedState> = IndexMap::default();
-    for (kind, selector) in of.iter().enumerate() {
-        for event in inquiry.choose(selector, per)?.events {
-            let Some(key) = event.key.filter(|_| event.certain) else { continue };
+    let mut keys: IndexMap<&Key, Vec<(usize, u64)>, FixedState> = IndexMap::default();
+    let choices: Vec<_> =
+        of.iter().map(|selector| inquiry.choose(selector, per)).collect::<Result<_, _>>()?;
+    for (kind, choice) in choices.iter().enumerate() {
+        for event in &choice.events {
+            let Some(key) = event.key.as_ref().filter(|_| event.certain) else { continue };
             let firsts = keys.entry(key).or_default();
             if !firsts.iter().any(|(known, _)| *known == kind) {
                 firsts.push((kind, event.began));

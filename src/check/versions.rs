@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use foldhash::HashMap;
 use foldhash::fast::FixedState;
 
-use super::index::Index;
+use super::index::{Happened, Index};
 use crate::history::{Event, Fact, Row, Seen};
 use crate::spec::Table;
 
@@ -19,12 +19,14 @@ pub(super) struct Version<'h> {
     /// What is visible now; `None`: it is gone.
     pub new: Option<&'h Row>,
     pub transaction: u32,
+    /// Whether nothing took its place.
+    pub stands: bool,
 }
 
-/// The visible versions of a table, in the order of their commits.
-pub(super) fn versions<'a, 'h>(index: &'a Index<'h>, of: &'a Table) -> impl Iterator<Item = Version<'h>> {
+/// The visible versions among the facts of a table, in the order of their commits.
+pub(super) fn visible<'h>(facts: &[Happened<'h>]) -> Vec<Version<'h>> {
     let mut unseen = Unseen::default();
-    index.rows(of).iter().filter_map(move |(event, fact)| match &fact.seen {
+    let versions = facts.iter().filter_map(|(event, fact)| match &fact.seen {
         Seen::Row { old, new, transaction, visible, .. } => {
             let (old, new) = (old.as_ref(), new.as_ref());
             let old = unseen.base(*transaction, old);
@@ -33,11 +35,28 @@ pub(super) fn versions<'a, 'h>(index: &'a Index<'h>, of: &'a Table) -> impl Iter
                 return None;
             }
             // Inserted and deleted in one transaction: nobody saw it.
-            let version = Version { event, fact, old, new, transaction: *transaction };
+            let version = Version { event, fact, old, new, transaction: *transaction, stands: true };
             (old.is_some() || new.is_some()).then_some(version)
         }
         _ => None,
-    })
+    });
+    let mut versions: Vec<Version> = versions.collect();
+    note_what_stands(&mut versions);
+    versions
+}
+
+/// A version takes the place of the one that holds what was there before it.
+fn note_what_stands(versions: &mut [Version]) {
+    let mut standing: HashMap<u64, Vec<usize>> = HashMap::default();
+    for place in 0..versions.len() {
+        let Version { old, new, .. } = versions[place];
+        if let Some(former) = old.and_then(|old| standing.get_mut(&of_row(old))?.pop()) {
+            versions[former].stands = false;
+        }
+        if let Some(new) = new {
+            standing.entry(of_row(new)).or_default().push(place);
+        }
+    }
 }
 
 /// All versions of a table, those that the same transaction replaced as well.
@@ -45,7 +64,7 @@ pub(super) fn written<'a, 'h>(index: &'a Index<'h>, of: &'a Table) -> impl Itera
     index.rows(of).iter().filter_map(|(event, fact)| match &fact.seen {
         Seen::Row { old, new, transaction, .. } => {
             let (old, new) = (old.as_ref(), new.as_ref());
-            Some(Version { event, fact, old, new, transaction: *transaction })
+            Some(Version { event, fact, old, new, transaction: *transaction, stands: true })
         }
         _ => None,
     })

@@ -54,6 +54,9 @@ pub(super) struct InitArguments {
     /// The folder of the project
     #[arg(value_name = "FOLDER", default_value = ".")]
     pub(super) folder: PathBuf,
+    /// What starts the service, where no manifest says it; the folder is that of one service then
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) run: Option<String>,
     /// Ask nothing, and take what is found
     #[arg(long, short)]
     pub(super) yes: bool,

@@ -15,7 +15,11 @@ pub(super) fn init(arguments: &InitArguments) -> u8 {
         screen::problem(&format!("steadfast: {} is not a folder", arguments.folder.display()));
         return WRONG;
     }
-    let mut found = match init::look(&arguments.folder) {
+    let looked = match &arguments.run {
+        Some(run) => Ok(init::look_at_service(&arguments.folder, run)),
+        None => init::look(&arguments.folder),
+    };
+    let mut found = match looked {
         Ok(found) => found,
         Err(nothing) => {
             screen::problem(&format!("steadfast: {nothing}"));

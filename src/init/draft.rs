@@ -167,11 +167,14 @@ fn service(found: &Found, service: &Service) -> String {
     if let Some(build) = &service.build {
         let _ = writeln!(text, "    build: {build}");
     }
-    let _ = writeln!(text, "    run: {}", service.run);
+    let _ = writeln!(text, "    run: {}", scalar(&service.run));
     if !service.env.is_empty() {
-        text.push_str(
-            "    env:                                   # each becomes an address of this service alone\n",
-        );
+        let remark = if service.is_assumed {
+            "CHECK: assumed; write the names that it reads its addresses from"
+        } else {
+            "each becomes an address of this service alone"
+        };
+        let _ = writeln!(text, "    env:                                   # {remark}");
     }
     for (variable, means) in &service.env {
         if let Some(value) = value(found, service, means) {
@@ -197,6 +200,15 @@ fn service(found: &Found, service: &Service) -> String {
         text.push_str("    start_within: 60s\n");
     }
     text
+}
+
+/// A command as YAML takes it.
+fn scalar(text: &str) -> String {
+    let is_plain = !text.contains(": ")
+        && !text.contains(" #")
+        && !text.ends_with(':')
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '_'));
+    if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "''")) }
 }
 
 fn value(found: &Found, service: &Service, means: &Means) -> Option<String> {
@@ -261,6 +273,15 @@ fn invariants(found: &Found, operation: &Operation) -> String {
             "  nothing is lost:\n    every: {}\n    eventually: {{ row: {database}.{} }}\n    per: {about}",
             operation.name, table.name
         );
+        // Whoever calls nobody does its work in rows.
+        if found.dependencies.is_empty() {
+            let _ = writeln!(
+                text,
+                "  no second row:                           # CHECK: not where one {about} has several\n    \
+                 at_most_one: {{ row: {database}.{} }}\n    per: {about}",
+                table.name
+            );
+        }
     } else if let (Some(topic), Some(service)) = (&operation.topic, &operation.service) {
         let _ = writeln!(
             text,

@@ -31,8 +31,8 @@ pub enum NotFound {
     /// No service.
     #[error(
         "no service was found here: no package.json, go.mod, Cargo.toml, pom.xml (other than a parent's, of packaging pom), \
-         build.gradle, pyproject.toml or requirements.txt in this folder or the two levels below it. Run it in the folder of your project, or name that \
-         folder: `steadfast init FOLDER`"
+         build.gradle, pyproject.toml or requirements.txt in this folder or the two levels below it. Run it in the folder of your project, name that \
+         folder (`steadfast init FOLDER`), or say what starts the service: `steadfast init --run 'java -jar app.jar'`"
     )]
     Service,
     /// A service, and nothing that it talks to.
@@ -49,8 +49,13 @@ pub enum NotFound {
 /// # Errors
 /// There is nothing that a spec could be about.
 pub fn look(folder: &Path) -> Result<Found, NotFound> {
-    let files = folder::read(folder);
-    project::find(folder, &files)
+    project::find(folder, &folder::read(folder))
+}
+
+/// The same, where the folder is that of one service that this command starts, whatever files are in it. Where nothing
+/// tells by which variables it is given addresses, the usual names are assumed, and the spec says so.
+pub fn look_at_service(folder: &Path, run: &str) -> Found {
+    project::of_one(folder, &folder::read(folder), run)
 }
 
 /// The spec for what was found.

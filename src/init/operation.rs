@@ -93,7 +93,12 @@ fn fields(found: &Found) -> Fields {
     let by_name = tables.iter().flat_map(|table| &table.columns).find(is_id);
     let any_key =
         || tables.iter().flat_map(|table| &table.columns).find(|column| column.is_key && !column.is_filled);
-    let key = by_name.or_else(any_key).map_or("id", |column| column.name.as_str()).to_owned();
+    // Rows that the database numbers are about something all the same.
+    let any_id = || {
+        let mut columns = tables.iter().flat_map(|table| &table.columns);
+        columns.find(|column| column.name.ends_with("_id") && !column.is_filled)
+    };
+    let key = by_name.or_else(any_key).or_else(any_id).map_or("id", |column| column.name.as_str()).to_owned();
     let about = match key.strip_suffix("_id") {
         Some(about) if !about.is_empty() => about.to_owned(),
         _ => key.clone(),

@@ -64,13 +64,28 @@ pub struct Service {
     pub ready: Option<String>,
     pub(super) is_slow: bool,
     pub(super) env: Vec<(String, Means)>,
+    /// Whether nothing was found that tells of some address, so that `env` has the usual name for it.
+    pub(super) is_assumed: bool,
     /// Variables that it reads and that are no addresses.
     pub(super) others: Vec<String>,
     pub(super) routes: Vec<(String, String)>,
     pub(super) reads: Vec<String>,
 }
 
+/// A service, what its sources tell, and all variables that it may be given.
+type Seen = (Service, Sources, Variables);
+
 impl Service {
+    /// Whether it asks where Kafka or Postgres is.
+    fn has_address(&self) -> bool {
+        self.env.iter().any(|(_, means)| matches!(means, Means::Kafka | Means::Postgres(_)))
+    }
+
+    fn assume(&mut self, name: &str, means: Means) {
+        self.env.push((name.to_owned(), means));
+        self.is_assumed = true;
+    }
+
     /// Whether it asks for a port of its own.
     pub fn has_port(&self) -> bool {
         self.env.iter().any(|(_, means)| *means == Means::Port)
@@ -84,26 +99,56 @@ impl Service {
 
 /// Puts together what these files say.
 pub(super) fn find(folder: &Path, files: &[File]) -> Result<Found, NotFound> {
+    let name = name_of(folder);
+    let (composed, database) = composed(files);
+    let seen: Vec<Seen> = manifests(files)
+        .into_iter()
+        .map(|(at, manifest)| service(&at, manifest, files, &composed, &name))
+        .collect();
+    if seen.is_empty() {
+        return Err(NotFound::Service);
+    }
+    let is_told = |(service, _, _): &Seen| service.has_address();
+    if !seen.iter().any(is_told) {
+        return Err(NotFound::Addresses);
+    }
+    Ok(together(name, database, seen, files))
+}
+
+/// The same of a folder that is one service, which this command starts.
+pub(super) fn of_one(folder: &Path, files: &[File], run: &str) -> Found {
+    let name = name_of(folder);
+    let (composed, database) = composed(files);
+    let manifest = Manifest { run: run.to_owned(), is_slow: run.contains("java"), ..Manifest::default() };
+    let (mut service, sources, variables) = service("", manifest, files, &composed, &name);
+    if !service.has_address() {
+        service.assume("KAFKA_BROKERS", Means::Kafka);
+        service.assume("DATABASE_URL", Means::Postgres(None));
+    } else if !service.has_port() && !service.env.iter().any(|(_, means)| *means == Means::Kafka) {
+        // Something must reach it.
+        service.assume("KAFKA_BROKERS", Means::Kafka);
+    }
+    together(name, database, vec![(service, sources, variables)], files)
+}
+
+/// The name of the spec of a project in this folder.
+fn name_of(folder: &Path) -> String {
     let name =
         folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-    let name = spec_name(&name.unwrap_or_default());
-    let compose = files.iter().filter(|file| {
-        matches!(file.name(), "docker-compose.yml" | "docker-compose.yaml" | "compose.yml" | "compose.yaml")
-    });
+    spec_name(&name.unwrap_or_default())
+}
+
+/// What Compose files say of services, and of their database.
+fn composed(files: &[File]) -> (Vec<Composed>, Option<String>) {
     let (mut composed, mut database) = (Vec::new(), None);
-    for file in compose {
+    for file in files.iter().filter(|file| {
+        matches!(file.name(), "docker-compose.yml" | "docker-compose.yaml" | "compose.yml" | "compose.yaml")
+    }) {
         let (services, named) = settings::of_compose(file);
         composed.extend(services);
         database = database.or(named);
     }
-    let mut seen: Vec<(Service, Sources, Variables)> = Vec::new();
-    for (at, manifest) in manifests(files) {
-        seen.push(service(&at, manifest, files, &composed, &name));
-    }
-    if seen.is_empty() {
-        return Err(NotFound::Service);
-    }
-    together(name, database, seen, files)
+    (composed, database)
 }
 
 /// The manifests of services, each with its folder; the first kind in a folder counts.
@@ -120,13 +165,7 @@ fn manifests(files: &[File]) -> Vec<(String, Manifest)> {
     found.into_iter().collect()
 }
 
-fn service(
-    at: &str,
-    manifest: Manifest,
-    files: &[File],
-    composed: &[Composed],
-    project: &str,
-) -> (Service, Sources, Variables) {
+fn service(at: &str, manifest: Manifest, files: &[File], composed: &[Composed], project: &str) -> Seen {
     let own: Vec<&File> = files.iter().filter(|file| under(&file.path, at)).collect();
     let directory = if at.is_empty() { "." } else { at }.to_owned();
     let composed = composed.iter().find(|composed| composed.folder == directory);
@@ -163,6 +202,7 @@ fn service(
         ready: health,
         is_slow: manifest.is_slow,
         env,
+        is_assumed: false,
         others,
         routes: sources.routes.iter().cloned().collect(),
         reads: sources
@@ -175,21 +215,13 @@ fn service(
     (service, sources, variables)
 }
 
-fn together(
-    name: String,
-    composed_database: Option<String>,
-    seen: Vec<(Service, Sources, Variables)>,
-    files: &[File],
-) -> Result<Found, NotFound> {
+fn together(name: String, composed_database: Option<String>, seen: Vec<Seen>, files: &[File]) -> Found {
     let names: IndexSet<String> = seen.iter().map(|(service, _, _)| service.name.clone()).collect();
     let is_kafka = |means: &Means| *means == Means::Kafka;
     let is_postgres = |means: &Means| matches!(means, Means::Postgres(_));
     let asks = |wanted: &dyn Fn(&Means) -> bool| {
         seen.iter().any(|(service, _, _)| service.env.iter().any(|(_, means)| wanted(means)))
     };
-    if !asks(&is_kafka) && !asks(&is_postgres) {
-        return Err(NotFound::Addresses);
-    }
     let values = seen.iter().flat_map(|(_, _, variables)| variables.values().flatten());
     let named =
         composed_database.or_else(|| values.filter_map(|value| database_in(value)).next().map(str::to_owned));
@@ -239,7 +271,7 @@ fn together(
     let has_idempotency_key = seen.iter().any(|(_, sources, _)| sources.has_idempotency_key);
     let services = seen.into_iter().map(|(service, _, _)| service).collect();
     let schema = schema.into_iter().map(|file| (file.path.clone(), file.text.clone())).collect();
-    Ok(Found {
+    Found {
         name,
         services,
         database,
@@ -250,7 +282,7 @@ fn together(
         dependencies,
         unsupported,
         migrator,
-    })
+    }
 }
 
 /// `postgres://localhost:5432/shop?sslmode=disable` is about `shop`.

@@ -2,16 +2,21 @@
 
 use std::path::Path;
 
-use crate::init::{NotFound, draft, look};
+use crate::init::{Found, NotFound, draft, look, look_at_service};
 use crate::spec::Spec;
 
 /// The spec, and the schema if there is one, for a project called `shop` of these files.
 #[track_caller]
 fn check(name: &str, files: &[(&str, &str)]) {
+    check_as(name, files, |folder| look(folder).expect("a project"));
+}
+
+#[track_caller]
+fn check_as(name: &str, files: &[(&str, &str)], look: impl FnOnce(&Path) -> Found) {
     let home = tempfile::tempdir().expect("a folder");
     let folder = home.path().join("shop");
     lay_out(&folder, files);
-    let draft = draft(&look(&folder).expect("a project"));
+    let draft = draft(&look(&folder));
     let mut told = draft.spec.1.clone();
     lay_out(&folder, &[(&draft.spec.0, &draft.spec.1)]);
     if let Some((path, text)) = &draft.schema {
@@ -139,6 +144,28 @@ fn two_services_in_folders() {
             ),
         ],
     );
+}
+
+#[test]
+fn a_sink_that_has_no_manifest() {
+    let route = "from(\"kafka:order-events?brokers={{env:BROKERS}}\").to(\"sql:insert\")";
+    check_as(
+        "sink",
+        &[
+            ("routes/OrdersRoute.java", route),
+            ("application.properties", "camel.brokers={{env:BROKERS}}\ncamel.jdbc={{env:PG_URL}}\n"),
+            (
+                "schema.sql",
+                "create table payments (id bigserial primary key, order_id text not null, amount bigint);",
+            ),
+        ],
+        |folder| look_at_service(folder, "java -cp 'lib/*' org.apache.camel.main.Main"),
+    );
+}
+
+#[test]
+fn a_service_of_which_nothing_is_known() {
+    check_as("unknown", &[], |folder| look_at_service(folder, "sh -c 'echo a: b'"));
 }
 
 fn refused(files: &[(&str, &str)], expected: NotFound) {

@@ -60,9 +60,12 @@ pub fn violation(name: &str, expected: Expected, violation: &Violation, width: u
         text.push_str(&format!("{}\n", fitted(&because, 12, width)));
     }
     if violation.without_any_fault {
-        for (service, line) in complaints(&violation.history) {
-            let said =
-                format!("  {}", painted(YELLOW, &format!("{service} logged: {}", redact::passwords(line))));
+        let unused = violation.unused.iter().map(ToString::to_string);
+        let logged = complaints(&violation.history)
+            .into_iter()
+            .map(|(service, line)| format!("{service} logged: {}", redact::passwords(line)));
+        for said in unused.chain(logged) {
+            let said = format!("  {}", painted(YELLOW, &said));
             text.push_str(&format!("{}\n", fitted(&said, 4, width)));
         }
     }

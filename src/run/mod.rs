@@ -18,6 +18,8 @@ mod service_clock;
 mod system;
 mod wiring;
 
+use indexmap::IndexMap;
+
 use crate::adapter::process::ProcessError;
 use crate::seam::kafka::SeamError;
 use crate::world::WorldError;
@@ -115,15 +117,56 @@ impl RunError {
     }
 }
 
+/// The end of a log, below what it mostly means.
 fn quoted(lines: &[String]) -> String {
     if lines.is_empty() {
         return "\n  it wrote nothing to its log".to_owned();
     }
-    let shown: Vec<String> = lines.iter().map(|line| format!("\n  | {line}")).collect();
     let hint = hint::hint(lines).map(|hint| format!("\n  help: {hint}")).unwrap_or_default();
-    format!("\n  the end of its log:{}{hint}", shown.concat())
+    let shown = told_once(lines).into_iter().map(|(line, times)| match times {
+        1 => format!("\n  | {line}"),
+        _ => format!("\n  | {line}   ({times} times)"),
+    });
+    format!("{hint}\n  the end of its log:{}", shown.collect::<String>())
+}
+
+/// Lines that are the same but for their numbers (a time, an attempt), each where it came last, with how often it came: a
+/// client that tries again and again says the same each time.
+fn told_once(lines: &[String]) -> Vec<(&str, u32)> {
+    let mut told: IndexMap<String, (&str, u32)> = IndexMap::new();
+    for line in lines {
+        let alike = line.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+        let times = told.shift_remove(&alike).map_or(0, |(_, times)| times);
+        told.insert(alike, (line, times + 1));
+    }
+    told.into_values().collect()
 }
 
 fn on_a_line(way_out: Option<&str>) -> String {
     way_out.map(|way_out| format!("\n  {way_out}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(lines: &[&str], expected: &[(&str, u32)]) {
+        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        assert_eq!(told_once(&lines), expected);
+    }
+
+    #[test]
+    fn what_is_said_again_and_again_is_told_once() {
+        check(&["starting", "listening"], &[("starting", 1), ("listening", 1)]);
+        check(
+            &[
+                "12:01 starting",
+                "12:02 no broker",
+                "12:02 again in 100 ms",
+                "12:03 no broker",
+                "12:03 again in 200 ms",
+            ],
+            &[("12:01 starting", 1), ("12:03 no broker", 2), ("12:03 again in 200 ms", 2)],
+        );
+    }
 }

@@ -27,9 +27,11 @@ const QUOTED_LINES: usize = 30;
 const STABLE_GROUP: &str = "its consumer group to be stable";
 /// How often readiness is looked at.
 const READY_EVERY: Duration = Duration::from_millis(3);
-/// How long after its first `ready` a service may take to join its consumer group. Needed once: later starts
-/// know whether it joins one.
-const FIRST_JOIN_WITHIN: Duration = Duration::from_millis(400);
+/// How long after its first `ready` a service may take to join its consumer group, at least and at most: three times as long as
+/// it took until then, which says how busy the machine is. Needed once: later starts know whether it joins one.
+const FIRST_JOIN_WITHIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
+/// The same for a service of which the spec says that it reads a topic.
+const FIRST_JOIN_OF_A_READER: Duration = Duration::from_secs(10);
 /// How long one call may take that asks whether it is ready.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// For so long a connection must stay open to count as one to a service.
@@ -53,6 +55,8 @@ pub(super) struct Given<'a> {
     pub inner_port: Option<u16>,
     /// By which the supervisor knows containers of this run.
     pub run: &'a str,
+    /// Whether the spec says that it reads a topic.
+    pub is_reader: bool,
     /// What `${…}` means to it.
     pub lookup: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -69,6 +73,8 @@ pub(super) struct RunningService {
     has_logged: Arc<AtomicBool>,
     /// Whether it joins a consumer group; learned from its first start.
     joins: Option<bool>,
+    /// Whether the spec says that it reads a topic.
+    is_reader: bool,
     clock: Option<ServiceClock>,
     /// How often it ended by itself in this case, and was started again.
     pub(super) revivals: u32,
@@ -118,6 +124,7 @@ impl RunningService {
             started: None,
             has_logged: Arc::default(),
             joins: None,
+            is_reader: given.is_reader,
             clock: None,
             revivals: 0,
         })
@@ -237,31 +244,40 @@ impl RunningService {
         client: &reqwest::Client,
     ) -> Result<(), RunError> {
         let began = clock::now();
-        let mut served_since = None;
+        // How long it took to serve, and since when it does.
+        let mut served = None;
         loop {
             if let Some(error) = self.ended().await {
                 return Err(error);
             }
-            let serves = served_since.is_some() || self.serves(client).await;
-            if serves {
-                served_since.get_or_insert_with(clock::now);
+            if served.is_none() && self.serves(client).await {
+                served = Some((clock::since(began), clock::now()));
             }
-            let waited = served_since.map_or(Duration::ZERO, clock::since);
-            let waiting_for = match (serves, kafka.filter(|_| self.service.uses_kafka())) {
-                (false, _) => Some(self.ready_in_words()),
-                (true, Some(kafka)) => self.waits_for_kafka(kafka, waited),
-                (true, None) => None,
+            let waiting_for = match (served, kafka.filter(|_| self.service.uses_kafka())) {
+                (None, _) => Some(self.ready_in_words()),
+                (Some((took, since)), Some(kafka)) => {
+                    let may_join = clock::since(since) < self.first_join_within(took);
+                    self.waits_for_kafka(kafka, may_join)
+                }
+                (Some(_), None) => None,
             };
             let Some(waiting_for) = waiting_for else { return Ok(()) };
             if clock::since(began) > self.service.start_within {
-                return Err(self.not_ready(waiting_for, serves, kafka));
+                return Err(self.not_ready(waiting_for, served.is_some(), kafka));
             }
             tokio::time::sleep(READY_EVERY).await;
         }
     }
 
-    /// Whether every partition assigned to it was fetched; `None` is yes, otherwise what is missing.
-    pub(super) fn waits_for_kafka(&mut self, kafka: &KafkaSeam, waited: Duration) -> Option<String> {
+    /// How long it may take to join a group, if it took so long to serve.
+    fn first_join_within(&self, took: Duration) -> Duration {
+        let [least, most] = FIRST_JOIN_WITHIN;
+        if self.is_reader { FIRST_JOIN_OF_A_READER } else { (took * 3).clamp(least, most) }
+    }
+
+    /// Whether every partition assigned to it was fetched; `None` is yes, otherwise what is missing. `may_join`: one of
+    /// which nobody knows whether it joins a group may still be about to.
+    fn waits_for_kafka(&mut self, kafka: &KafkaSeam, may_join: bool) -> Option<String> {
         let readiness = kafka.readiness(&self.name);
         if readiness.joined {
             self.joins = Some(true);
@@ -277,7 +293,7 @@ impl RunningService {
         if must_join {
             return Some("it to join a consumer group".to_owned());
         }
-        if self.joins.is_none() && waited < FIRST_JOIN_WITHIN {
+        if self.joins.is_none() && may_join {
             return Some("its first connection to Kafka".to_owned());
         }
         self.joins = Some(false);
@@ -289,7 +305,7 @@ impl RunningService {
         if !self.service.uses_kafka() || self.joins != Some(true) {
             return None;
         }
-        self.waits_for_kafka(kafka, Duration::ZERO)
+        self.waits_for_kafka(kafka, true)
     }
 
     async fn serves(&self, client: &reqwest::Client) -> bool {

@@ -1,5 +1,6 @@
 //! The spec, started: a world, the seams before it, and the services.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -137,8 +138,9 @@ impl System {
         }
         if let Some(access) = self.world.postgres() {
             self.postgres = Some(PostgresSeam::new(access.place(), self.conductor.clone()));
-            for (name, database) in &self.spec.databases {
-                self.databases.insert(name.clone(), create_database(access, name, database).await?);
+            for name in self.spec.databases.keys() {
+                let schema = self.spec.schema_of(self.variant.as_deref(), name);
+                self.databases.insert(name.clone(), create_database(access, name, schema).await?);
             }
         }
         self.wire_services().await?;
@@ -311,14 +313,10 @@ pub(super) async fn while_there<T>(
     }
 }
 
-async fn create_database(
-    server: &Access,
-    name: &str,
-    database: &crate::spec::Database,
-) -> Result<Database, RunError> {
-    let schema = database.schema.as_ref().map(std::fs::read_to_string).transpose();
+async fn create_database(server: &Access, name: &str, file: Option<&Path>) -> Result<Database, RunError> {
+    let schema = file.map(std::fs::read_to_string).transpose();
     let schema = schema.map_err(RunError::io(format!("the schema of `{name}`")))?.unwrap_or_default();
-    Database::create(server, name, &schema).await.map_err(|error| match (error, &database.schema) {
+    Database::create(server, name, &schema).await.map_err(|error| match (error, file) {
         // The file is the user's, so its place is what helps.
         (PostgresError::Schema(wrong), Some(file)) => {
             let SchemaError { line, message, .. } = wrong;

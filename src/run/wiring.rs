@@ -45,8 +45,8 @@ impl System {
             addresses.extend(inner_port(service, http).map(|port| ("port".to_owned(), port.to_string())));
             let over = variant.and_then(|variant: &Variant| variant.env.get(name));
             let lookup = |reference: &str| addresses.get(reference).cloned();
-            let given =
-                Given { over, http, inner_port: inner_port(service, http), run: &run, lookup: &lookup };
+            let (inner_port, is_reader) = (inner_port(service, http), spec.is_named_reader(name));
+            let given = Given { over, http, inner_port, run: &run, is_reader, lookup: &lookup };
             let mut running = RunningService::new(name, service, &given)?;
             self.write_files(name, service, &lookup, &mut running)?;
             if service.clock.is_some() {

@@ -362,6 +362,11 @@ pub static VARIANT: Section = Section {
     keys: &[
         optional("env", "map of services", "Environment by service, over what the service says itself."),
         optional(
+            "schema",
+            "map of SQL files",
+            "The SQL file by database, instead of the one that `world` says: with a unique key, say.",
+        ),
+        optional(
             "faults",
             "list of faults",
             "What may go wrong in this variant, instead of the `faults` of the spec.",

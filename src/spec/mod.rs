@@ -5,6 +5,7 @@
 //! problems at once, guided by the table in `keys`. Faults have their own
 //! vocabulary, `fault`; of cases, worlds and checkers this module knows nothing.
 
+mod asked;
 mod contract;
 mod expect;
 mod expression;
@@ -25,7 +26,7 @@ mod session;
 mod source;
 mod template;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::fault::Rule;
 use indexmap::IndexMap;
@@ -78,41 +79,6 @@ pub struct Spec {
     pub variants: IndexMap<String, Variant>,
     /// Bounds and pauses.
     pub settings: Settings,
-}
-
-impl Spec {
-    /// The spec files in a folder (`*.yaml`, `*.yml`), by name; empty if it cannot be read.
-    pub fn files_in(folder: &Path) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        files.retain(|path| {
-            path.is_file() && path.extension().is_some_and(|end| end == "yaml" || end == "yml")
-        });
-        files.sort();
-        files
-    }
-
-    /// Whether it cannot do without a Kafka broker.
-    pub fn needs_kafka(&self) -> bool {
-        !self.topics.is_empty() || self.services.values().any(Service::uses_kafka)
-    }
-
-    /// What may go wrong in a variant.
-    pub fn faults_of(&self, variant: Option<&str>) -> &[Rule] {
-        let own = variant.and_then(|name| self.variants.get(name)?.faults.as_deref());
-        own.unwrap_or(&self.faults)
-    }
-
-    /// What may go wrong in any variant: a case of one of them can be replayed in another.
-    pub fn all_faults(&self) -> impl Iterator<Item = &Rule> {
-        let of_variants = self.variants.values().filter_map(|variant| variant.faults.as_ref());
-        self.faults.iter().chain(of_variants.flatten())
-    }
-
-    /// The folder that relative files of the spec start from.
-    pub fn folder(&self) -> &Path {
-        self.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-    }
 }
 
 /// The servers of a world that is not embedded, where the spec names them.
@@ -377,6 +343,8 @@ pub enum Expected {
 pub struct Variant {
     /// Environment by service, over what the service says itself.
     pub env: IndexMap<String, IndexMap<String, Template>>,
+    /// The schema file by database, over what the database says itself; relative to the working directory.
+    pub schemas: IndexMap<String, PathBuf>,
     /// What may go wrong in it; `None`: what the spec says.
     pub faults: Option<Vec<Rule>>,
     /// What to expect by invariant; what is not named must hold.

@@ -119,7 +119,7 @@ fn of_form(form: &str) -> Value {
         "1" => json!({ "enum": [1, "1"] }),
         "JSON" => json!({}),
         form if form.starts_with("JSON ") || form == "map of arguments" => json!({}),
-        "map of texts" => map_of(text()),
+        "map of texts" | "map of SQL files" => map_of(text()),
         "selector" => json!({ "anyOf": [text(), of_section(&SELECTOR)] }),
         form if form.starts_with("map of ") || form == "map" => json!({ "type": "object" }),
         form => range(form).or_else(|| words(form)).unwrap_or_else(|| match TEXTS.contains(&form) {

@@ -116,6 +116,7 @@ pub fn violation(words: &str, deliveries: usize) -> Found {
     Found::Violated(Box::new(Violation {
         case: 5,
         without_any_fault: false,
+        unused: Vec::new(),
         found_as: Size { operations: 31, faults: 7 },
         minimal: minimal(),
         is_minimal: true,

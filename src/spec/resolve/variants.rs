@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::world::{NAME_FORM, check_name};
+use super::world::{NAME_FORM, check_name, schema};
 use super::{faults, references};
 use crate::spec::contract::Surroundings;
 use crate::spec::reader::{Field, Reader};
@@ -24,6 +24,13 @@ fn variant(reader: &Reader, field: &Field, world: &Surroundings) -> Variant {
         }
         let allowed = |name: &str| references::in_env(reader, entry.key, name);
         variant.env.insert(entry.key.to_owned(), references::texts(reader, &entry, "variable", allowed));
+    }
+    for entry in fields.get("schema").map(|field| reader.entries(field, "database")).unwrap_or_default() {
+        let known = reader.names.databases.iter().map(String::as_str);
+        let exists = reader.name(entry.at, entry.key, "database", known);
+        if let Some(file) = schema(reader, &entry).filter(|_| exists) {
+            variant.schemas.insert(entry.key.to_owned(), file);
+        }
     }
     for entry in fields.get("expect").map(|field| reader.entries(field, "invariant")).unwrap_or_default() {
         let known = reader.names.invariants.iter().map(String::as_str);

@@ -109,7 +109,8 @@ fn database(reader: &Reader, field: &Field) -> Database {
     Database { schema: fields.get("schema").and_then(|field| schema(reader, field)) }
 }
 
-fn schema(reader: &Reader, field: &Field) -> Option<PathBuf> {
+/// A schema file, which must be there.
+pub(super) fn schema(reader: &Reader, field: &Field) -> Option<PathBuf> {
     let name = reader.filled(field)?;
     let path = reader.folder.join(name);
     // Asked before it is opened: opening a pipe would wait for a writer.

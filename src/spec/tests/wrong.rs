@@ -234,6 +234,10 @@ fn invariants_and_variants() {
     );
     check("not_a_query", &[("orders: select order_id, status from orders", "orders: delete from orders")]);
     check("misspelt_fault_of_a_variant", &[("faults: [duplicate:", "faults: [duplicat:")]);
+    check(
+        "schemas_of_a_variant",
+        &[("naive: { env:", "naive: { schema: { shop: chekout.sql, shops: checkout.sql }, env:")],
+    );
     check("variant_of_nobody", &[("naive: { env: { payments:", "naive: { env: { payment:")]);
     check("unknown_invariant", &[("no double charge: violated", "no double charges: violate")]);
 }

@@ -217,7 +217,8 @@ impl Book {
     /// may say so before the server has told that it is ready.
     fn fail_ahead(&mut self) {
         let following = match self.expected.front() {
-            Some(Expected::Query(_)) => self.expected.len() - 1,
+            // What failed itself, or the Sync up to which nothing is done.
+            Some(Expected::Query(_) | Expected::Sync { .. }) => self.expected.len() - 1,
             _ => self.expected.len(),
         };
         self.ahead.failed |= following == 0 && self.ahead.explicit;

@@ -48,26 +48,43 @@ fn what_the_client_is_told_of_a_commit_waits_for_it() {
     assert_eq!(facts.facts().filter(|(_, fact)| fact.about == ["o1"]).count(), 2);
 }
 
+/// How often a transaction is rolled back whose client says so when it has read the error, before the server is ready.
+fn check_rolled_back_once(is_prepared: bool, fails_by_a_fault: bool) {
+    let (mut book, conductor) = book();
+    book.ask(b'Q', b"begin\0").unwrap();
+    book.answer(b'C', b"BEGIN\0");
+    book.answer(b'Z', b"T");
+    let insert = format!("insert into t values ('{ID}')\0");
+    let asked = if is_prepared {
+        book.ask(b'P', format!("\0{insert}\0\0").as_bytes()).unwrap();
+        book.ask(b'B', b"\0\0\0\0\0\0\0\0").unwrap();
+        book.ask(b'E', b"\0\0\0\0\0").unwrap()
+    } else {
+        book.ask(b'Q', insert.as_bytes()).unwrap()
+    };
+    if fails_by_a_fault {
+        book.fail(asked.failing, "40001");
+    }
+    if is_prepared {
+        book.ask(b'S', b"").unwrap();
+        book.answer(b'1', b"");
+        book.answer(b'2', b"");
+    }
+    book.answer(b'E', b"C40001\0\0");
+    book.ask(b'Q', b"rollback\0").unwrap();
+    book.answer(b'Z', b"E");
+    book.answer(b'C', b"ROLLBACK\0");
+    book.answer(b'Z', b"I");
+    let history = history(&conductor);
+    let rolled_back = history.facts().filter(|(_, fact)| matches!(fact.seen, Seen::RolledBack { .. }));
+    assert_eq!(rolled_back.count(), 1, "prepared: {is_prepared}, by a fault: {fails_by_a_fault}");
+}
+
 #[test]
 fn a_transaction_that_failed_is_rolled_back_once() {
-    for fails_by_a_fault in [false, true] {
-        let (mut book, conductor) = book();
-        book.ask(b'Q', b"begin\0").unwrap();
-        book.answer(b'C', b"BEGIN\0");
-        book.answer(b'Z', b"T");
-        let asked = book.ask(b'Q', format!("insert into t values ('{ID}')\0").as_bytes()).unwrap();
-        if fails_by_a_fault {
-            book.fail(asked.failing, "40001");
-        }
-        book.answer(b'E', b"C40001\0\0");
-        // It has read the error and does not wait for more.
-        book.ask(b'Q', b"rollback\0").unwrap();
-        book.answer(b'Z', b"E");
-        book.answer(b'C', b"ROLLBACK\0");
-        book.answer(b'Z', b"I");
-        let history = history(&conductor);
-        let rolled_back = history.facts().filter(|(_, fact)| matches!(fact.seen, Seen::RolledBack { .. }));
-        assert_eq!(rolled_back.count(), 1, "{fails_by_a_fault}");
+    for is_prepared in [false, true] {
+        check_rolled_back_once(is_prepared, false);
+        check_rolled_back_once(is_prepared, true);
     }
 }
 
