@@ -106,8 +106,7 @@ impl<'c, 'h> Chooser<'c, 'h> {
             Some(holds) => holds.holds(|name| column(name, old, None)).unwrap_or(false),
             None => true,
         });
-        let Version { transaction, stands, .. } = *version;
-        let at = Chosen { newly: !before, stands, transaction, ..Chosen::at(version.event.seq) };
+        let at = Chosen { newly: !before, transaction: version.transaction, ..Chosen::at(version.event.seq) };
         self.add(at, |name| column(name, new, version.old), About::Fact(version.event.seq));
     }
 

@@ -16,11 +16,11 @@ pub(super) fn judge(compensated: &Compensated, inquiry: &Inquiry) -> Judged {
     let excused: HashSet<&Key> =
         excused.iter().flat_map(|choice| &choice.events).filter_map(|event| event.key.as_ref()).collect();
     let (done, undone) = (done.by_key(), undone.by_key());
-    let asked = inquiry.choose(when, per)?;
+    let (asked, standing) = (inquiry.choose(when, per)?, inquiry.standing(when));
     let mut exercised = false;
     let mut broken: Vec<(&Key, &Chosen, &[&Chosen], &[&Chosen])> = Vec::new();
     for (key, events) in asked.by_key().iter() {
-        let Some(event) = events.iter().find(|event| event.certain && event.stands) else { continue };
+        let Some(event) = events.iter().find(|event| event.certain && standing.has(event)) else { continue };
         let Some(key) = key else { continue };
         let (done, undone) = (done.get(Some(key)), undone.get(Some(key)));
         exercised |= !done.is_empty();

@@ -12,8 +12,13 @@ pub(super) fn judge(every: &Every, inquiry: &Inquiry) -> Judged {
     let Every { every, eventually, per } = every;
     let asked = inquiry.choose(every, per)?;
     let came = inquiry.choose(eventually, per)?;
-    let came: HashSet<&Key> =
-        came.events.iter().filter(|event| event.stands).filter_map(|event| event.key.as_ref()).collect();
+    let standing = inquiry.standing(eventually);
+    let came: HashSet<&Key> = came
+        .events
+        .iter()
+        .filter(|event| standing.has(event))
+        .filter_map(|event| event.key.as_ref())
+        .collect();
     let asked: Vec<(&Key, u64)> = asked
         .events
         .iter()

@@ -12,7 +12,7 @@ use crate::spec::{Selector, Table};
 use super::calls::{Call, calls};
 use super::inquiry::Choice;
 use super::key::Key;
-use super::versions::{Version, visible};
+use super::versions::{Version, replaced, visible};
 
 /// A fact with its event.
 pub(super) type Happened<'h> = (&'h Event, &'h Fact);
@@ -43,6 +43,8 @@ pub(super) struct Index<'h> {
     facts: HashMap<Subject<'h>, Vec<Happened<'h>>>,
     /// The visible versions of each table; its facts are all of them.
     versions: HashMap<Subject<'h>, Vec<Version<'h>>>,
+    /// Where those of them are that others replaced, for the tables of which that was asked.
+    replaced: RefCell<HashMap<Table, Rc<HashSet<u64>>>>,
     /// What was chosen already: invariants of one spec mostly ask for the same events.
     choices: RefCell<Vec<Known<'h>>>,
     /// Why what did not happen in this history means nothing, if so.
@@ -94,8 +96,9 @@ impl<'h> Index<'h> {
         let is_table = |subject: &Subject| matches!(subject, Subject::Row(..));
         let tables = facts.iter().filter(|(subject, _)| is_table(subject));
         let versions = tables.map(|(subject, facts)| (*subject, visible(facts))).collect();
-        let (calls, not_quiet, choices) = (calls(history), not_quiet(history), RefCell::default());
-        Index { history, calls, made_for, known, ids, ends, facts, versions, choices, not_quiet }
+        let (calls, not_quiet) = (calls(history), not_quiet(history));
+        let (replaced, choices) = Default::default();
+        Index { history, calls, made_for, known, ids, ends, facts, versions, replaced, choices, not_quiet }
     }
 
     /// What this selector chose before.
@@ -138,6 +141,13 @@ impl<'h> Index<'h> {
     pub fn versions<'a>(&'a self, of: &'a Table) -> &'a [Version<'h>] {
         let versions: &'a HashMap<Subject<'a>, Vec<Version<'h>>> = &self.versions;
         versions.get(&Subject::Row(&of.database, &of.table)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Where those of them are that others replaced.
+    pub fn replaced(&self, of: &Table) -> Rc<HashSet<u64>> {
+        let mut known = self.replaced.borrow_mut();
+        let replaced = known.entry(of.clone()).or_insert_with(|| Rc::new(replaced(self.versions(of))));
+        Rc::clone(replaced)
     }
 
     /// Records that were produced to a topic.

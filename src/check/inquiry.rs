@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use cel::Value;
+use foldhash::HashSet;
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
@@ -41,8 +42,6 @@ pub(super) struct Chosen<'h> {
     pub certain: bool,
     /// For a version of a row: whether the version before was not one of these.
     pub newly: bool,
-    /// For a version of a row: whether it is the last one, so that it stands at the end.
-    pub stands: bool,
     /// For a delivery: whether this service was given a record of the same content before.
     pub repeated: bool,
     /// For a version of a row: its transaction.
@@ -60,7 +59,6 @@ impl Chosen<'_> {
             ended: seq,
             certain: true,
             newly: true,
-            stands: true,
             repeated: false,
             transaction: 0,
             values: Vec::new(),
@@ -119,6 +117,15 @@ impl<'c, 'h> ByKey<'c, 'h> {
 
     pub fn iter(&self) -> impl Iterator<Item = (Option<&'c Key<'h>>, &[&'c Chosen<'h>])> {
         self.keys.iter().map(|(key, group)| (*key, &self.events[group.clone()]))
+    }
+}
+
+/// Tells which events stand at the end.
+pub(super) struct Standing(Option<Rc<HashSet<u64>>>);
+
+impl Standing {
+    pub fn has(&self, event: &Chosen) -> bool {
+        self.0.as_ref().is_none_or(|replaced| !replaced.contains(&event.began))
     }
 }
 
@@ -193,6 +200,11 @@ impl<'i, 'h> Inquiry<'i, 'h> {
             }
             chooser.fact(event, fact);
         }
+    }
+
+    /// Which of the events that a selector chooses stand at the end: of the versions of a row the last one, of all others each.
+    pub fn standing(&self, selector: &Selector) -> Standing {
+        Standing(selector.table().map(|table| self.index.replaced(table)))
     }
 
     /// Versions of rows by whole transactions: those that the same transaction replaced count as well.

@@ -2,8 +2,8 @@
 
 use std::hash::{BuildHasher, Hash, Hasher};
 
-use foldhash::HashMap;
 use foldhash::fast::FixedState;
+use foldhash::{HashMap, HashSet};
 
 use super::index::{Happened, Index};
 use crate::history::{Event, Fact, Row, Seen};
@@ -19,8 +19,6 @@ pub(super) struct Version<'h> {
     /// What is visible now; `None`: it is gone.
     pub new: Option<&'h Row>,
     pub transaction: u32,
-    /// Whether nothing took its place.
-    pub stands: bool,
 }
 
 /// The visible versions among the facts of a table, in the order of their commits.
@@ -35,28 +33,25 @@ pub(super) fn visible<'h>(facts: &[Happened<'h>]) -> Vec<Version<'h>> {
                 return None;
             }
             // Inserted and deleted in one transaction: nobody saw it.
-            let version = Version { event, fact, old, new, transaction: *transaction, stands: true };
+            let version = Version { event, fact, old, new, transaction: *transaction };
             (old.is_some() || new.is_some()).then_some(version)
         }
         _ => None,
     });
-    let mut versions: Vec<Version> = versions.collect();
-    note_what_stands(&mut versions);
-    versions
+    versions.collect()
 }
 
-/// A version takes the place of the one that holds what was there before it.
-fn note_what_stands(versions: &mut [Version]) {
-    let mut standing: HashMap<u64, Vec<usize>> = HashMap::default();
-    for place in 0..versions.len() {
-        let Version { old, new, .. } = versions[place];
-        if let Some(former) = old.and_then(|old| standing.get_mut(&of_row(old))?.pop()) {
-            versions[former].stands = false;
-        }
+/// Where in the history those versions are whose place another one took: the one that holds what was there before it.
+pub(super) fn replaced(versions: &[Version]) -> HashSet<u64> {
+    let mut standing: HashMap<u64, Vec<u64>> = HashMap::default();
+    let mut replaced = HashSet::default();
+    for Version { event, old, new, .. } in versions {
+        replaced.extend(old.and_then(|old| standing.get_mut(&of_row(old))?.pop()));
         if let Some(new) = new {
-            standing.entry(of_row(new)).or_default().push(place);
+            standing.entry(of_row(new)).or_default().push(event.seq);
         }
     }
+    replaced
 }
 
 /// All versions of a table, those that the same transaction replaced as well.
@@ -64,7 +59,7 @@ pub(super) fn written<'a, 'h>(index: &'a Index<'h>, of: &'a Table) -> impl Itera
     index.rows(of).iter().filter_map(|(event, fact)| match &fact.seen {
         Seen::Row { old, new, transaction, .. } => {
             let (old, new) = (old.as_ref(), new.as_ref());
-            Some(Version { event, fact, old, new, transaction: *transaction, stands: true })
+            Some(Version { event, fact, old, new, transaction: *transaction })
         }
         _ => None,
     })

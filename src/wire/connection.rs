@@ -77,22 +77,6 @@ impl Incoming {
         }
     }
 
-    /// Ends when there is something to read: false if that is the end.
-    ///
-    /// # Errors
-    /// The connection broke.
-    pub async fn any(&mut self) -> io::Result<bool> {
-        match self {
-            Incoming::Socket(frames) => frames.any().await,
-            Incoming::Within { frames, early } => {
-                if early.is_empty() {
-                    early.extend(frames.recv().await);
-                }
-                Ok(!early.is_empty())
-            }
-        }
-    }
-
     /// Ends when the connection does. What arrives meanwhile is kept for later.
     ///
     /// # Errors
@@ -182,7 +166,6 @@ mod tests {
         let (mut at_broker, mut to_client) = visitors.recv().await.unwrap();
         outgoing.write(Bytes::from_static(b"asked")).await.unwrap();
         outgoing.write(Bytes::from_static(b"more")).await.unwrap();
-        assert!(at_broker.any().await.unwrap());
         assert_eq!(at_broker.next().await.unwrap().unwrap(), "asked");
         to_client.write(Bytes::from_static(b"told")).await.unwrap();
         assert_eq!(incoming.next().await.unwrap().unwrap(), "told");
@@ -191,7 +174,7 @@ mod tests {
         assert_eq!(at_broker.next().await.unwrap().unwrap(), "more");
         assert!(at_broker.next().await.unwrap().is_none());
         drop(to_client);
-        assert!(!incoming.any().await.unwrap());
+        assert!(incoming.next().await.unwrap().is_none());
     }
 
     #[tokio::test]

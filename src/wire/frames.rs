@@ -47,14 +47,6 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
     }
 
-    /// Ends when there is something to read: false if that is the end of the stream.
-    ///
-    /// # Errors
-    /// The stream broke.
-    pub async fn any(&mut self) -> io::Result<bool> {
-        Ok(!self.buffer.is_empty() || self.stream.read_buf(&mut self.buffer).await? > 0)
-    }
-
     /// Ends when the stream does. What arrives meanwhile is kept for later.
     ///
     /// # Errors
@@ -139,7 +131,6 @@ mod tests {
         assert_eq!(frames.next().await.unwrap().unwrap(), &b"hello"[..]);
         assert_eq!(frames.next().await.unwrap().unwrap(), &b""[..]);
         assert!(frames.next().await.unwrap().is_none());
-        assert!(!frames.any().await.unwrap());
         assert!(Frames::new(&[0_u8, 0, 0, 9, 1][..]).next().await.unwrap().is_none());
     }
 }

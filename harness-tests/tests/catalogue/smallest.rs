@@ -1,5 +1,6 @@
 //! The smallest case of each expected violation, as `smallest.yaml` has it: `1 + 1` is one operation and one fault,
-//! `2 + 0 or 1` is two operations with a fault or without one.
+//! `2 + 0 or 1` is two operations with a fault or without one; of several with commas between, none can be made of another by
+//! taking something away.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,12 +29,9 @@ impl fmt::Display for Size {
     }
 }
 
-/// How small the minimal case of a violation can be.
+/// How small the minimal case of a violation can be: numbers of operations, each with its numbers of faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Smallest {
-    operations: usize,
-    faults: Vec<usize>,
-}
+pub struct Smallest(Vec<(usize, Vec<usize>)>);
 
 impl Smallest {
     /// What is known of the invariant in this variant of the spec.
@@ -41,7 +39,8 @@ impl Smallest {
         let known = list()?;
         let text = known.get(spec).and_then(|variants| variants.get(variant)?.get(invariant));
         let text = text.ok_or_else(|| format!("smallest.yaml has no `{invariant}` of {spec}::{variant}"))?;
-        Smallest::read(text).ok_or_else(|| format!("`{text}` is not like `1 + 1` or `2 + 0 or 1`"))
+        Smallest::read(text)
+            .ok_or_else(|| format!("`{text}` is not like `1 + 1`, `2 + 0 or 1` or `2 + 1, 3 + 1`"))
     }
 
     /// `spec::variant::invariant` of every line.
@@ -56,20 +55,28 @@ impl Smallest {
     }
 
     pub fn allows(&self, size: Size) -> bool {
-        size.operations == self.operations && self.faults.contains(&size.faults)
+        self.0
+            .iter()
+            .any(|(operations, faults)| size.operations == *operations && faults.contains(&size.faults))
     }
 
     fn read(text: &str) -> Option<Smallest> {
-        let (operations, faults) = text.split_once(" + ")?;
-        let faults: Option<Vec<usize>> = faults.split(" or ").map(|number| number.parse().ok()).collect();
-        Some(Smallest { operations: operations.parse().ok()?, faults: faults? })
+        let one = |text: &str| {
+            let (operations, faults) = text.split_once(" + ")?;
+            let faults: Option<Vec<usize>> = faults.split(" or ").map(|number| number.parse().ok()).collect();
+            Some((operations.parse().ok()?, faults?))
+        };
+        text.split(", ").map(one).collect::<Option<Vec<_>>>().map(Smallest)
     }
 }
 
 impl fmt::Display for Smallest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let faults: Vec<String> = self.faults.iter().map(ToString::to_string).collect();
-        write!(formatter, "{} + {}", self.operations, faults.join(" or "))
+        let one = |(operations, faults): &(usize, Vec<usize>)| {
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            format!("{operations} + {}", faults.join(" or "))
+        };
+        formatter.write_str(&self.0.iter().map(one).collect::<Vec<_>>().join(", "))
     }
 }
 

@@ -7,16 +7,18 @@
 //! ```
 //!
 //! The broker answers in the order of the requests, so a queue of what to expect is all that joins the two
-//! directions. What no rule or observer asks for passes as bytes.
+//! directions. It wakes nobody, unless the seam answers by itself: to wake a task for each request would take longer than all
+//! else that is done for it. What no rule or observer asks for passes as bytes.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use kafka_protocol::messages::ApiKey;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::ledger::Member;
@@ -138,9 +140,55 @@ pub enum Exchange {
 
 /// What comes next in the direction of the service.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are as many as requests in flight, each moved twice")]
 enum Expected {
     Answer(Reply),
     Response(Head, Exchange),
+}
+
+/// What comes in the direction of the service, in order.
+#[derive(Debug, Default)]
+struct Queue {
+    expected: Mutex<VecDeque<Expected>>,
+    /// The seam has an answer of its own.
+    answered: Notify,
+}
+
+impl Queue {
+    fn push(&self, expected: Expected) {
+        let is_answer = matches!(expected, Expected::Answer(_));
+        self.lock().push_back(expected);
+        if is_answer {
+            self.answered.notify_one();
+        }
+    }
+
+    fn pop(&self) -> Option<Expected> {
+        self.lock().pop_front()
+    }
+
+    /// What the seam answers by itself, if that is what comes next.
+    fn pop_answer(&self) -> Option<Reply> {
+        let mut expected = self.lock();
+        match expected.pop_front()? {
+            Expected::Answer(reply) => Some(reply),
+            response => {
+                expected.push_front(response);
+                None
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Expected>> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a link goes on after a reply.
+#[derive(Debug, PartialEq, Eq)]
+enum After {
+    GoesOn,
+    Ends,
 }
 
 /// The harness where the names of services stand; no service is called that, for names have no spaces.
@@ -173,10 +221,10 @@ impl Link {
         let (from_service, mut to_service) = service.into_split();
         let (mut from_broker, mut to_broker) = upstream;
         let mut from_service = Frames::new(from_service);
-        let (expect, expected) = mpsc::unbounded_channel();
+        let queue = Queue::default();
         let ended = tokio::select! {
-            ended = self.requests(&mut from_service, &mut to_broker, expect) => ended,
-            ended = self.responses(&mut from_broker, &mut to_service, expected) => ended,
+            ended = self.requests(&mut from_service, &mut to_broker, &queue) => ended,
+            ended = self.responses(&mut from_broker, &mut to_service, &queue) => ended,
         };
         // Said before the sockets close, so that whoever sees the close finds the reason.
         match ended {
@@ -192,22 +240,18 @@ impl Link {
         &self,
         service: &mut Frames<OwnedReadHalf>,
         broker: &mut Outgoing,
-        expect: mpsc::UnboundedSender<Expected>,
+        queue: &Queue,
     ) -> Result<(), Closed> {
         while let Some(frame) = service.next().await? {
             let head = wire::head(&frame)?;
-            // Expected before it is sent, so that no response can come unexpected.
-            let sent = match self.request(frame, head).await? {
+            match self.request(frame, head).await? {
                 Step::Close => return Ok(()),
-                Step::Answer(reply) => expect.send(Expected::Answer(reply)),
+                Step::Answer(reply) => queue.push(Expected::Answer(reply)),
                 Step::Forward(bytes, exchange) => {
-                    let sent = expect.send(Expected::Response(head, exchange));
+                    // Expected before it is sent, so that no response can come unexpected.
+                    queue.push(Expected::Response(head, exchange));
                     broker.write(bytes).await?;
-                    sent
                 }
-            };
-            if sent.is_err() {
-                return Ok(());
             }
         }
         Ok(())
@@ -217,35 +261,30 @@ impl Link {
         &self,
         broker: &mut Incoming,
         service: &mut OwnedWriteHalf,
-        mut expected: mpsc::UnboundedReceiver<Expected>,
+        queue: &Queue,
     ) -> Result<(), Closed> {
         loop {
-            let next = tokio::select! {
+            let frame = tokio::select! {
                 biased;
-                next = expected.recv() => next,
-                // With nothing asked, the broker can only close.
-                any = broker.any() => match any? {
-                    true => expected.try_recv().ok(),
-                    false => None,
-                },
-            };
-            let reply = match next {
-                None => return Ok(()),
-                Some(Expected::Answer(reply)) => reply,
-                Some(Expected::Response(head, exchange)) => {
-                    let Some(frame) = broker.next().await? else { return Ok(()) };
-                    wire::is_answer(&frame, head.correlation)?;
-                    self.response(frame, head, exchange)?
+                frame = broker.next() => frame?,
+                () = queue.answered.notified() => {
+                    if give_answers(queue, service).await? == After::Ends {
+                        return Ok(());
+                    }
+                    continue;
                 }
             };
-            if let Some(held) = reply.hold {
-                held.cancelled().await;
+            let Some(frame) = frame else { return Ok(()) };
+            if give_answers(queue, service).await? == After::Ends {
+                return Ok(());
             }
-            if let Some(bytes) = reply.bytes {
-                wire::write(service, &bytes).await?;
-            }
-            if let Some(done) = reply.stop {
-                done.cancelled().await;
+            // With nothing asked, the broker can only close.
+            let Some(Expected::Response(head, exchange)) = queue.pop() else { return Ok(()) };
+            wire::is_answer(&frame, head.correlation)?;
+            let reply = self.response(frame, head, exchange)?;
+            if give(reply, service).await? == After::Ends
+                || give_answers(queue, service).await? == After::Ends
+            {
                 return Ok(());
             }
         }
@@ -306,4 +345,29 @@ impl Link {
             Exchange::EndTransaction(pending) => transactions::ended(self, frame, head, pending),
         }
     }
+}
+
+/// Gives the service what the seam answers by itself, as far as that comes next.
+async fn give_answers(queue: &Queue, service: &mut OwnedWriteHalf) -> Result<After, Closed> {
+    while let Some(reply) = queue.pop_answer() {
+        if give(reply, service).await? == After::Ends {
+            return Ok(After::Ends);
+        }
+    }
+    Ok(After::GoesOn)
+}
+
+/// Tells the service, as was ruled.
+async fn give(reply: Reply, service: &mut OwnedWriteHalf) -> Result<After, Closed> {
+    if let Some(held) = reply.hold {
+        held.cancelled().await;
+    }
+    if let Some(bytes) = reply.bytes {
+        wire::write(service, &bytes).await?;
+    }
+    if let Some(done) = reply.stop {
+        done.cancelled().await;
+        return Ok(After::Ends);
+    }
+    Ok(After::GoesOn)
 }
