@@ -24,7 +24,7 @@ pub(super) struct Chooser<'c, 'h> {
     per: &'c str,
     /// Whether the history tells which ids are those of `per`; without operations it does not, and all may be.
     knows_ids: bool,
-    values: Vec<Evaluator<'c>>,
+    value: Option<Evaluator<'c>>,
     choice: Choice<'h>,
     /// Contents that were delivered, by service.
     delivered: HashSet<u64>,
@@ -37,7 +37,7 @@ impl<'c, 'h> Chooser<'c, 'h> {
         inquiry: &'c Inquiry<'c, 'h>,
         selector: &'c Selector,
         per: &'c str,
-        values: &[&'c Expression],
+        value: Option<&'c Expression>,
     ) -> Chooser<'c, 'h> {
         let holds = selector.holds.as_ref().map(Evaluator::new);
         let key = selector.key.as_ref().map(Evaluator::new);
@@ -49,11 +49,16 @@ impl<'c, 'h> Chooser<'c, 'h> {
             key,
             per,
             knows_ids: inquiry.index.knows(per),
-            values: values.iter().map(|expression| Evaluator::new(expression)).collect(),
+            value: value.map(Evaluator::new),
             choice,
             delivered: HashSet::default(),
             broken: None,
         }
+    }
+
+    /// So many events will be looked at.
+    pub fn expect(&mut self, count: usize) {
+        self.choice.events.reserve(count);
     }
 
     pub fn choice(self, selector: &Selector) -> Result<Choice<'h>, String> {
@@ -144,10 +149,12 @@ impl<'c, 'h> Chooser<'c, 'h> {
                 return;
             }
         }
-        match self.values.iter().map(|value| value.value(&lookup)).collect() {
-            Ok(values) => at.values = values,
-            Err(trouble) => {
-                self.broken.get_or_insert(trouble);
+        if let Some(value) = &self.value {
+            match value.number(&lookup) {
+                Ok(number) => at.value = number,
+                Err(trouble) => {
+                    self.broken.get_or_insert_with(|| format!("`{}`: {trouble}", value.expression()));
+                }
             }
         }
         match about {

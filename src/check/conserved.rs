@@ -1,7 +1,7 @@
 //! `conserved`: a sum over rows that no transaction changes, or that changes by what was done.
 
-use super::evaluate::{Evaluator, column, number};
-use super::inquiry::Inquiry;
+use super::evaluate::{Evaluator, column};
+use super::inquiry::{Chosen, Inquiry};
 use super::versions::Version;
 use super::{Evidence, Finding, Judged};
 use crate::spec::{Conserved, Selector, Term};
@@ -33,8 +33,7 @@ fn changes<'h>(conserved: &Conserved, inquiry: &Inquiry<'_, 'h>) -> Result<Vec<C
         let value = |row: Option<&crate::history::Row>| -> Result<f64, String> {
             let Some(row) = row else { return Ok(0.0) };
             let told = |reason: String| format!("`{expression}` on a row of {table}: {reason}");
-            let value = evaluator.value(|name| column(name, row, None)).map_err(told)?;
-            number(&value).ok_or_else(|| told(format!("is {:?}, not a number", value.type_of())))
+            evaluator.number(|name| column(name, row, None)).map_err(told)
         };
         for version in inquiry.index.versions(table) {
             let by = value(version.new)? - value(version.old)?;
@@ -67,12 +66,10 @@ fn in_the_end(conserved: &Conserved, terms: &[Term], changes: &[Change], inquiry
     let (mut least, mut most) = (0.0, 0.0);
     let mut counted = Vec::new();
     for Term { of, add } in terms {
-        for event in inquiry.choose_with(of, "", &[add])?.events {
-            let value = event.values.first().and_then(number);
-            let value = value.ok_or_else(|| format!("`{add}` of {of} is not a number"))?;
-            least += if event.certain { value } else { value.min(0.0) };
-            most += if event.certain { value } else { value.max(0.0) };
-            counted.push((event.began, of, value, event.certain));
+        for Chosen { value, certain, began, .. } in inquiry.choose_valued(of, "", add)?.events {
+            least += if certain { value } else { value.min(0.0) };
+            most += if certain { value } else { value.max(0.0) };
+            counted.push((began, of, value, certain));
         }
     }
     if counted.is_empty() && changes.is_empty() {

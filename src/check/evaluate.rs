@@ -23,6 +23,11 @@ impl<'e> Evaluator<'e> {
         Evaluator { expression, variables: Variable::of(expression), functions: Context::default() }
     }
 
+    /// What it evaluates.
+    pub fn expression(&self) -> &Expression {
+        self.expression
+    }
+
     /// Whether it is true; `lookup` gives the value of a variable.
     ///
     /// # Errors
@@ -62,6 +67,15 @@ impl<'e> Evaluator<'e> {
     /// In words: a variable is missing, or types do not fit.
     pub fn value<'h>(&self, lookup: impl FnMut(&Variable) -> Option<Bound<'h>>) -> Result<Value, String> {
         self.expression.program().execute(&self.scope(lookup)).map_err(|error| error.to_string())
+    }
+
+    /// Its value as a number.
+    ///
+    /// # Errors
+    /// In words: a variable is missing, types do not fit, or it is none.
+    pub fn number<'h>(&self, lookup: impl FnMut(&Variable) -> Option<Bound<'h>>) -> Result<f64, String> {
+        let value = self.value(lookup)?;
+        number(&value).ok_or_else(|| format!("is {:?}, not a number", value.type_of()))
     }
 
     /// What it names, with its values.

@@ -2,7 +2,7 @@
 
 use foldhash::HashSet;
 
-use super::inquiry::Inquiry;
+use super::inquiry::{Inquiry, keys};
 use super::key::Key;
 use super::{Evidence, Finding, Judged, and_more};
 use crate::spec::Every;
@@ -13,12 +13,7 @@ pub(super) fn judge(every: &Every, inquiry: &Inquiry) -> Judged {
     let asked = inquiry.choose(every, per)?;
     let came = inquiry.choose(eventually, per)?;
     let standing = inquiry.standing(eventually);
-    let came: HashSet<&Key> = came
-        .events
-        .iter()
-        .filter(|event| standing.has(event))
-        .filter_map(|event| event.key.as_ref())
-        .collect();
+    let came = keys(came.events.iter().filter(|event| standing.has(event)));
     let asked: Vec<(&Key, u64)> = asked
         .events
         .iter()

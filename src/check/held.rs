@@ -1,6 +1,7 @@
 //! When the harness itself kept something waiting: that is not the services' time.
 
-use std::collections::HashMap;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::history::{Fact, History, Seen, What};
@@ -25,11 +26,8 @@ enum Waiting<'h> {
 impl Held {
     /// All such times of a history.
     pub fn of(history: &History) -> Held {
-        let consumers: Vec<&str> = history
-            .facts()
-            .filter(|(_, fact)| matches!(fact.seen, Seen::Delivered { .. }))
-            .filter_map(|(_, fact)| fact.service.as_deref())
-            .collect();
+        let consumers = OnceCell::new();
+        let consumes = |service: &str| consumers.get_or_init(|| self::consumers(history)).contains(service);
         let mut since: HashMap<Waiting, u64> = HashMap::new();
         let mut times = Vec::new();
         for event in &history.events {
@@ -51,11 +49,13 @@ impl Held {
                 (Waiting::Paused(paused), What::Resumed { service } | What::Exited { service, .. }) => {
                     paused == service
                 }
-                (Waiting::Ended(ended), What::Fact(fact)) => works(ended, fact, consumers.contains(ended)),
+                (Waiting::Ended(ended), What::Fact(fact)) => works(ended, fact, consumes(ended)),
                 (Waiting::Server(server), What::Fact(fact)) => is_served(server, fact),
                 _ => false,
             };
-            times.extend(since.extract_if(|what, _| is_over(what)).map(|(_, from)| from..at));
+            if !since.is_empty() {
+                times.extend(since.extract_if(|what, _| is_over(what)).map(|(_, from)| from..at));
+            }
         }
         // What never ended lasted to the end.
         times.extend(since.into_values().map(|from| from..u64::MAX));
@@ -80,6 +80,12 @@ impl Held {
         let touching = self.0[first..].iter().take_while(|held| held.start < time.end);
         touching.map(|held| held.end.min(time.end) - held.start.max(time.start)).sum()
     }
+}
+
+/// Services that are given records.
+fn consumers(history: &History) -> HashSet<&str> {
+    let delivered = history.facts().filter(|(_, fact)| matches!(fact.seen, Seen::Delivered { .. }));
+    delivered.filter_map(|(_, fact)| fact.service.as_deref()).collect()
 }
 
 /// Whether this shows that a service that was started again does its work: a consumer works when it is given records.

@@ -2,7 +2,8 @@
 
 use foldhash::HashMap;
 
-use super::evaluate::number;
+use super::chooser::of_record;
+use super::evaluate::{Evaluator, number};
 use super::inquiry::Inquiry;
 use super::key::Key;
 use super::versions::fingerprint;
@@ -14,8 +15,8 @@ use crate::spec::{InOrder, Subject};
 /// key hold the same, they are one.
 pub(super) fn judge(in_order: &InOrder, inquiry: &Inquiry) -> Judged {
     let InOrder { delivered, by, per } = in_order;
-    let values: Vec<_> = by.iter().collect();
-    let choice = inquiry.choose_with(delivered, per, &values)?;
+    let choice = inquiry.choose(delivered, per)?;
+    let by_value = by.as_ref().map(Evaluator::new);
     let firsts = choice.events.iter().filter(|event| !event.repeated);
     let produced = by.is_none().then(|| produced(inquiry, &delivered.of));
     // By service and key: where the delivery is that is the furthest so far, and how far it is.
@@ -24,9 +25,13 @@ pub(super) fn judge(in_order: &InOrder, inquiry: &Inquiry) -> Judged {
     for event in firsts {
         let Some(key) = event.key.as_ref() else { continue };
         let Some((service, content)) = inquiry.delivery(event.began) else { continue };
-        let place = match &produced {
-            Some(produced) => produced.get(&of_content(content)).copied(),
-            None => event.values.first().and_then(number),
+        let place = match (&produced, &by_value) {
+            (_, Some(by)) => {
+                let value = by.value(|variable| of_record(variable, content));
+                number(&value.map_err(|reason| format!("{delivered}: {reason}"))?)
+            }
+            (Some(produced), None) => produced.get(&of_content(content)).copied(),
+            (None, None) => None,
         };
         let Some(place) = place else { continue };
         let last = furthest.entry((service, key)).or_insert((event.began, place));

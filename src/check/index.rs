@@ -79,7 +79,8 @@ impl<'h> Index<'h> {
             known.entry(text).or_insert(Id { number, text, argument: None }).argument = Some(name);
         }
         let made_for = known.values().filter_map(|id| id.argument).collect();
-        let (mut ids, mut ends) = (Vec::new(), Vec::with_capacity(history.events.len()));
+        let count = history.events.len();
+        let (mut ids, mut ends) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let mut facts: HashMap<Subject, Vec<Happened>> = HashMap::default();
         for event in &history.events {
             if let What::Fact(fact) = &event.what

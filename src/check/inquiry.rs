@@ -4,9 +4,8 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::time::Instant;
 
-use cel::Value;
 use foldhash::HashSet;
-use foldhash::fast::FixedState;
+use foldhash::fast::{FixedState, RandomState};
 use indexmap::IndexMap;
 
 use super::chooser::Chooser;
@@ -46,8 +45,8 @@ pub(super) struct Chosen<'h> {
     pub repeated: bool,
     /// For a version of a row: its transaction.
     pub transaction: u32,
-    /// What the expressions that were asked for say of it.
-    pub values: Vec<Value>,
+    /// The number that was asked for.
+    pub value: f64,
 }
 
 impl Chosen<'_> {
@@ -61,7 +60,7 @@ impl Chosen<'_> {
             newly: true,
             repeated: false,
             transaction: 0,
-            values: Vec::new(),
+            value: 0.0,
         }
     }
 }
@@ -77,7 +76,8 @@ pub(super) struct ByKey<'c, 'h> {
 impl<'c, 'h> ByKey<'c, 'h> {
     /// Events in the order in which those of a key shall be. They are in one list, for there may be as many keys as events.
     pub fn of(events: &[&'c Chosen<'h>]) -> ByKey<'c, 'h> {
-        let mut keys: IndexMap<_, Range<usize>, FixedState> = IndexMap::default();
+        let mut keys: IndexMap<_, Range<usize>, _> =
+            IndexMap::with_capacity_and_hasher(events.len(), FixedState::default());
         let groups: Vec<usize> = events
             .iter()
             .map(|event| {
@@ -162,7 +162,7 @@ impl<'i, 'h> Inquiry<'i, 'h> {
         if let Some(chosen) = self.index.chosen(selector, per) {
             return Ok(chosen);
         }
-        let chosen = Rc::new(self.choose_with(selector, per, &[])?);
+        let chosen = Rc::new(self.choose_by(selector, Chooser::new(self, selector, per, None))?);
         // What was ended by the clock is not all.
         if !self.is_out_of_time() {
             self.index.keep(selector, per, &chosen);
@@ -170,21 +170,26 @@ impl<'i, 'h> Inquiry<'i, 'h> {
         Ok(chosen)
     }
 
-    /// The same, with what each expression says of each event.
+    /// The same, with the number that an expression says of each event.
     ///
     /// # Errors
-    /// In words: no event could be judged at all, or an expression could not be evaluated on one that is meant.
-    pub fn choose_with(
+    /// In words: no event could be judged at all, or of one that is meant the expression says no number.
+    pub fn choose_valued(
         &self,
         selector: &Selector,
         per: &str,
-        values: &[&Expression],
+        value: &Expression,
     ) -> Result<Choice<'h>, String> {
-        let mut chooser = Chooser::new(self, selector, per, values);
+        self.choose_by(selector, Chooser::new(self, selector, per, Some(value)))
+    }
+
+    fn choose_by(&self, selector: &Selector, mut chooser: Chooser<'_, 'h>) -> Result<Choice<'h>, String> {
         match &selector.of {
             Subject::Operation { name, ended } => self.operations(name, *ended, &mut chooser),
             Subject::Row(table) => {
-                self.index.versions(table).iter().for_each(|version| chooser.row(version));
+                let versions = self.index.versions(table);
+                chooser.expect(versions.len());
+                versions.iter().for_each(|version| chooser.row(version));
             }
             Subject::Effect(effect) => self.facts(self.index.effects(effect), &mut chooser),
             Subject::Record { topic } => self.facts(self.index.produced(topic), &mut chooser),
@@ -194,6 +199,7 @@ impl<'i, 'h> Inquiry<'i, 'h> {
     }
 
     fn facts(&self, facts: &[Happened<'h>], chooser: &mut Chooser<'_, 'h>) {
+        chooser.expect(facts.len());
         for (nth, (event, fact)) in facts.iter().enumerate() {
             if nth.is_multiple_of(EVENTS_PER_LOOK) && self.is_out_of_time() {
                 break;
@@ -212,7 +218,7 @@ impl<'i, 'h> Inquiry<'i, 'h> {
     /// # Errors
     /// In words: no version could be judged at all.
     pub fn choose_written(&self, selector: &Selector, per: &str) -> Result<Choice<'h>, String> {
-        let mut chooser = Chooser::new(self, selector, per, &[]);
+        let mut chooser = Chooser::new(self, selector, per, None);
         if let Subject::Row(table) = &selector.of {
             written(self.index, table).for_each(|version| chooser.row(&version));
         }
@@ -244,6 +250,15 @@ impl<'i, 'h> Inquiry<'i, 'h> {
             _ => None,
         }
     }
+}
+
+/// The keys of events.
+pub(super) fn keys<'c, 'h: 'c>(events: impl IntoIterator<Item = &'c Chosen<'h>>) -> HashSet<&'c Key<'h>> {
+    let events = events.into_iter();
+    let most = events.size_hint().1.unwrap_or_default();
+    let mut keys = HashSet::with_capacity_and_hasher(most, RandomState::default());
+    keys.extend(events.filter_map(|event| event.key.as_ref()));
+    keys
 }
 
 /// A value as a key or in a sentence: texts without quotes.

@@ -2,7 +2,7 @@
 
 use foldhash::HashSet;
 
-use super::inquiry::Inquiry;
+use super::inquiry::{Inquiry, keys};
 use super::key::Key;
 use super::{Evidence, Finding, Judged, and_more};
 use crate::spec::{NoLost, NoPhantom, Selector};
@@ -39,7 +39,7 @@ fn judge(
 ) -> Judged {
     let asking = inquiry.choose(asks, per)?;
     let answered = inquiry.choose(answers, per)?;
-    let answered: HashSet<&Key> = answered.events.iter().filter_map(|event| event.key.as_ref()).collect();
+    let answered: HashSet<&Key> = keys(&answered.events);
     let mut asking = asking
         .events
         .iter()

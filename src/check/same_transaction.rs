@@ -1,6 +1,6 @@
 //! `same_transaction`: two rows are committed together or not at all.
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashSet;
 
 use super::inquiry::Inquiry;
 use super::key::Key;
@@ -14,13 +14,8 @@ pub(super) fn judge(same: &SameTransaction, inquiry: &Inquiry) -> Judged {
     let rows = inquiry.choose(row, per)?;
     let written = inquiry.choose_written(with, per)?;
     let mut beside: HashSet<(u32, &Key)> = HashSet::default();
-    let mut elsewhere: HashMap<&Key, u64> = HashMap::default();
-    for event in &written.events {
-        if let Some(key) = event.key.as_ref() {
-            beside.insert((event.transaction, key));
-            elsewhere.entry(key).or_insert(event.began);
-        }
-    }
+    beside.reserve(written.events.len());
+    beside.extend(written.events.iter().filter_map(|event| Some((event.transaction, event.key.as_ref()?))));
     let mut rows = rows
         .events
         .iter()
@@ -33,7 +28,8 @@ pub(super) fn judge(same: &SameTransaction, inquiry: &Inquiry) -> Judged {
     let broken: Vec<_> = rows.filter(|(key, event)| !beside.contains(&(event.transaction, key))).collect();
     let Some((key, event)) = broken.first() else { return Ok(Finding::Held) };
     let mut culprits = vec![(event.began, format!("committed without {}", with.plain()))];
-    culprits.extend(elsewhere.get(*key).map(|seq| (*seq, "committed by another transaction".to_owned())));
+    let elsewhere = written.events.iter().find(|event| event.key.as_ref() == Some(*key));
+    culprits.extend(elsewhere.map(|event| (event.began, "committed by another transaction".to_owned())));
     let sentence = format!(
         "{row} and {with} share a transaction, per {per}: those of {key} do not{}",
         and_more(broken.len())

@@ -1,5 +1,7 @@
 //! What the sources of `agree` show: some were read, some are taken from the history.
 
+use std::borrow::Cow;
+
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
@@ -54,9 +56,10 @@ fn last_records(latest: &Latest, inquiry: &Inquiry) -> Result<Happened, String> 
     for (event, fact) in inquiry.index.produced(&latest.topic) {
         let Seen::Produced { topic, record, .. } = &fact.seen else { continue };
         let key = match &key {
-            None => record.key.clone(),
+            None => record.key.as_deref().map(Cow::Borrowed),
             Some(key) => key
                 .key(|name| of_record(name, record))
+                .map(|key| key.map(Cow::Owned))
                 .map_err(|reason| format!("the key of a record of {topic}: {reason}"))?,
         };
         match record.value {
