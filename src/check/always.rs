@@ -1,7 +1,7 @@
 //! `always`: every committed version counts, not only the last.
 
 use super::bound::meant;
-use super::evaluate::Evaluator;
+use super::evaluate::{Evaluator, cell};
 use super::inquiry::Inquiry;
 use super::{Evidence, Finding, Judged};
 use crate::history::Row;
@@ -15,7 +15,7 @@ pub(super) fn judge(always: &Always, inquiry: &Inquiry) -> Judged {
     for version in inquiry.index.versions(table) {
         let Some(row) = version.new else { continue };
         seen += 1;
-        match evaluator.holds(|column| row.get(column.name.as_str()).map(meant)) {
+        match evaluator.holds(|column| cell(row, &column.name).map(meant)) {
             Ok(true) => {}
             Ok(false) => {
                 return Ok(Finding::Seen(Evidence {

@@ -52,8 +52,13 @@ impl<'h> Call<'h> {
         self.member(&variable.name, &variable.needs)
     }
 
+    /// There are too few to hash a name for.
+    fn argument(&self, name: &str) -> Option<&'h Argument> {
+        self.given.iter().find(|(known, _)| *known == name).map(|(_, argument)| argument)
+    }
+
     fn member(&self, name: &str, needs: &Needs) -> Option<Bound<'h>> {
-        match self.given.get(name) {
+        match self.argument(name) {
             Some(Argument::Plain(value)) => Some(needs.of_value(value)),
             Some(Argument::New(id) | Argument::Existing(id)) => Some(bound::text(Some(id))),
             None if name == "reply" => {
@@ -71,7 +76,7 @@ impl<'h> Call<'h> {
 
     /// The value of the argument that says what it is about.
     pub fn key(&self, per: &str) -> Option<Cow<'h, str>> {
-        Some(match self.given.get(per)? {
+        Some(match self.argument(per)? {
             Argument::Plain(value) => Cow::Owned(shown(value)),
             Argument::New(id) | Argument::Existing(id) => Cow::Borrowed(id.as_str()),
         })

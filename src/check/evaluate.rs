@@ -138,11 +138,15 @@ pub(super) fn number(value: &Value) -> Option<f64> {
     }
 }
 
+/// What a row has in a column. There are so few that to hash a name takes longer than to look at them all.
+pub(super) fn cell<'h>(row: &'h Row, name: &str) -> Option<&'h Json> {
+    row.iter().find(|(column, _)| *column == name).map(|(_, value)| value)
+}
+
 /// A variable over a row: a column, or `old`, the version before.
 pub(super) fn column<'h>(variable: &Variable, row: &'h Row, old: Option<&'h Row>) -> Option<Bound<'h>> {
-    // A row has so few columns that to hash a name takes longer than to look at them all.
-    match row.iter().find(|(column, _)| **column == variable.name) {
-        Some((_, value)) => Some(meant(value)),
+    match cell(row, &variable.name) {
+        Some(value) => Some(meant(value)),
         None if variable.name == "old" => Some(old.map_or_else(null, |old| variable.needs.of_row(old))),
         None => None,
     }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use foldhash::HashMap;
 use serde_json::Value;
 
-use super::evaluate::{Evaluator, column};
+use super::evaluate::{Evaluator, cell, column};
 use super::inquiry::{Inquiry, shown};
 use super::versions::Version;
 use super::{Evidence, Finding, Judged};
@@ -63,10 +63,10 @@ pub(super) fn steps<'h>(track: &Track, inquiry: &Inquiry<'_, 'h>) -> Result<Vec<
     let mut steps = Vec::new();
     for version in inquiry.index.versions(table) {
         let Some(row) = version.new else { continue };
-        let is = row.get(name.as_str()).ok_or_else(|| format!("{table} has no column {name}"))?;
+        let is = cell(row, name).ok_or_else(|| format!("{table} has no column {name}"))?;
         let seq = version.event.seq;
         let before = match &evaluator {
-            None => version.old.and_then(|old| Some((seq, old.get(name.as_str())?))),
+            None => version.old.and_then(|old| Some((seq, cell(old, name)?))),
             Some(evaluator) => {
                 let key = evaluator.key(|name| column(name, row, version.old));
                 last.insert(
