@@ -10,7 +10,7 @@ mod docker;
 #[path = "../tests/kafka_stage/mod.rs"]
 mod kafka_stage;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use docker::Container;
@@ -23,6 +23,8 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use steadfast::history::Recorder;
 use steadfast::world::Brokers;
 use steadfast::world::broker::{Broker, BrokerOptions};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 const ROUNDS: usize = 27;
 /// Records of about 200 bytes that are sent at once and awaited at the other end.
@@ -31,6 +33,10 @@ const MANY: usize = 50_000;
 const MANY_RELAYED: usize = 2_000;
 /// Records that are sent one by one.
 const SINGLE: usize = 100;
+/// Bytes of a record in its batch.
+const RECORD: usize = 200;
+/// Bytes that are read or written at once where nobody looks at them.
+const CHUNK: usize = 256 * 1024;
 
 /// A way from a producer to a consumer.
 #[derive(Clone, Copy)]
@@ -113,6 +119,56 @@ fn main() {
     } else {
         println!("no Docker engine answers: the embedded broker alone");
     }
+    runtime.block_on(relayed());
+}
+
+/// What it costs alone that bytes go through one more process's hands: as many as a record has, there and back, over sockets
+/// that lead straight from one to the other or by way of a relay that looks at nothing.
+async fn relayed() {
+    let (mut straight, mut relayed) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        for (is_relayed, costs) in [(false, &mut straight), (true, &mut relayed)] {
+            let used = processor_time();
+            // To the broker, and to the consumer.
+            for _ in 0..2 {
+                send(MANY * RECORD, is_relayed).await;
+            }
+            costs.push((processor_time() - used) / MANY as f64);
+        }
+    }
+    let (straight, relayed) = (median(&mut straight), median(&mut relayed));
+    println!(
+        "{RECORD} bytes there and back, processor, µs each: {straight:.3} straight, {relayed:.3} through a relay that looks at \
+         nothing ({:+.3})",
+        relayed - straight
+    );
+}
+
+/// Sends so many bytes over sockets of this machine, until all have arrived.
+async fn send(bytes: usize, is_relayed: bool) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let mut at = listener.local_addr().expect("an address");
+    if is_relayed {
+        let relay = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let behind = std::mem::replace(&mut at, relay.local_addr().expect("an address"));
+        tokio::spawn(async move {
+            let (mut from, _) = relay.accept().await.expect("a connection");
+            let mut to = TcpStream::connect(behind).await.expect("a connection");
+            // As much at once as the seam reads at most.
+            tokio::io::copy_bidirectional_with_sizes(&mut from, &mut to, CHUNK, CHUNK).await.expect("copied");
+        });
+    }
+    let sending = tokio::spawn(async move {
+        let mut to = TcpStream::connect(at).await.expect("a connection");
+        let chunk = vec![b'x'; CHUNK];
+        for from in (0..bytes).step_by(CHUNK) {
+            to.write_all(&chunk[..CHUNK.min(bytes - from)]).await.expect("sent");
+        }
+    });
+    let (mut from, _) = listener.accept().await.expect("a connection");
+    let mut buffer = vec![0; CHUNK];
+    while from.read(&mut buffer).await.expect("received") > 0 {}
+    sending.await.expect("sent");
 }
 
 async fn measure(broker: &str, address: SocketAddr, brokers: Brokers) {

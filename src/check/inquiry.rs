@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use foldhash::HashSet;
-use foldhash::fast::{FixedState, RandomState};
+use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
 use super::chooser::Chooser;
@@ -255,8 +255,8 @@ impl<'i, 'h> Inquiry<'i, 'h> {
 /// The keys of events.
 pub(super) fn keys<'c, 'h: 'c>(events: impl IntoIterator<Item = &'c Chosen<'h>>) -> HashSet<&'c Key<'h>> {
     let events = events.into_iter();
-    let most = events.size_hint().1.unwrap_or_default();
-    let mut keys = HashSet::with_capacity_and_hasher(most, RandomState::default());
+    let mut keys = HashSet::default();
+    keys.reserve(events.size_hint().1.unwrap_or_default());
     keys.extend(events.filter_map(|event| event.key.as_ref()));
     keys
 }

@@ -64,9 +64,8 @@ fn world(found: &Found, operation: &Operation, joined: Option<&str>) -> String {
     let mut text = "# What the services talk to. Kafka and Postgres are started for each run; no data of yours is touched.\nworld:\n".to_owned();
     let mut topics: Vec<&str> = found.topics.keys().map(String::as_str).collect();
     topics.extend(operation.topic.as_deref().filter(|topic| !found.topics.contains_key(*topic)));
-    let uses_kafka =
-        found.services.iter().any(|service| service.env.iter().any(|(_, means)| *means == Means::Kafka));
-    let source = if topics.is_empty() {
+    let uses_kafka = found.services.iter().any(Service::uses_kafka);
+    let source = if found.topics.is_empty() {
         "none was found: write those of your service"
     } else {
         "found in the sources"
@@ -193,6 +192,9 @@ fn service(found: &Found, service: &Service) -> String {
         ),
         // Its consumer group says when.
         (_, false, true) => {}
+        (_, false, false) if found.topics.is_empty() && service.uses_kafka() => text.push_str(
+            "    # CHECK: ready when it has joined its consumer group; if it joins none: `ready: log TEXT`\n",
+        ),
         (_, false, false) => text
             .push_str("    ready: log started                     # CHECK: what it logs when it can serve\n"),
     }

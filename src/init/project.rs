@@ -93,7 +93,12 @@ impl Service {
 
     /// Whether it reads topics, and so shows by its consumer group that it is there.
     pub(super) fn consumes(&self) -> bool {
-        !self.reads.is_empty() && self.env.iter().any(|(_, means)| *means == Means::Kafka)
+        !self.reads.is_empty() && self.uses_kafka()
+    }
+
+    /// Whether it asks where Kafka is.
+    pub(super) fn uses_kafka(&self) -> bool {
+        self.env.iter().any(|(_, means)| *means == Means::Kafka)
     }
 }
 
@@ -124,7 +129,7 @@ pub(super) fn of_one(folder: &Path, files: &[File], run: &str) -> Found {
     if !service.has_address() {
         service.assume("KAFKA_BROKERS", Means::Kafka);
         service.assume("DATABASE_URL", Means::Postgres(None));
-    } else if !service.has_port() && !service.env.iter().any(|(_, means)| *means == Means::Kafka) {
+    } else if !service.has_port() && !service.uses_kafka() {
         // Something must reach it.
         service.assume("KAFKA_BROKERS", Means::Kafka);
     }
