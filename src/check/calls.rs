@@ -8,7 +8,7 @@ use super::bound::{self, Bound};
 use super::inquiry::shown;
 use super::needs::{Needs, Variable};
 use crate::case::Argument;
-use crate::history::{History, Outcome, Reply, What};
+use crate::history::{Event, Outcome, Reply, What};
 
 /// One operation of one client.
 #[derive(Debug, Clone, Copy)]
@@ -24,26 +24,32 @@ pub(super) struct Call<'h> {
     pub reply: Option<&'h Reply>,
 }
 
-/// All operations of a history, in the order of their beginnings.
-pub(super) fn calls(history: &History) -> Vec<Call<'_>> {
-    let mut calls = Vec::new();
-    let mut places = foldhash::HashMap::default();
-    for event in &history.events {
+/// All operations of a history, in the order of their beginnings, as far as it was gone through.
+#[derive(Default)]
+pub(super) struct Calls<'h> {
+    pub all: Vec<Call<'h>>,
+    /// Where each of them is.
+    places: foldhash::HashMap<usize, usize>,
+}
+
+impl<'h> Calls<'h> {
+    /// The next event.
+    pub fn see(&mut self, event: &'h Event) {
         match &event.what {
             What::Invoked { operation, client, name, given } => {
-                places.insert(*operation, calls.len());
-                let (began, outcome) = (event.seq, Outcome::Info);
-                calls.push(Call { name, client: *client, given, began, ended: None, outcome, reply: None });
+                self.places.insert(*operation, self.all.len());
+                let (client, began, outcome) = (*client, event.seq, Outcome::Info);
+                self.all.push(Call { name, client, given, began, ended: None, outcome, reply: None });
             }
             What::Returned { operation, outcome, reply, .. } => {
-                if let Some(call) = places.get(operation).and_then(|place| calls.get_mut(*place)) {
+                let place = self.places.get(operation);
+                if let Some(call) = place.and_then(|place| self.all.get_mut(*place)) {
                     (call.ended, call.outcome, call.reply) = (Some(event.seq), *outcome, reply.as_ref());
                 }
             }
             _ => {}
         }
     }
-    calls
 }
 
 impl<'h> Call<'h> {

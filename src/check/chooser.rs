@@ -69,23 +69,23 @@ impl<'c, 'h> Chooser<'c, 'h> {
         }
     }
 
+    /// A fact of the topic, or the effect, that is meant.
     pub fn fact(&mut self, event: &'h Event, fact: &'h Fact) {
         let mut at = Chosen::at(event.seq);
         match (&fact.seen, self.of) {
-            (Seen::Effect { effect, key, body, .. }, Subject::Effect(wanted)) if effect == wanted => {
+            (Seen::Effect { key, body, .. }, Subject::Effect(_)) => {
                 let lookup = |variable: &Variable| of_effect(variable, key.as_deref(), body);
                 if self.is_meant(lookup) {
                     let about = self.of_effect(key.as_deref(), event.seq);
                     self.add(at, lookup, about);
                 }
             }
-            (Seen::Produced { topic, record, .. }, Subject::Record { topic: wanted }) if topic == wanted => {
+            (Seen::Produced { record, .. }, Subject::Record { .. }) => {
                 self.record(at, record);
             }
-            (
-                Seen::Delivered { topic, record, malformed: false, .. },
-                Subject::Delivered { topic: wanted, to },
-            ) if topic == wanted && (to.is_none() || *to == fact.service) => {
+            (Seen::Delivered { record, malformed: false, .. }, Subject::Delivered { to, .. })
+                if to.is_none() || *to == fact.service =>
+            {
                 at.repeated =
                     !self.delivered.insert(fingerprint(&(&fact.service, &record.key, &record.value)));
                 self.record(at, record);
@@ -195,8 +195,8 @@ fn ids<'c, 'h>(
     per: &'c str,
     knows_ids: bool,
     place: u64,
-) -> impl Iterator<Item = &'c Id<'h>> {
-    inquiry.index.ids(place).iter().filter(move |id| match id.argument {
+) -> impl Iterator<Item = Id<'h>> {
+    inquiry.index.ids(place).filter(move |id| match id.argument {
         Some(argument) => argument == per,
         None => !knows_ids,
     })

@@ -9,7 +9,7 @@ use foldhash::{HashMap, HashSet};
 use crate::history::{Event, Fact, History, Seen, What};
 use crate::spec::{Selector, Table};
 
-use super::calls::{Call, calls};
+use super::calls::{Call, Calls};
 use super::inquiry::Choice;
 use super::key::Key;
 use super::versions::{Version, replaced, visible};
@@ -35,9 +35,9 @@ pub(super) struct Index<'h> {
     /// The arguments that ids of the case were made for.
     made_for: HashSet<&'h str>,
     /// Every id that an operation made or a fact is about.
-    known: HashMap<&'h str, Id<'h>>,
-    /// What the facts are about, one after the other.
-    ids: Vec<Id<'h>>,
+    known: Ids<'h>,
+    /// The numbers of what the facts are about, one after the other.
+    ids: Vec<u32>,
     /// For each event, where its ids end; they begin where those of the event before end.
     ends: Vec<usize>,
     facts: HashMap<Subject<'h>, Vec<Happened<'h>>>,
@@ -69,35 +69,36 @@ enum Subject<'h> {
 
 impl<'h> Index<'h> {
     pub fn of(history: &'h History) -> Index<'h> {
-        let given = history.events.iter().filter_map(|event| match &event.what {
-            What::Invoked { given, .. } => Some(given),
-            _ => None,
-        });
-        let mut known: HashMap<&str, Id> = HashMap::default();
-        for (name, text) in given.flatten().filter_map(|(name, value)| Some((name.as_str(), value.id()?))) {
-            let number = next(&known);
-            known.entry(text).or_insert(Id { number, text, argument: None }).argument = Some(name);
-        }
-        let made_for = known.values().filter_map(|id| id.argument).collect();
         let count = history.events.len();
         let (mut ids, mut ends) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let mut facts: HashMap<Subject, Vec<Happened>> = HashMap::default();
+        let (mut known, mut calls, mut rest) = (Ids::default(), Calls::default(), Rest::default());
+        // Once: a long history is more than a processor has at hand.
         for event in &history.events {
-            if let What::Fact(fact) = &event.what
-                && let Some(subject) = subject(&fact.seen)
-            {
-                facts.entry(subject).or_default().push((event, fact));
-                for text in &fact.about {
-                    let number = next(&known);
-                    ids.push(*known.entry(text).or_insert(Id { number, text, argument: None }));
+            calls.see(event);
+            rest.see(event);
+            match &event.what {
+                What::Invoked { given, .. } => {
+                    for (name, id) in given.iter().filter_map(|(name, value)| Some((name, value.id()?))) {
+                        let number = known.number(id);
+                        known.made_for(number, name);
+                    }
                 }
+                What::Fact(fact) => {
+                    if let Some(subject) = subject(&fact.seen) {
+                        facts.entry(subject).or_default().push((event, fact));
+                        ids.extend(fact.about.iter().map(|text| known.number(text)));
+                    }
+                }
+                _ => {}
             }
             ends.push(ids.len());
         }
+        let made_for = known.all.iter().filter_map(|id| id.argument).collect();
         let is_table = |subject: &Subject| matches!(subject, Subject::Row(..));
         let tables = facts.iter().filter(|(subject, _)| is_table(subject));
         let versions = tables.map(|(subject, facts)| (*subject, visible(facts))).collect();
-        let (calls, not_quiet) = (calls(history), not_quiet(history));
+        let (calls, not_quiet) = (calls.all, rest.not_quiet());
         let (replaced, choices) = Default::default();
         Index { history, calls, made_for, known, ids, ends, facts, versions, replaced, choices, not_quiet }
     }
@@ -122,15 +123,19 @@ impl<'h> Index<'h> {
 
     /// The key of this text.
     pub fn key(&self, text: Cow<'h, str>) -> Key<'h> {
-        self.known.get(&*text).map_or(Key::Text(text), Id::key)
+        match self.known.numbers.get(&*text) {
+            Some(number) => self.known.id(*number).key(),
+            None => Key::Text(text),
+        }
     }
 
     /// What the fact at this place of the history is about.
-    pub fn ids(&self, place: u64) -> &[Id<'h>] {
+    pub fn ids(&self, place: u64) -> impl Iterator<Item = Id<'h>> {
         let place = usize::try_from(place).unwrap_or(usize::MAX);
         let end = |place: Option<usize>| place.and_then(|place| self.ends.get(place)).copied();
         let from = end(place.checked_sub(1)).unwrap_or(0);
-        self.ids.get(from..end(Some(place)).unwrap_or(from)).unwrap_or_default()
+        let numbers = self.ids.get(from..end(Some(place)).unwrap_or(from)).unwrap_or_default();
+        numbers.iter().map(|number| self.known.id(*number))
     }
 
     /// Versions of the rows of a table.
@@ -179,9 +184,31 @@ impl<'h> Id<'h> {
     }
 }
 
-/// The number of the next id that is not known yet.
-fn next(known: &HashMap<&str, Id>) -> u32 {
-    u32::try_from(known.len()).unwrap_or(u32::MAX)
+/// Every id, by its number and by its text.
+#[derive(Default)]
+struct Ids<'h> {
+    all: Vec<Id<'h>>,
+    numbers: HashMap<&'h str, u32>,
+}
+
+impl<'h> Ids<'h> {
+    fn number(&mut self, text: &'h str) -> u32 {
+        *self.numbers.entry(text).or_insert_with(|| {
+            let number = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+            self.all.push(Id { number, text, argument: None });
+            number
+        })
+    }
+
+    fn made_for(&mut self, number: u32, argument: &'h str) {
+        if let Some(id) = usize::try_from(number).ok().and_then(|place| self.all.get_mut(place)) {
+            id.argument = Some(argument);
+        }
+    }
+
+    fn id(&self, number: u32) -> Id<'h> {
+        self.all[usize::try_from(number).unwrap_or(usize::MAX)]
+    }
 }
 
 fn subject(seen: &Seen) -> Option<Subject<'_>> {
@@ -194,25 +221,38 @@ fn subject(seen: &Seen) -> Option<Subject<'_>> {
     })
 }
 
-/// The world never came to rest, or it moved again after it had been taken to rest for the last time.
-fn not_quiet(history: &History) -> Option<String> {
-    let mut moved = None;
-    for event in &history.events {
+/// Whether the world came to rest, and stayed so.
+#[derive(Default)]
+struct Rest {
+    /// Whether it moved after it had been taken to rest for the last time; `None`: it never was.
+    moved: Option<bool>,
+    /// What moved when the time was over.
+    moving: Option<String>,
+}
+
+impl Rest {
+    fn see(&mut self, event: &Event) {
         match &event.what {
             What::NotQuiet { moving } => {
-                return Some(format!("the world did not become quiet: {}", moving.join(", ")));
+                self.moving.get_or_insert_with(|| moving.join(", "));
             }
-            What::Quiet => moved = Some(false),
-            What::Fact(fact) if moved.is_some() && fact.changes_state() => moved = Some(true),
+            What::Quiet => self.moved = Some(false),
+            What::Fact(fact) if self.moved.is_some() && fact.changes_state() => self.moved = Some(true),
             _ => {}
         }
     }
-    let reason = match moved {
-        Some(false) => return None,
-        Some(true) => {
-            "something moved after the world had become quiet; raise `quiet_for`, or give `settled_when`"
+
+    fn not_quiet(self) -> Option<String> {
+        if let Some(moving) = self.moving {
+            return Some(format!("the world did not become quiet: {moving}"));
         }
-        None => "the history ends before the world was quiet",
-    };
-    Some(reason.to_owned())
+        let reason = match self.moved {
+            Some(false) => return None,
+            Some(true) => {
+                "something moved after the world had become quiet; raise `quiet_for`, or give `settled_when`"
+            }
+            None => "the history ends before the world was quiet",
+        };
+        Some(reason.to_owned())
+    }
 }
