@@ -284,7 +284,8 @@ impl Campaign<'_> {
                 let known = tally.minimal_cases();
                 let mut found = self.investigate(suspect, Some((evidence, history)), &known).await?;
                 if let crate::report::Found::Violated(violation) = &mut found {
-                    if violation.without_any_fault {
+                    // A kept case does so little that most of the world is not used by it.
+                    if violation.without_any_fault && minimal_of.is_none() {
                         violation.unused = tally.unused().to_vec();
                     }
                     let expected = tally.expected(invariant);

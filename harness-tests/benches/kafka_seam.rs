@@ -122,7 +122,7 @@ fn main() {
     runtime.block_on(relayed());
 }
 
-/// What it costs alone that bytes go through one more process's hands: as many as a record has, there and back, over sockets
+/// What it costs alone that bytes go through other hands: as many as a record has, there and back, over sockets
 /// that lead straight from one to the other or by way of a relay that looks at nothing.
 async fn relayed() {
     let (mut straight, mut relayed) = (Vec::new(), Vec::new());

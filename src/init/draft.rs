@@ -168,16 +168,17 @@ fn service(found: &Found, service: &Service) -> String {
     }
     let _ = writeln!(text, "    run: {}", scalar(&service.run));
     if !service.env.is_empty() {
-        let remark = if service.is_assumed {
-            "CHECK: assumed; write the names that it reads its addresses from"
-        } else {
-            "each becomes an address of this service alone"
-        };
-        let _ = writeln!(text, "    env:                                   # {remark}");
+        text.push_str(
+            "    env:                                   # each becomes an address of this service alone\n",
+        );
     }
     for (variable, means) in &service.env {
         if let Some(value) = value(found, service, means) {
-            let _ = writeln!(text, "      {variable}: {value}");
+            let remark = match service.assumed.contains(variable) {
+                true => "      # CHECK: assumed; write the name that the service reads it from",
+                false => "",
+            };
+            let _ = writeln!(text, "      {variable}: {value}{remark}");
         }
     }
     if !service.others.is_empty() {
@@ -208,9 +209,12 @@ fn service(found: &Found, service: &Service) -> String {
 fn scalar(text: &str) -> String {
     let is_plain = !text.contains(": ")
         && !text.contains(" #")
+        && !text.contains('\n')
         && !text.ends_with(':')
-        && text.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '_'));
-    if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "''")) }
+        && text.contains(['/', '.', ' '])
+        && text.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '.' | '/'));
+    // Whatever JSON writes YAML reads.
+    if is_plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
 fn value(found: &Found, service: &Service, means: &Means) -> Option<String> {

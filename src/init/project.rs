@@ -64,8 +64,8 @@ pub struct Service {
     pub ready: Option<String>,
     pub(super) is_slow: bool,
     pub(super) env: Vec<(String, Means)>,
-    /// Whether nothing was found that tells of some address, so that `env` has the usual name for it.
-    pub(super) is_assumed: bool,
+    /// Those of `env` that were not found, but are what such variables are usually called.
+    pub(super) assumed: Vec<String>,
     /// Variables that it reads and that are no addresses.
     pub(super) others: Vec<String>,
     pub(super) routes: Vec<(String, String)>,
@@ -83,7 +83,7 @@ impl Service {
 
     fn assume(&mut self, name: &str, means: Means) {
         self.env.push((name.to_owned(), means));
-        self.is_assumed = true;
+        self.assumed.push(name.to_owned());
     }
 
     /// Whether it asks for a port of its own.
@@ -124,7 +124,8 @@ pub(super) fn find(folder: &Path, files: &[File]) -> Result<Found, NotFound> {
 pub(super) fn of_one(folder: &Path, files: &[File], run: &str) -> Found {
     let name = name_of(folder);
     let (composed, database) = composed(files);
-    let manifest = Manifest { run: run.to_owned(), is_slow: run.contains("java"), ..Manifest::default() };
+    let is_slow = run.split_whitespace().any(|word| word == "java" || word.ends_with("/java"));
+    let manifest = Manifest { run: run.to_owned(), is_slow, ..Manifest::default() };
     let (mut service, sources, variables) = service("", manifest, files, &composed, &name);
     if !service.has_address() {
         service.assume("KAFKA_BROKERS", Means::Kafka);
@@ -207,7 +208,7 @@ fn service(at: &str, manifest: Manifest, files: &[File], composed: &[Composed], 
         ready: health,
         is_slow: manifest.is_slow,
         env,
-        is_assumed: false,
+        assumed: Vec::new(),
         others,
         routes: sources.routes.iter().cloned().collect(),
         reads: sources

@@ -209,7 +209,7 @@ pub struct Violation {
     pub case: u32,
     /// Whether it needs no fault at all.
     pub without_any_fault: bool,
-    /// Addresses that nobody had used by then, if it needs no fault: mostly the reason.
+    /// Addresses that were not used in any case by then, if it needs no fault: often the reason.
     pub unused: Vec<Unused>,
     /// Size of the case as it was found.
     pub found_as: Size,

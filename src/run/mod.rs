@@ -117,6 +117,9 @@ impl RunError {
     }
 }
 
+/// Letters of a line that says something.
+const SAYS_SOMETHING: usize = 8;
+
 /// The end of a log, below what it mostly means.
 fn quoted(lines: &[String]) -> String {
     if lines.is_empty() {
@@ -131,13 +134,15 @@ fn quoted(lines: &[String]) -> String {
 }
 
 /// Lines that are the same but for their numbers (a time, an attempt), each where it came last, with how often it came: a
-/// client that tries again and again says the same each time.
+/// client that tries again and again says the same each time. What is too short to say anything, as a bracket, stays.
 fn told_once(lines: &[String]) -> Vec<(&str, u32)> {
-    let mut told: IndexMap<String, (&str, u32)> = IndexMap::new();
-    for line in lines {
-        let alike = line.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
-        let times = told.shift_remove(&alike).map_or(0, |(_, times)| times);
-        told.insert(alike, (line, times + 1));
+    let mut told: IndexMap<(String, usize), (&str, u32)> = IndexMap::new();
+    for (place, line) in lines.iter().enumerate() {
+        let alike: String = line.chars().filter(|c| !c.is_ascii_digit()).collect();
+        let place = if alike.trim().len() < SAYS_SOMETHING { place } else { 0 };
+        let known = (alike, place);
+        let times = told.shift_remove(&known).map_or(0, |(_, times)| times);
+        told.insert(known, (line, times + 1));
     }
     told.into_values().collect()
 }
@@ -158,6 +163,7 @@ mod tests {
     #[test]
     fn what_is_said_again_and_again_is_told_once() {
         check(&["starting", "listening"], &[("starting", 1), ("listening", 1)]);
+        check(&["{", "}", "{", "}"], &[("{", 1), ("}", 1), ("{", 1), ("}", 1)]);
         check(
             &[
                 "12:01 starting",

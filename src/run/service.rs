@@ -30,7 +30,7 @@ const READY_EVERY: Duration = Duration::from_millis(3);
 /// How long after its first `ready` a service may take to join its consumer group, at least and at most: three times as long as
 /// it took until then, which says how busy the machine is. Needed once: later starts know whether it joins one.
 const FIRST_JOIN_WITHIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
-/// The same for a service of which the spec says that it reads a topic.
+/// The same for a service that a fault of the spec names as a reader of a topic.
 const FIRST_JOIN_OF_A_READER: Duration = Duration::from_secs(10);
 /// How long one call may take that asks whether it is ready.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -55,7 +55,7 @@ pub(super) struct Given<'a> {
     pub inner_port: Option<u16>,
     /// By which the supervisor knows containers of this run.
     pub run: &'a str,
-    /// Whether the spec says that it reads a topic.
+    /// Whether a fault of the spec names it as a reader of a topic.
     pub is_reader: bool,
     /// What `${…}` means to it.
     pub lookup: &'a dyn Fn(&str) -> Option<String>,
@@ -73,7 +73,7 @@ pub(super) struct RunningService {
     has_logged: Arc<AtomicBool>,
     /// Whether it joins a consumer group; learned from its first start.
     joins: Option<bool>,
-    /// Whether the spec says that it reads a topic.
+    /// Whether a fault of the spec names it as a reader of a topic.
     is_reader: bool,
     clock: Option<ServiceClock>,
     /// How often it ended by itself in this case, and was started again.
@@ -256,7 +256,9 @@ impl RunningService {
             let waiting_for = match (served, kafka.filter(|_| self.service.uses_kafka())) {
                 (None, _) => Some(self.ready_in_words()),
                 (Some((took, since)), Some(kafka)) => {
-                    let may_join = clock::since(since) < self.first_join_within(took);
+                    // Whether it joins a group or not: after `start_within` it is what it is.
+                    let may_join = clock::since(since) < self.first_join_within(took)
+                        && clock::since(began) < self.service.start_within;
                     self.waits_for_kafka(kafka, may_join)
                 }
                 (Some(_), None) => None,
@@ -294,7 +296,7 @@ impl RunningService {
             return Some("it to join a consumer group".to_owned());
         }
         if self.joins.is_none() && may_join {
-            return Some("its first connection to Kafka".to_owned());
+            return Some("it to join a consumer group, if it joins one".to_owned());
         }
         self.joins = Some(false);
         (!readiness.connected).then(|| "its first connection to Kafka".to_owned())

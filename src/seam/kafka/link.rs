@@ -140,7 +140,7 @@ pub enum Exchange {
 
 /// What comes next in the direction of the service.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there are as many as requests in flight, each moved twice")]
+#[expect(clippy::large_enum_variant, reason = "there are as many as requests in flight")]
 enum Expected {
     Answer(Reply),
     Response(Head, Exchange),
@@ -170,12 +170,12 @@ impl Queue {
     /// What the seam answers by itself, if that is what comes next.
     fn pop_answer(&self) -> Option<Reply> {
         let mut expected = self.lock();
+        if !matches!(expected.front()?, Expected::Answer(_)) {
+            return None;
+        }
         match expected.pop_front()? {
             Expected::Answer(reply) => Some(reply),
-            response => {
-                expected.push_front(response);
-                None
-            }
+            Expected::Response(..) => None,
         }
     }
 
@@ -274,10 +274,10 @@ impl Link {
                     continue;
                 }
             };
-            let Some(frame) = frame else { return Ok(()) };
             if give_answers(queue, service).await? == After::Ends {
                 return Ok(());
             }
+            let Some(frame) = frame else { return Ok(()) };
             // With nothing asked, the broker can only close.
             let Some(Expected::Response(head, exchange)) = queue.pop() else { return Ok(()) };
             wire::is_answer(&frame, head.correlation)?;
