@@ -140,7 +140,6 @@ pub enum Exchange {
 
 /// What comes next in the direction of the service.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there are as many as requests in flight")]
 enum Expected {
     Answer(Reply),
     Response(Head, Exchange),
