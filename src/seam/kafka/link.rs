@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The broker answers in the order of the requests, so a queue of what to expect is all that joins the two
-//! directions. It wakes nobody, unless the seam answers by itself: to wake a task for each request would take longer than all
-//! else that is done for it. What no rule or observer asks for passes as bytes.
+//! directions. It wakes nobody, unless the seam answers by itself: about a request there is nothing to do in the other direction
+//! until the broker has answered. What no rule or observer asks for passes as bytes.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
