@@ -1,7 +1,8 @@
 //! What the seam before Kafka costs: throughput and latency through it, against direct connections, in one run.
 //!
 //! `cargo bench -p harness-tests --bench kafka_seam`; without a Docker engine before the embedded broker alone. The ways take
-//! turns, single records one by one, so that a machine that is busy for a while slows all of them. A case is recorded as in a run: in memory and to a
+//! turns, single records one by one, so that a machine that is busy for a while slows all of them. Before Apache Kafka, one of them is a
+//! relay that looks at nothing: what it costs alone to stand in between. A case is recorded as in a run: in memory and to a
 //! file. Told apart: records that all name an id of the case, each of which is a fact of its own at once; and a topic that
 //! goes through the relay, where each record is appended twice.
 
@@ -23,7 +24,6 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use steadfast::history::Recorder;
 use steadfast::world::Brokers;
 use steadfast::world::broker::{Broker, BrokerOptions};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 const ROUNDS: usize = 27;
@@ -33,8 +33,6 @@ const MANY: usize = 50_000;
 const MANY_RELAYED: usize = 2_000;
 /// Records that are sent one by one.
 const SINGLE: usize = 100;
-/// Bytes of a record in its batch.
-const RECORD: usize = 200;
 /// Bytes that are read or written at once where nobody looks at them.
 const CHUNK: usize = 256 * 1024;
 
@@ -43,7 +41,7 @@ const CHUNK: usize = 256 * 1024;
 struct Route {
     name: &'static str,
     topic: &'static str,
-    seam: bool,
+    through: Through,
     /// Whether a case is played meanwhile.
     case: bool,
     /// The order in every record; those of the case are o1 to o3.
@@ -51,29 +49,45 @@ struct Route {
     many: usize,
 }
 
-const DIRECT: Route =
-    Route { name: "direct", topic: "direct", seam: false, case: false, order: "o1-77ab", many: MANY };
+/// What stands between the clients and the broker.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Through {
+    Nothing,
+    /// Bytes are read and written, and nobody looks at them.
+    Relay,
+    Seam,
+}
+
+const DIRECT: Route = Route {
+    name: "direct",
+    topic: "direct",
+    through: Through::Nothing,
+    case: false,
+    order: "o1-77ab",
+    many: MANY,
+};
 /// What passes as bytes or nearly so; and what costs more, which would leave its traces in the others.
-const GROUPS: [[Route; 3]; 2] = [
-    [
+const GROUPS: [&[Route]; 2] = [
+    &[
         DIRECT,
-        Route { name: "seam, between cases", topic: "between", seam: true, ..DIRECT },
-        Route { name: "seam, in a case", topic: "during", seam: true, case: true, ..DIRECT },
+        Route { name: "relay", topic: "relayed", through: Through::Relay, ..DIRECT },
+        Route { name: "seam, between cases", topic: "between", through: Through::Seam, ..DIRECT },
+        Route { name: "seam, in a case", topic: "during", through: Through::Seam, case: true, ..DIRECT },
     ],
-    [
+    &[
         DIRECT,
         Route {
             name: "all about the case",
             topic: "about",
             order: "o1-0k3f",
-            seam: true,
+            through: Through::Seam,
             case: true,
             ..DIRECT
         },
         Route {
             name: "seam and relay",
             topic: "mediated",
-            seam: true,
+            through: Through::Seam,
             case: true,
             many: MANY_RELAYED,
             ..DIRECT
@@ -110,82 +124,63 @@ fn main() {
     );
     runtime.block_on(async {
         let broker = Broker::start(BrokerOptions::default()).await.expect("a broker");
-        measure("the embedded broker", broker.address(), broker.brokers()).await;
+        measure("the embedded broker", broker.address(), broker.brokers(), None).await;
     });
     if docker::engine_answers() {
-        let kafka = Container::kafka();
-        let address: SocketAddr = kafka.address(9092).parse().expect("an address");
-        runtime.block_on(measure("Apache Kafka", address, address.into()));
+        runtime.block_on(async {
+            let relay = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+            let relayed = relay.local_addr().expect("an address");
+            let kafka = Container::kafka_found_at(&relayed.to_string(), &[]);
+            let [address, behind] = [9092, 9095].map(|port| kafka.address(port).parse().expect("an address"));
+            tokio::spawn(relay_all(relay, behind));
+            measure("Apache Kafka", address, address.into(), Some(relayed)).await;
+        });
     } else {
         println!("no Docker engine answers: the embedded broker alone");
     }
-    runtime.block_on(relayed());
 }
 
-/// What it costs alone that bytes go through other hands: as many as a record has, there and back, over sockets
-/// that lead straight from one to the other or by way of a relay that looks at nothing.
-async fn relayed() {
-    let (mut straight, mut relayed) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        for (is_relayed, costs) in [(false, &mut straight), (true, &mut relayed)] {
-            let used = processor_time();
-            // To the broker, and to the consumer.
-            for _ in 0..2 {
-                send(MANY * RECORD, is_relayed).await;
-            }
-            costs.push((processor_time() - used) / MANY as f64);
-        }
-    }
-    let (straight, relayed) = (median(&mut straight), median(&mut relayed));
-    println!(
-        "{RECORD} bytes there and back, processor, µs each: {straight:.3} straight, {relayed:.3} through a relay that looks at \
-         nothing ({:+.3})",
-        relayed - straight
-    );
-}
-
-/// Sends so many bytes over sockets of this machine, until all have arrived.
-async fn send(bytes: usize, is_relayed: bool) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-    let mut at = listener.local_addr().expect("an address");
-    if is_relayed {
-        let relay = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-        let behind = std::mem::replace(&mut at, relay.local_addr().expect("an address"));
+/// Takes connections, and passes on what comes over them, as much at once as the seam reads at most.
+async fn relay_all(relay: TcpListener, behind: SocketAddr) {
+    loop {
+        let (mut from, _) = relay.accept().await.expect("a connection");
         tokio::spawn(async move {
-            let (mut from, _) = relay.accept().await.expect("a connection");
             let mut to = TcpStream::connect(behind).await.expect("a connection");
-            // As much at once as the seam reads at most.
-            tokio::io::copy_bidirectional_with_sizes(&mut from, &mut to, CHUNK, CHUNK).await.expect("copied");
+            [&from, &to].into_iter().for_each(|socket| socket.set_nodelay(true).expect("set"));
+            // A client that leaves may reset its connection.
+            let _ = tokio::io::copy_bidirectional_with_sizes(&mut from, &mut to, CHUNK, CHUNK).await;
         });
     }
-    let sending = tokio::spawn(async move {
-        let mut to = TcpStream::connect(at).await.expect("a connection");
-        let chunk = vec![b'x'; CHUNK];
-        for from in (0..bytes).step_by(CHUNK) {
-            to.write_all(&chunk[..CHUNK.min(bytes - from)]).await.expect("sent");
-        }
-    });
-    let (mut from, _) = listener.accept().await.expect("a connection");
-    let mut buffer = vec![0; CHUNK];
-    while from.read(&mut buffer).await.expect("received") > 0 {}
-    sending.await.expect("sent");
 }
 
-async fn measure(broker: &str, address: SocketAddr, brokers: Brokers) {
+async fn measure(broker: &str, address: SocketAddr, brokers: Brokers, relayed: Option<SocketAddr>) {
     for routes in GROUPS {
-        measure_group(broker, address, brokers.clone(), routes).await;
+        measure_group(broker, address, brokers.clone(), relayed, routes).await;
     }
 }
 
-async fn measure_group(broker: &str, address: SocketAddr, brokers: Brokers, routes: [Route; 3]) {
-    let topics = routes.map(|route| (route.topic, 1, route.many == MANY_RELAYED));
+async fn measure_group(
+    broker: &str,
+    address: SocketAddr,
+    brokers: Brokers,
+    relayed: Option<SocketAddr>,
+    routes: &[Route],
+) {
+    let topics: Vec<_> = routes.iter().map(|route| (route.topic, 1, route.many == MANY_RELAYED)).collect();
     let stage = Stage::before(brokers, &topics, Vec::new()).await;
     stage.history();
     let seam = stage.seam.listen("measured").await.expect("a port");
     let folder = tempfile::tempdir().expect("a folder");
     let mut ways = Vec::new();
     for route in routes {
-        ways.push(Way::open(route, if route.seam { seam } else { address }).await);
+        let at = match route.through {
+            Through::Nothing => Some(address),
+            Through::Relay => relayed,
+            Through::Seam => Some(seam),
+        };
+        if let Some(at) = at {
+            ways.push(Way::open(*route, at).await);
+        }
     }
     for round in 1..=ROUNDS {
         // Another one begins each round, and none always follows the same other one, which leaves its traces.
@@ -209,7 +204,7 @@ async fn measure_group(broker: &str, address: SocketAddr, brokers: Brokers, rout
         one_by_one(&mut ways, |route| !route.case).await;
         let recorder = Recorder::begin(Some(&folder.path().join("history.jsonl")));
         stage.begin_recorded(Vec::new(), recorder.expect("a file"));
-        one_by_one(&mut ways, |route| route.case || !route.seam).await;
+        one_by_one(&mut ways, |route| route.case || route.through == Through::Nothing).await;
         stage.history();
     }
     tell(broker, &mut ways);

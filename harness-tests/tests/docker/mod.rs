@@ -85,17 +85,24 @@ impl Container {
 
     /// The same, with these settings too.
     pub fn kafka_with(more: &[&str]) -> Container {
+        Container::kafka_found_at("localhost:9095", more)
+    }
+
+    /// The same; whoever comes by its port 9095 is told to come to this address from now on.
+    pub fn kafka_found_at(second: &str, more: &[&str]) -> Container {
         let port = free_port();
-        let advertised =
-            format!("KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://localhost:{port},INTERNAL://localhost:9094");
+        let advertised = format!(
+            "KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://localhost:{port},SECOND://{second},INTERNAL://localhost:9094"
+        );
         let settings = [
             "KAFKA_NODE_ID=1",
             "KAFKA_PROCESS_ROLES=broker,controller",
-            "KAFKA_LISTENERS=PLAINTEXT://:9092,INTERNAL://localhost:9094,CONTROLLER://localhost:9093",
+            "KAFKA_LISTENERS=PLAINTEXT://:9092,SECOND://:9095,INTERNAL://localhost:9094,CONTROLLER://localhost:9093",
             // The broker reaches itself by a listener of its own: the port of this machine is closed to it.
             "KAFKA_INTER_BROKER_LISTENER_NAME=INTERNAL",
             &advertised,
-            "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP=PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP=\
+             PLAINTEXT:PLAINTEXT,SECOND:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "KAFKA_CONTROLLER_LISTENER_NAMES=CONTROLLER",
             "KAFKA_CONTROLLER_QUORUM_VOTERS=1@localhost:9093",
             "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR=1",
@@ -104,7 +111,7 @@ impl Container {
         let (image, published) = (kafka_image(), format!("127.0.0.1:{port}:9092"));
         let settings = settings.iter().chain(more);
         let mut arguments: Vec<&str> = settings.flat_map(|setting| ["--env", setting]).collect();
-        arguments.extend(["--publish", &published, &image]);
+        arguments.extend(["--publish", &published, "--publish", "127.0.0.1::9095", &image]);
         let container = Container::start(&arguments);
         container.until_it_says("Kafka Server started");
         container

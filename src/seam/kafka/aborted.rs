@@ -45,7 +45,7 @@ impl Aborted {
 
 /// The key of a marker: a version, then 0 for "aborted" or 1 for "committed".
 fn is_abort(marker: &Batch) -> bool {
-    let records = marker.records();
+    let records = marker.records().unwrap_or_default();
     let key = records.first().and_then(|record| record.key.as_deref());
     key.and_then(|key| key.get(2..4)).is_some_and(|mut kind| kind.get_i16() == 0)
 }

@@ -114,7 +114,8 @@ impl Batch {
         Ok(batches)
     }
 
-    /// Reads a batch that unpacks to at most so many bytes.
+    /// Reads a batch that unpacks to at most so many bytes. It is as many records as it says, one behind the other; into them
+    /// nobody has looked.
     fn one(raw: Bytes, most: usize) -> Result<Batch, Malformed> {
         let base_offset = (&raw[0..8]).get_i64();
         let attributes = (&raw[CHECKED..]).get_i16();
@@ -126,7 +127,7 @@ impl Batch {
         }
         let mut cursor = Cursor::new(&body);
         for _ in 0..count {
-            cursor.pass()?;
+            cursor.at = cursor.begin()?;
         }
         Ok(Batch {
             base_offset,
@@ -145,13 +146,14 @@ impl Batch {
     }
 
     /// Its records. Most batches are about nothing of a case, so they are made out only for who asks.
-    pub fn records(&self) -> Vec<Record> {
+    ///
+    /// # Errors
+    /// One of them is malformed; no broker takes such a batch.
+    pub fn records(&self) -> Result<Vec<Record>, Malformed> {
         let (first, last) = ((&self.raw[27..35]).get_i64(), (&self.raw[35..43]).get_i64());
         let appended = ((&self.raw[CHECKED..]).get_i16() & 8 != 0).then_some(last);
         let mut cursor = Cursor::new(&self.body);
-        // All of them are sound, or the batch would not have been read.
-        let records = (0..self.count).map_while(|_| cursor.record(self.base_offset, first, appended).ok());
-        records.collect()
+        (0..self.count).map(|_| cursor.record(self.base_offset, first, appended)).collect()
     }
 
     /// Whether an id of the case may stand in one of its records. Of large records little is kept, so they pass for named:
@@ -243,6 +245,7 @@ impl<'a> Cursor<'a> {
 
     fn record(&mut self, base_offset: i64, first: i64, appended: Option<i64>) -> Result<Record, Malformed> {
         let ends = self.begin()?;
+        self.skip(1)?;
         let timestamp = appended.unwrap_or(first.saturating_add(self.varint()?));
         let offset = base_offset.saturating_add(self.varint()?);
         let (key, value) = (self.piece()?, self.piece()?);
@@ -254,27 +257,11 @@ impl<'a> Cursor<'a> {
         Ok(Record { offset, timestamp, key, value, headers, ends })
     }
 
-    /// As [`record`](Self::record), but nothing is kept of it.
-    fn pass(&mut self) -> Result<(), Malformed> {
-        let ends = self.begin()?;
-        self.varint()?;
-        self.varint()?;
-        self.span()?;
-        self.span()?;
-        for _ in 0..self.headers()? {
-            self.span()?.ok_or_else(cut_off)?;
-            self.span()?;
-        }
-        self.end(ends)
-    }
-
     /// Where the record ends that begins here.
     fn begin(&mut self) -> Result<usize, Malformed> {
         let length = self.length()?.ok_or_else(cut_off)?;
         let ends = self.at.checked_add(length).filter(|ends| *ends <= self.bytes.len());
-        let ends = ends.ok_or_else(cut_off)?;
-        self.skip(1)?;
-        Ok(ends)
+        ends.ok_or_else(cut_off)
     }
 
     /// How many headers follow.

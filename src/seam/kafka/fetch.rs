@@ -175,7 +175,7 @@ impl Walk<'_> {
                 self.unnamed(partition, batch);
                 continue;
             }
-            let records = batch.records();
+            let records = batch.records()?;
             for (index, record) in records.iter().enumerate().filter(|(_, record)| record.offset >= from) {
                 match self.record(partition, record) {
                     Passage::Passed => {}

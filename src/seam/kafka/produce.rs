@@ -22,7 +22,7 @@ use crate::wire::{Head, Malformed, decode_request, decode_response, encode, name
 #[derive(Debug)]
 pub struct Pending {
     /// The records by partition, under the topic's own name.
-    sent: HashMap<Partition, Vec<Sent>>,
+    sent: HashMap<Partition, Sent>,
     /// Partitions that were left out.
     refused: Refused,
     /// Id of the transaction that they belong to.
@@ -37,8 +37,20 @@ pub struct Pending {
 /// Partitions whose records are not appended, and why.
 type Refused = Vec<(Partition, ResponseError)>;
 
-/// Where a record that was passed on stands in the history; nowhere, if no case is played.
-type Sent = Option<Origin>;
+/// The records for one partition that were passed on.
+#[derive(Debug, Default)]
+struct Sent {
+    /// How many they are.
+    count: i64,
+    /// Where some of them stand in the history, each with how many were sent before it.
+    origins: Vec<(i64, Origin)>,
+}
+
+impl Sent {
+    fn parts(&self) -> (i64, &[(i64, Origin)]) {
+        (self.count, &self.origins)
+    }
+}
 
 /// The records for one partition.
 struct Part {
@@ -66,17 +78,20 @@ impl Part {
     }
 
     /// The records are passed on.
-    fn passed(self, link: &Link, after: &mut Ruling) -> Vec<Sent> {
-        let (at, mut sent) = (as_sent(link, &self.partition), Vec::new());
+    fn passed(self, link: &Link, after: &mut Ruling) -> Sent {
+        let (at, mut sent) = (as_sent(link, &self.partition), Sent::default());
         let (topic, partition) = self.partition;
         for told in self.batches {
             match told {
                 Told::Facts(facts) => {
                     for (fact, record) in facts {
                         let ruling = link.shared.conductor.passed(fact);
-                        let origin = ruling.event.map(|event| Origin::new(event, &record));
-                        origin.iter().for_each(|origin| link.shared.ledger().origins.sent(&at, *origin));
-                        sent.push(origin);
+                        if let Some(event) = ruling.event {
+                            let origin = Origin::new(event, &record);
+                            link.shared.ledger().origins.sent(&at, origin);
+                            sent.origins.push((sent.count, origin));
+                        }
+                        sent.count += 1;
                         after.and(ruling);
                     }
                 }
@@ -85,7 +100,7 @@ impl Part {
                     let seen =
                         move |_: &Record, record| Seen::Produced { topic: topic.clone(), partition, record };
                     link.shared.passed_unnamed(link.service.as_deref(), &batch, seen);
-                    sent.extend(std::iter::repeat_n(None, batch.count));
+                    sent.count += i64::try_from(batch.count).unwrap_or(0);
                 }
             }
         }
@@ -159,10 +174,10 @@ fn parts(link: &Link, body: &ProduceRequest) -> Result<Vec<Part>, Malformed> {
             };
             let first = batches.first().map(|batch| batch.sequence);
             let told = |batch: Batch| match batch.may_be_named(&spotter) {
-                true => Told::Facts(batch.records().into_iter().map(&fact).collect()),
-                false => Told::Unnamed(batch),
+                true => Ok(Told::Facts(batch.records()?.into_iter().map(&fact).collect())),
+                false => Ok(Told::Unnamed(batch)),
             };
-            let batches = batches.into_iter().map(told).collect();
+            let batches = batches.into_iter().map(told).collect::<Result<_, Malformed>>()?;
             parts.push(Part { partition: (topic.name.to_string(), part.index), batches, first });
         }
     }
@@ -237,20 +252,19 @@ pub fn response(link: &Link, frame: Bytes, head: Head, pending: Pending) -> Resu
         }
         for part in &topic.partition_responses {
             let partition = (topic.name.to_string(), part.index);
-            let sent = pending.sent.get(&partition).map_or(&[][..], Vec::as_slice);
+            let (count, origins) = pending.sent.get(&partition).map_or((0, &[][..]), Sent::parts);
             let (mut ledger, at) = (link.shared.ledger(), as_sent(link, &partition));
             let appended = part.error_code == 0;
-            for (origin, offset) in sent.iter().zip(part.base_offset..) {
-                match origin {
-                    Some(origin) if appended => ledger.origins.placed(&at, *origin, offset),
-                    Some(origin) => ledger.origins.refused(&at, *origin),
-                    None => {}
+            for &(before, origin) in origins {
+                match appended {
+                    true => ledger.origins.placed(&at, origin, part.base_offset.saturating_add(before)),
+                    false => ledger.origins.refused(&at, origin),
                 }
             }
             if !appended {
                 continue;
             }
-            let end = part.base_offset + i64::try_from(sent.len()).unwrap_or(0);
+            let end = part.base_offset.saturating_add(count);
             if renamed {
                 ledger
                     .backlogs

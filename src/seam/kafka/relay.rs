@@ -70,7 +70,7 @@ impl Relay {
         self.shared.ledger().backlogs.appended(&self.partition, fetched.end, busy);
         for batch in Batch::all(&fetched.records)? {
             let skipped = fetched.aborted.covers(&batch) || batch.control;
-            for record in batch.records().iter().filter(|record| !skipped && record.offset >= next) {
+            for record in batch.records()?.iter().filter(|record| !skipped && record.offset >= next) {
                 self.relay(record).await;
                 self.advance(record.offset + 1);
             }

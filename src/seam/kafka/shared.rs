@@ -65,7 +65,8 @@ impl Shared {
                 );
                 Fact { service: service.clone(), about: Vec::new(), seen: seen(record, content) }
             };
-            batch.records().iter().map(fact).collect()
+            // No broker has taken it, if it is malformed, and then there is nothing to say of it.
+            batch.records().unwrap_or_default().iter().map(fact).collect()
         });
     }
 
