@@ -18,7 +18,7 @@ use lifecycle::run;
 use super::row_versions::{Batch, Catalog, RowVersion};
 use super::{Access, PostgresError, values};
 
-const COMMITS_PER_SNAPSHOT: usize = 500;
+const COMMITS_PER_SNAPSHOT: usize = 50;
 /// A slot that has given nothing for so long may wait for a flush; mostly it answers within a millisecond.
 const FLUSH_AFTER: Duration = Duration::from_millis(20);
 
@@ -51,13 +51,30 @@ pub struct Database {
 struct Sessions {
     /// On the database `postgres`, to drop and make ours.
     admin: PgConnection,
-    /// Resets and the slot.
+    /// Resets, and what is asked often.
     control: PgConnection,
+    /// What the slot has to give, and nothing else: reading it empties the caches of its session, so that whatever else
+    /// is asked there is parsed and planned anew.
+    draining: PgConnection,
+    /// How far the server's log had been flushed when the slot was last asked.
+    flushed: String,
     /// Read only, with a time limit; shared, so that final observations need no exclusive handle.
     reader: Mutex<PgConnection>,
 }
 
 impl Sessions {
+    /// What the slot has to give that it had not the last time. A look costs a fifth of asking the slot, and mostly there is nothing.
+    async fn drain_if_flushed(&mut self, slot: &str) -> Result<Vec<Vec<u8>>, sqlx::Error> {
+        let flushed = sqlx::query_scalar("select pg_current_wal_flush_lsn()::text");
+        let flushed: String = flushed.fetch_one(&mut self.control).await?;
+        if flushed == self.flushed {
+            return Ok(Vec::new());
+        }
+        let drained = self.drain(slot).await?;
+        self.flushed = flushed;
+        Ok(drained)
+    }
+
     /// What the slot has to give.
     ///
     /// The server reads its log as far as it is flushed, and flushes whole pages of what an open transaction writes. Where a
@@ -67,7 +84,7 @@ impl Sessions {
     async fn drain(&mut self, slot: &str) -> Result<Vec<Vec<u8>>, sqlx::Error> {
         let sql = "select data from pg_logical_slot_get_binary_changes($1, null, null, \
                    'proto_version', '1', 'publication_names', 'steadfast')";
-        let mut draining = std::pin::pin!(sqlx::query_scalar(sql).bind(slot).fetch_all(&mut self.control));
+        let mut draining = std::pin::pin!(sqlx::query_scalar(sql).bind(slot).fetch_all(&mut self.draining));
         loop {
             tokio::select! {
                 drained = &mut draining => return drained,
@@ -154,7 +171,7 @@ impl Database {
         let doing = format!("cannot read the row versions of `{}`", self.name);
         let missing = self.not_connected();
         let sessions = self.sessions.as_mut().ok_or(missing)?;
-        let messages = sessions.drain(&self.slot).await.map_err(PostgresError::sql(&doing))?;
+        let messages = sessions.drain_if_flushed(&self.slot).await.map_err(PostgresError::sql(&doing))?;
         if messages.is_empty() {
             return Ok(Vec::new());
         }

@@ -122,8 +122,9 @@ impl Database {
         let limits = [("default_transaction_read_only", "on"), ("statement_timeout", "10s")];
         let control = self.access.options(&self.name);
         let reader = control.clone().options(limits);
-        let (control, reader) = tokio::try_join!(control.connect(), reader.connect())?;
-        Ok(Sessions { admin, control, reader: Mutex::new(reader) })
+        let (control, draining, reader) =
+            tokio::try_join!(control.connect(), control.connect(), reader.connect())?;
+        Ok(Sessions { admin, control, draining, flushed: String::new(), reader: Mutex::new(reader) })
     }
 }
 
