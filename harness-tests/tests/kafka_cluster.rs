@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 
 use docker::{Container, docker, kafka_image, trial};
-use kafka_stage::{DEADLINE, Stage, action, consumer_config, facts, fault, send, take};
+use kafka_stage::{DEADLINE, Stage, action, consumer_config, facts, fault, send, take, until};
 use libtest_mimic::Arguments;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, StreamConsumer};

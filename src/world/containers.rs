@@ -86,13 +86,13 @@ impl Containers {
             }
             let request = labelled(request::postgres(&images.postgres, &password), &run);
             let running = Running::start(ServerKind::Postgres, request, request::POSTGRES_PORT).await?;
-            let access = Access::local(running.address.port(), &password);
+            let access = Access::local(running.address.port(), &password, None);
             let serves = || async { access.admin().await.map(drop).map_err(|error| error.to_string()) };
             running.until_ready(ServerKind::Postgres, serves).await?;
             Ok::<_, WorldError>(Some(running))
         };
         let (kafka, postgres) = tokio::try_join!(kafka, postgres)?;
-        let access = postgres.as_ref().map(|running| Access::local(running.address.port(), &password));
+        let access = postgres.as_ref().map(|running| Access::local(running.address.port(), &password, None));
         Ok(Containers { run, supervisor: supervisor.clone(), kafka, postgres, access })
     }
 

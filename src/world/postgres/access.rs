@@ -1,6 +1,7 @@
 //! How a Postgres server is reached, whoever started it.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -21,13 +22,15 @@ pub struct Access {
 }
 
 impl Access {
-    /// A server on this machine, with the account `postgres`; the password holds no character that a URL must escape.
-    pub(in crate::world) fn local(port: u16, password: &str) -> Access {
+    /// A server on this machine, with the account `postgres`; the password holds no character that a URL must escape. The
+    /// harness itself comes by the socket in `folder`, if there is one: it asks often, and TCP costs more.
+    pub(in crate::world) fn local(port: u16, password: &str, folder: Option<&Path>) -> Access {
         let options = PgConnectOptions::new_without_pgpass()
             .host("127.0.0.1")
             .port(port)
             .username("postgres")
             .password(password);
+        let options = folder.into_iter().fold(options, PgConnectOptions::socket);
         Access {
             before: format!("postgres://postgres:{password}@"),
             place: format!("127.0.0.1:{port}"),

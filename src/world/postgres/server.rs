@@ -24,6 +24,8 @@ const ROOM_IN_MEMORY: u64 = 512 * 1024 * 1024;
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// What the names of data folders begin with.
 pub(in crate::world) const DATA_FOLDER: &str = "steadfast-postgres-";
+/// Bytes of a folder in which a socket may be, on any system: 104 less its name.
+const LONGEST_OF_A_SOCKET: usize = 80;
 const POLL: Duration = Duration::from_millis(2);
 const PORT_ATTEMPTS: usize = 8;
 
@@ -73,7 +75,7 @@ impl Server {
 
     /// How it is reached.
     pub fn access(&self) -> Access {
-        Access::local(self.port, &self.password)
+        Access::local(self.port, &self.password, socket_folder(&self.folder))
     }
 
     /// Whether the server process still runs.
@@ -124,7 +126,7 @@ impl Server {
         let program = self.binaries.program("postgres");
         let mut command = self.supervisor.command_ended_by(program, Ending::Quit);
         quiet(&mut command);
-        command.arg("-D").arg(self.folder.join("data")).args(flags(self.port));
+        command.arg("-D").arg(self.folder.join("data")).args(flags(self.port, &self.folder));
         command.stdout(log.try_clone().map_err(doing())?).stderr(log);
         self.account.run(&mut command);
         self.process = Some(command.spawn().map_err(doing())?);
@@ -212,7 +214,8 @@ pub(super) async fn run_to_end(
     })
 }
 
-fn flags(port: u16) -> Vec<String> {
+fn flags(port: u16, folder: &Path) -> Vec<String> {
+    let sockets = socket_folder(folder).unwrap_or(Path::new(""));
     let settings = [
         // The data is thrown away, so it need not survive a power cut. `synchronous_commit` stays on: without it
         // a commit reaches the logical slot only after 200 ms.
@@ -230,13 +233,21 @@ fn flags(port: u16) -> Vec<String> {
         // On, and often: a reset leaves dead rows behind, and a campaign resets thousands of times.
         "autovacuum_naptime=10s",
         "listen_addresses=127.0.0.1",
-        "unix_socket_directories=",
         "timezone=UTC",
         "log_timezone=UTC",
         "lc_messages=C",
     ];
-    let settings = settings.into_iter().map(str::to_owned).chain([format!("port={port}")]);
+    let settings = settings
+        .into_iter()
+        .map(str::to_owned)
+        .chain([format!("port={port}"), format!("unix_socket_directories={}", sockets.display())]);
     settings.flat_map(|setting| ["-c".to_owned(), setting]).collect()
+}
+
+/// This folder, if a socket can be in it: paths of sockets are short, and commas or quotes would make a list of it.
+fn socket_folder(folder: &Path) -> Option<&Path> {
+    let text = folder.to_str()?;
+    (text.len() < LONGEST_OF_A_SOCKET && !text.contains([',', '"', ' '])).then_some(folder)
 }
 
 async fn copy(
