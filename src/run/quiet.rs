@@ -12,8 +12,6 @@ use super::{RunError, System};
 
 /// How often the world is looked at.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(4);
-/// How often databases are asked for what was committed while operations run: each answer costs the server a millisecond.
-const ROWS_EVERY: Duration = Duration::from_millis(8);
 
 impl System {
     /// What is still moving, in words; empty when the world is quiet and nothing has changed for `silence`.
@@ -84,17 +82,8 @@ impl System {
             && self.services.values_mut().all(|service| service.waits_for_restart(kafka).is_none())
     }
 
-    /// As [`read_rows`](Self::read_rows), if that was some time ago.
-    pub(super) async fn read_due_rows(&mut self) -> Result<(), RunError> {
-        if clock::since(self.rows_read) < ROWS_EVERY {
-            return Ok(());
-        }
-        self.read_rows().await
-    }
-
     /// Brings every row version that was committed since the last time into the history.
     pub(super) async fn read_rows(&mut self) -> Result<(), RunError> {
-        self.rows_read = clock::now();
         for (name, database) in &mut self.databases {
             for version in database.row_versions().await? {
                 let values = version.old.iter().chain(&version.new).flat_map(|row| row.values());

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use indexmap::IndexMap;
@@ -55,8 +55,6 @@ pub struct System {
     /// Distinguishes the ids of one run from those of every other.
     pub(super) runs: u64,
     pub(super) spent: Spent,
-    /// When the databases were last asked for row versions.
-    pub(super) rows_read: Instant,
     pub(super) patience: Patience,
     /// After so long a silence a case counts as stuck; `None`: only its deadline ends it.
     pub(super) stuck_after: Option<Duration>,
@@ -108,7 +106,6 @@ impl System {
             client: reqwest::Client::new(),
             runs: 0,
             spent: Spent::default(),
-            rows_read: clock::now(),
             stuck_after: None,
             patience: Patience::default(),
             paused: Vec::new(),

@@ -148,12 +148,19 @@ impl Batch {
     /// Its records. Most batches are about nothing of a case, so they are made out only for who asks.
     ///
     /// # Errors
-    /// One of them is malformed; no broker takes such a batch.
+    /// One of them is malformed.
     pub fn records(&self) -> Result<Vec<Record>, Malformed> {
         let (first, last) = ((&self.raw[27..35]).get_i64(), (&self.raw[35..43]).get_i64());
         let appended = ((&self.raw[CHECKED..]).get_i16() & 8 != 0).then_some(last);
         let mut cursor = Cursor::new(&self.body);
         (0..self.count).map(|_| cursor.record(self.base_offset, first, appended)).collect()
+    }
+
+    /// As many records, with nothing in them: they stand for those of a malformed batch, which no broker takes.
+    pub fn blank_records(&self) -> Vec<Record> {
+        let blank =
+            |offset| Record { offset, timestamp: 0, key: None, value: None, headers: Vec::new(), ends: 0 };
+        (self.base_offset..).take(self.count).map(blank).collect()
     }
 
     /// Whether an id of the case may stand in one of its records. Of large records little is kept, so they pass for named:
@@ -281,12 +288,8 @@ impl<'a> Cursor<'a> {
     }
 
     fn piece(&mut self) -> Result<Option<Bytes>, Malformed> {
-        Ok(self.span()?.map(|span| self.bytes.slice(span)))
-    }
-
-    /// Where a piece stands; none: it is absent.
-    fn span(&mut self) -> Result<Option<Range<usize>>, Malformed> {
-        self.length()?.map(|length| self.skip(length)).transpose()
+        let span = self.length()?.map(|length| self.skip(length)).transpose()?;
+        Ok(span.map(|span| self.bytes.slice(span)))
     }
 
     fn skip(&mut self, length: usize) -> Result<Range<usize>, Malformed> {
@@ -296,10 +299,10 @@ impl<'a> Cursor<'a> {
         Ok(skipped)
     }
 
-    /// A length; none for -1, which says "absent".
+    /// A length; none if it is negative, which says "absent": clients write -1, and brokers take any.
     fn length(&mut self) -> Result<Option<usize>, Malformed> {
         match self.varint()? {
-            -1 => Ok(None),
+            ..0 => Ok(None),
             length => usize::try_from(length).map(Some).map_err(|_| cut_off()),
         }
     }

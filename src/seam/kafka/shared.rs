@@ -65,8 +65,9 @@ impl Shared {
                 );
                 Fact { service: service.clone(), about: Vec::new(), seen: seen(record, content) }
             };
-            // No broker has taken it, if it is malformed, and then there is nothing to say of it.
-            batch.records().unwrap_or_default().iter().map(fact).collect()
+            // They have their numbers in the history already.
+            let records = batch.records().unwrap_or_else(|_| batch.blank_records());
+            records.iter().map(fact).collect()
         });
     }
 

@@ -18,7 +18,8 @@ use lifecycle::run;
 use super::row_versions::{Batch, Catalog, RowVersion};
 use super::{Access, PostgresError, values};
 
-const COMMITS_PER_SNAPSHOT: usize = 50;
+/// Commits after which the server is asked for a snapshot; and where that is a checkpoint that reaches the disk.
+const COMMITS_PER_SNAPSHOT: [usize; 2] = [50, 500];
 /// A slot that has given nothing for so long may wait for a flush; mostly it answers within a millisecond.
 const FLUSH_AFTER: Duration = Duration::from_millis(20);
 
@@ -58,6 +59,8 @@ struct Sessions {
     draining: PgConnection,
     /// How far the server's log had been flushed when the slot was last asked.
     flushed: String,
+    /// Commits after which the server is asked for a snapshot.
+    commits_per_snapshot: usize,
     /// Read only, with a time limit; shared, so that final observations need no exclusive handle.
     reader: Mutex<PgConnection>,
 }
@@ -236,14 +239,15 @@ impl Database {
     /// after 4,000 commits a call took 3.5 ms in place of 0.6. So we ask for one now and then.
     async fn begin_later(&mut self, commits: usize) -> Result<(), sqlx::Error> {
         self.commits += commits;
-        let Some(sessions) = self.sessions.as_mut().filter(|_| self.commits >= COMMITS_PER_SNAPSHOT) else {
-            return Ok(());
-        };
-        self.commits = 0;
-        let control = &mut sessions.control;
-        // The function is there from version 16 on; a checkpoint writes a snapshot too.
-        let has_function = control.server_version_num().is_some_and(|version| version >= 160_000);
-        run(control, if has_function { "select pg_log_standby_snapshot()" } else { "checkpoint" }).await
+        match &mut self.sessions {
+            Some(sessions) if self.commits >= sessions.commits_per_snapshot => {
+                self.commits = 0;
+                let has_function = has_snapshots(&sessions.control);
+                let sql = if has_function { "select pg_log_standby_snapshot()" } else { "checkpoint" };
+                run(&mut sessions.control, sql).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Asks the catalog about tables and types that it was not asked about yet.
@@ -295,6 +299,11 @@ impl Database {
             sqlx::Error::PoolClosed,
         )
     }
+}
+
+/// Whether the server has a function that writes a snapshot, and no more; a checkpoint writes one, too.
+fn has_snapshots(session: &PgConnection) -> bool {
+    session.server_version_num().is_some_and(|version| version >= 160_000)
 }
 
 /// Object and transaction ids have 32 bits in the stream. SQL gives them as 64; the upper half of a transaction id counts

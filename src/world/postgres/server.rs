@@ -24,8 +24,8 @@ const ROOM_IN_MEMORY: u64 = 512 * 1024 * 1024;
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// What the names of data folders begin with.
 pub(in crate::world) const DATA_FOLDER: &str = "steadfast-postgres-";
-/// Bytes of a folder in which a socket may be, on any system: 104 less its name.
-const LONGEST_OF_A_SOCKET: usize = 80;
+/// Bytes of the path of a folder in which a socket may be, on any system: 104 less its name there.
+const LONGEST_OF_A_SOCKET: usize = 88;
 const POLL: Duration = Duration::from_millis(2);
 const PORT_ATTEMPTS: usize = 8;
 
@@ -37,6 +37,8 @@ pub struct Server {
     account: Account,
     folder: PathBuf,
     port: u16,
+    /// Where its Unix socket is, if it has one.
+    sockets: Option<PathBuf>,
     password: String,
     process: Option<Child>,
 }
@@ -59,6 +61,7 @@ impl Server {
             supervisor: supervisor.clone(),
             binaries,
             account,
+            sockets: socket_folder(&folder),
             folder,
             port: 0,
             password: template.password,
@@ -75,7 +78,7 @@ impl Server {
 
     /// How it is reached.
     pub fn access(&self) -> Access {
-        Access::local(self.port, &self.password, socket_folder(&self.folder))
+        Access::local(self.port, &self.password, self.sockets.as_deref())
     }
 
     /// Whether the server process still runs.
@@ -110,6 +113,9 @@ impl Server {
             self.port = free_port().map_err(PostgresError::io("no free port on 127.0.0.1"))?;
             self.launch()?;
             match self.until_ready().await {
+                // Not every file system can have one.
+                Err(PostgresError::Failed { output, .. })
+                    if output.contains("Unix") && self.sockets.take().is_some() => {}
                 Err(PostgresError::Failed { output, .. })
                     if output.contains("could not bind") && attempt < PORT_ATTEMPTS =>
                 {
@@ -126,7 +132,7 @@ impl Server {
         let program = self.binaries.program("postgres");
         let mut command = self.supervisor.command_ended_by(program, Ending::Quit);
         quiet(&mut command);
-        command.arg("-D").arg(self.folder.join("data")).args(flags(self.port, &self.folder));
+        command.arg("-D").arg(self.folder.join("data")).args(flags(self.port, self.sockets.as_deref()));
         command.stdout(log.try_clone().map_err(doing())?).stderr(log);
         self.account.run(&mut command);
         self.process = Some(command.spawn().map_err(doing())?);
@@ -214,8 +220,8 @@ pub(super) async fn run_to_end(
     })
 }
 
-fn flags(port: u16, folder: &Path) -> Vec<String> {
-    let sockets = socket_folder(folder).unwrap_or(Path::new(""));
+fn flags(port: u16, sockets: Option<&Path>) -> Vec<String> {
+    let sockets = sockets.unwrap_or(Path::new(""));
     let settings = [
         // The data is thrown away, so it need not survive a power cut. `synchronous_commit` stays on: without it
         // a commit reaches the logical slot only after 200 ms.
@@ -245,9 +251,9 @@ fn flags(port: u16, folder: &Path) -> Vec<String> {
 }
 
 /// This folder, if a socket can be in it: paths of sockets are short, and commas or quotes would make a list of it.
-fn socket_folder(folder: &Path) -> Option<&Path> {
+fn socket_folder(folder: &Path) -> Option<PathBuf> {
     let text = folder.to_str()?;
-    (text.len() < LONGEST_OF_A_SOCKET && !text.contains([',', '"', ' '])).then_some(folder)
+    (text.len() <= LONGEST_OF_A_SOCKET && !text.contains([',', '"', ' '])).then(|| folder.to_owned())
 }
 
 async fn copy(

@@ -105,6 +105,18 @@ fn records_do_not_reach_into_each_other() {
 }
 
 #[test]
+fn any_negative_length_says_absent() {
+    let record = Record { offset: 0, timestamp: 0, key: None, value: None, headers: vec![], ends: 0 };
+    let mut bytes = Batch::of_one(&record, NOBODY).to_vec();
+    let key = HEADER + 4;
+    assert_eq!(bytes[key..key + 2], [1, 1], "-1, twice");
+    bytes[key + 1] = 3;
+    let read = Batch::all(&bytes.into()).unwrap().remove(0);
+    assert_eq!(read.records().unwrap()[0].pieces(), [&b""[..]; 0]);
+    assert_eq!(read.blank_records().len(), 1);
+}
+
+#[test]
 fn broken_batches_are_an_error_or_left_out() {
     let whole = batch(0..3, Compression::None);
     assert!(Batch::all(&whole.slice(..whole.len() - 1)).unwrap().is_empty());

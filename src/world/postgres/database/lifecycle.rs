@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use super::super::row_versions::Catalog;
 use super::super::{Access, PostgresError, schema};
-use super::{Database, Sessions};
+use super::{COMMITS_PER_SNAPSHOT, Database, Sessions, has_snapshots};
 
 /// How long a session may take to end once it was told to.
 const SESSION_LIMIT: Duration = Duration::from_secs(10);
@@ -122,9 +122,19 @@ impl Database {
         let limits = [("default_transaction_read_only", "on"), ("statement_timeout", "10s")];
         let control = self.access.options(&self.name);
         let reader = control.clone().options(limits);
-        let (control, draining, reader) =
+        let (mut control, draining, reader) =
             tokio::try_join!(control.connect(), control.connect(), reader.connect())?;
-        Ok(Sessions { admin, control, draining, flushed: String::new(), reader: Mutex::new(reader) })
+        let durable: String = sqlx::query_scalar("show fsync").fetch_one(&mut control).await?;
+        let [often, seldom] = COMMITS_PER_SNAPSHOT;
+        let is_cheap = has_snapshots(&control) || durable == "off";
+        Ok(Sessions {
+            admin,
+            control,
+            draining,
+            flushed: String::new(),
+            commits_per_snapshot: if is_cheap { often } else { seldom },
+            reader: Mutex::new(reader),
+        })
     }
 }
 
