@@ -131,9 +131,12 @@ fn main() {
             let relay = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
             let relayed = relay.local_addr().expect("an address");
             let kafka = Container::kafka_found_at(&relayed.to_string(), &[]);
-            let [address, behind] = [9092, 9095].map(|port| kafka.address(port).parse().expect("an address"));
+            // Services find a container where its port is published; a world of containers is reached at their own addresses.
+            let published = kafka.address(9092).parse().expect("an address");
+            let [own, behind] = [9092, 9095].map(|port| kafka.own_address(port).parse().expect("an address"));
             tokio::spawn(relay_all(relay, behind));
-            measure("Apache Kafka", address, address.into(), Some(relayed)).await;
+            let own: SocketAddr = own;
+            measure("Apache Kafka", published, own.into(), Some(relayed)).await;
         });
     } else {
         println!("no Docker engine answers: the embedded broker alone");

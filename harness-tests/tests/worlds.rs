@@ -5,13 +5,17 @@ mod others;
 mod project;
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use docker::{Container, docker, labelled, trial};
+use docker::{Container, docker, labelled, own_address, trial};
 use libtest_mimic::{Arguments, Trial};
 use others::Others;
 use project::{Project, Ran};
+use steadfast::spec::WorldSettings;
+use steadfast::world::supervisor::Supervisor;
+use steadfast::world::{Kind, Needs, Place, Wanted, World};
 
 const CASE: &str = ".steadfast/checkout/naive/no-double-charge.yaml";
 
@@ -47,6 +51,7 @@ fn main() -> std::process::ExitCode {
         trial("containers::nothing_is_left_after_kill_9_while_they_start", killed_while_starting),
         trial("containers::a_kafka_that_is_killed_is_no_verdict", || killed_container(9092, "Kafka")),
         trial("containers::a_postgres_that_is_killed_is_no_verdict", || killed_container(5432, "Postgres")),
+        trial("containers::a_kafka_that_comes_back_elsewhere_is_found", moved_kafka),
         trial("containers::an_image_that_cannot_be_had_is_named", image_that_cannot_be_had),
         Trial::test("containers::without_an_engine", || {
             without_an_engine();
@@ -207,6 +212,35 @@ fn no_verdict(code: i32, printed: &str, sentence: &str) {
     assert!(printed.contains(sentence), "{printed}");
     assert!(printed.contains("nothing can be said of what ran meanwhile"), "{printed}");
     assert!(!printed.contains("violated") && !printed.contains("held"), "{printed}");
+}
+
+/// Kafka is reached at its container's own address. While it is away, another container takes that address.
+fn moved_kafka() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let supervisor = Supervisor::start().expect("a supervisor");
+        let wanted = Wanted { kind: Kind::Containers, ..Wanted::default() };
+        let place = Place::of(&wanted, &WorldSettings::default());
+        let needs = Needs { kafka: true, postgres: false };
+        let world = World::start(place, needs, &supervisor, &mut |_| ()).await.expect("a world");
+        let known = world.brokers().clone();
+        let own = |container: &str| own_address(container, 9092).parse::<SocketAddr>().expect("an address");
+        let container = labelled(&format!("steadfast.process={}", std::process::id())).remove(0);
+        let before = own(&container);
+        assert_eq!(known.addresses(), [before]);
+        docker(&["stop", &container]);
+        // The engine gives away the first address that is free.
+        let mut others = Vec::new();
+        while others.last().is_none_or(|last: &Container| own(&last.id) < before) {
+            others.push(Container::start(&["--entrypoint", "sleep", &docker::kafka_image(), "600"]));
+        }
+        world.restart_kafka().await.expect("it is back");
+        assert_ne!(own(&container), before);
+        assert_eq!(known.addresses(), [own(&container)]);
+        world.check().await.expect("it answers");
+        world.stop().await;
+        supervisor.end().await.expect("ended");
+    });
 }
 
 fn image_that_cannot_be_had() {

@@ -126,7 +126,7 @@ impl System {
 
     async fn begin(&mut self, progress: &mut impl FnMut(&str)) -> Result<(), RunError> {
         progress("preparing the world");
-        if self.spec.needs_kafka() && !self.world.brokers().addresses.is_empty() {
+        if self.spec.needs_kafka() && !self.world.brokers().addresses().is_empty() {
             self.world.forget_records();
             let (brokers, topics) = (self.world.brokers().clone(), mediated(&self.spec));
             let tenancy = match self.world.place() {

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
@@ -134,18 +135,44 @@ impl Door {
     }
 }
 
-/// Where a cluster is found at first.
+/// Where a cluster is found at first. What is told to one copy all of them know: a broker that is started again may be found
+/// elsewhere.
 #[derive(Debug, Clone, Default)]
 pub struct Brokers {
-    /// One of these answers.
-    pub addresses: Vec<SocketAddr>,
+    addresses: Arc<Mutex<Vec<SocketAddr>>>,
     /// Present where the cluster is one broker in this process.
-    pub(crate) door: Option<Door>,
+    door: Option<Door>,
+}
+
+impl Brokers {
+    /// One broker of this process, with its address for others.
+    pub(crate) fn within(address: SocketAddr, door: Door) -> Brokers {
+        Brokers { door: Some(door), ..Brokers::from(address) }
+    }
+
+    /// One of these answers; none: there is no broker.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.locked().clone()
+    }
+
+    /// The way to a broker of this process.
+    pub(crate) fn door(&self) -> Option<&Door> {
+        self.door.as_ref()
+    }
+
+    /// From now on they are found here.
+    pub(crate) fn move_to(&self, addresses: Vec<SocketAddr>) {
+        *self.locked() = addresses;
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Vec<SocketAddr>> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl From<&[SocketAddr]> for Brokers {
     fn from(addresses: &[SocketAddr]) -> Self {
-        Brokers { addresses: addresses.to_vec(), door: None }
+        Brokers { addresses: Arc::new(Mutex::new(addresses.to_vec())), door: None }
     }
 }
 

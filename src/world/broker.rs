@@ -125,7 +125,7 @@ impl Broker {
 
     /// The same, and how it is reached from within this process.
     pub fn brokers(&self) -> Brokers {
-        Brokers { addresses: vec![self.address()], door: Some(self.door.clone()) }
+        Brokers::within(self.address(), self.door.clone())
     }
 
     /// Makes a topic.

@@ -2,6 +2,7 @@
 //!
 //! testcontainers for Rust has no reaper, so the supervisor removes what bears our label when we are gone.
 
+mod address;
 mod image;
 mod request;
 
@@ -23,7 +24,7 @@ use super::supervisor::{PROCESS_LABEL, RUN_LABEL, Supervisor};
 use super::watch::answers;
 use super::{Needs, ServerKind, WorldError};
 use crate::history::clock;
-use crate::wire::Frames;
+use crate::wire::{Brokers, Frames};
 
 /// How long a container may take until it serves; 2 to 8 s are usual.
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -41,6 +42,7 @@ pub(super) struct Containers {
     run: String,
     supervisor: Supervisor,
     kafka: Option<Running>,
+    brokers: Brokers,
     postgres: Option<Running>,
     access: Option<Access>,
 }
@@ -48,7 +50,10 @@ pub(super) struct Containers {
 #[derive(Debug)]
 struct Running {
     container: ContainerAsync<GenericImage>,
-    address: SocketAddr,
+    /// Its port in the container.
+    port: u16,
+    /// That port, as it is published on the loopback interface.
+    published: SocketAddr,
 }
 
 impl Containers {
@@ -77,8 +82,8 @@ impl Containers {
             }
             let request = labelled(request::kafka(&images.kafka), &run);
             let running = Running::start(ServerKind::Kafka, request, request::KAFKA_PORT).await?;
-            running.until_ready(ServerKind::Kafka, || kafka_serves(running.address)).await?;
-            Ok(Some(running))
+            let nearest = running.until_kafka_serves().await?;
+            Ok(Some((running, nearest)))
         };
         let postgres = async {
             if !needs.postgres {
@@ -86,19 +91,25 @@ impl Containers {
             }
             let request = labelled(request::postgres(&images.postgres, &password), &run);
             let running = Running::start(ServerKind::Postgres, request, request::POSTGRES_PORT).await?;
-            let access = Access::local(running.address.port(), &password, None);
-            let serves = || async { access.admin().await.map(drop).map_err(|error| error.to_string()) };
-            running.until_ready(ServerKind::Postgres, serves).await?;
-            Ok::<_, WorldError>(Some(running))
+            let access = |address| Access::local(address, &password, None);
+            let serves = async |address| match access(address).admin().await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(error.to_string()),
+            };
+            running.until_ready(ServerKind::Postgres, async || serves(running.published).await).await?;
+            let nearest = running.nearest(serves).await;
+            Ok::<_, WorldError>(Some((running, access(nearest))))
         };
         let (kafka, postgres) = tokio::try_join!(kafka, postgres)?;
-        let access = postgres.as_ref().map(|running| Access::local(running.address.port(), &password, None));
-        Ok(Containers { run, supervisor: supervisor.clone(), kafka, postgres, access })
+        let (kafka, found) = kafka.unzip();
+        let (postgres, access) = postgres.unzip();
+        let brokers = Brokers::from(found.as_slice());
+        Ok(Containers { run, supervisor: supervisor.clone(), kafka, brokers, postgres, access })
     }
 
-    /// Where Kafka listens, on the loopback interface.
-    pub fn broker(&self) -> Option<SocketAddr> {
-        self.kafka.as_ref().map(|running| running.address)
+    /// Where Kafka is found, if there is one.
+    pub fn brokers(&self) -> Brokers {
+        self.brokers.clone()
     }
 
     /// How Postgres is reached.
@@ -131,7 +142,9 @@ impl Containers {
         let docker = docker_client_instance().await.map_err(|error| failed(error.to_string()))?;
         let restarting = docker.restart_container(running.container.id(), None);
         restarting.await.map_err(|error| failed(error.to_string()))?;
-        running.until_ready(ServerKind::Kafka, || kafka_serves(running.address)).await
+        // The engine may have given it another address.
+        self.brokers.move_to(vec![running.until_kafka_serves().await?]);
+        Ok(())
     }
 
     /// Crashes Postgres, which then recovers, and waits until it serves: its data is in the memory of the container, and
@@ -142,7 +155,7 @@ impl Containers {
         let process = checkpointer(access).await?;
         let kill = ExecCommand::new(["sh", "-c", &format!("kill -9 {process}")]);
         running.container.exec(kill).await.map_err(|error| failed(error.to_string()))?;
-        let serves = || async {
+        let serves = async || {
             let asked = checkpointer(access).await.map_err(|error| error.to_string())?;
             if asked == process { Err("it has not crashed yet".to_owned()) } else { Ok(()) }
         };
@@ -197,15 +210,32 @@ impl Running {
             log: Vec::new(),
         };
         let container = request.start().await.map_err(failed)?;
-        let port = container.get_host_port_ipv4(port).await.map_err(failed)?;
-        Ok(Running { container, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) })
+        let published = container.get_host_port_ipv4(port).await.map_err(failed)?;
+        Ok(Running { container, port, published: (Ipv4Addr::LOCALHOST, published).into() })
+    }
+
+    /// Waits until Kafka serves; where it is best reached.
+    async fn until_kafka_serves(&self) -> Result<SocketAddr, WorldError> {
+        self.until_ready(ServerKind::Kafka, async || kafka_serves(self.published).await).await?;
+        Ok(self.nearest(kafka_serves).await)
+    }
+
+    /// Where it is best reached: at its own address, if it serves there. Before a port that is published stands a process of
+    /// the engine, which takes all bytes in hand once more.
+    async fn nearest(&self, serves: impl AsyncFn(SocketAddr) -> Result<(), String>) -> SocketAddr {
+        let Some(own) = address::own(self.container.id(), self.port).await else { return self.published };
+        match timeout(ANSWER_LIMIT, serves(own)).await {
+            Ok(Ok(())) => own,
+            _ => self.published,
+        }
     }
 
     /// Asks again and again; a container that has ended is not waited for.
-    async fn until_ready<F>(&self, server: ServerKind, serves: impl Fn() -> F) -> Result<(), WorldError>
-    where
-        F: Future<Output = Result<(), String>>,
-    {
+    async fn until_ready(
+        &self,
+        server: ServerKind,
+        serves: impl AsyncFn() -> Result<(), String>,
+    ) -> Result<(), WorldError> {
         let began = clock::now();
         loop {
             let left = START_LIMIT.saturating_sub(clock::since(began));

@@ -117,13 +117,14 @@ impl World {
             Place::Embedded => world.embed(needs, supervisor).await?,
             Place::Containers(images) => {
                 let containers = Containers::start(&images, needs, supervisor, progress).await?;
-                world.brokers.addresses.extend(containers.broker());
+                world.brokers = containers.brokers();
                 world.access = containers.access();
                 world.containers = Some(containers);
             }
             Place::External(servers) => {
                 progress("checking the servers");
-                (world.brokers.addresses, world.access) = external::find(&servers, needs).await?;
+                let (brokers, access) = external::find(&servers, needs).await?;
+                (world.brokers, world.access) = (brokers[..].into(), access);
             }
         }
         world.look().await?;
@@ -171,7 +172,7 @@ impl World {
     /// # Errors
     /// One of them is not there.
     pub async fn look(&self) -> Result<(), WorldError> {
-        match self.watch.begin(&self.brokers.addresses, self.access.as_ref()).await {
+        match self.watch.begin(&self.brokers, self.access.as_ref()).await {
             Ok(()) => Ok(()),
             Err(lost) => Err(WorldError::Gone(self.describe(&lost).await)),
         }
@@ -225,7 +226,7 @@ impl World {
         &self,
         work: impl Future<Output = Result<(), WorldError>>,
     ) -> Result<(), WorldError> {
-        match self.watch.during(work, &self.brokers.addresses, self.access.as_ref()).await {
+        match self.watch.during(work, &self.brokers, self.access.as_ref()).await {
             Ok(done) => done,
             Err(lost) => Err(WorldError::Gone(self.describe(&lost).await)),
         }

@@ -3,7 +3,6 @@
 //! A connection to each is kept and used now and then. A server that was killed and came back within a moment has
 //! closed it, so that is noticed too.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, RequestHeader};
@@ -14,7 +13,7 @@ use tokio::time::timeout;
 
 use super::ServerKind;
 use super::postgres::{Access, said};
-use crate::wire::{self, Frames};
+use crate::wire::{self, Brokers, Frames};
 
 /// How often to ask.
 pub(super) const EVERY: Duration = Duration::from_millis(250);
@@ -43,9 +42,9 @@ pub(super) struct Lost {
 }
 
 impl Kept {
-    async fn connect(kafka: &[SocketAddr], postgres: Option<&Access>) -> Result<Kept, Lost> {
+    async fn connect(kafka: &Brokers, postgres: Option<&Access>) -> Result<Kept, Lost> {
         let mut kept = Kept::default();
-        for address in kafka {
+        for address in kafka.addresses() {
             let connecting = within(TcpStream::connect(address)).await;
             kept.kafka.push(Frames::new(connecting.map_err(lost(ServerKind::Kafka))?));
         }
@@ -58,7 +57,7 @@ impl Kept {
 
 impl Watch {
     /// Connects anew.
-    pub async fn begin(&self, kafka: &[SocketAddr], postgres: Option<&Access>) -> Result<(), Lost> {
+    pub async fn begin(&self, kafka: &Brokers, postgres: Option<&Access>) -> Result<(), Lost> {
         *self.kept.lock().await = Kept::connect(kafka, postgres).await?;
         self.check().await
     }
@@ -67,7 +66,7 @@ impl Watch {
     pub async fn during<T>(
         &self,
         work: impl Future<Output = T>,
-        kafka: &[SocketAddr],
+        kafka: &Brokers,
         postgres: Option<&Access>,
     ) -> Result<T, Lost> {
         let mut kept = self.kept.lock().await;

@@ -60,6 +60,12 @@ pub fn labelled(label: &str) -> Vec<String> {
     found.lines().map(str::to_owned).collect()
 }
 
+/// Where a port of a container is found on the bridge of Docker.
+pub fn own_address(container: &str, port: u16) -> String {
+    let networks = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+    format!("{}:{port}", docker(&["inspect", "--format", networks, container]))
+}
+
 /// A port that nobody uses at this moment.
 fn free_port() -> u16 {
     let socket = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
@@ -88,7 +94,7 @@ impl Container {
         Container::kafka_found_at("localhost:9095", more)
     }
 
-    /// The same; whoever comes by its port 9095 is told to come to this address from now on.
+    /// The same; whoever comes by its port 9095, which is not published, is told to come to this address from now on.
     pub fn kafka_found_at(second: &str, more: &[&str]) -> Container {
         let port = free_port();
         let advertised = format!(
@@ -111,7 +117,7 @@ impl Container {
         let (image, published) = (kafka_image(), format!("127.0.0.1:{port}:9092"));
         let settings = settings.iter().chain(more);
         let mut arguments: Vec<&str> = settings.flat_map(|setting| ["--env", setting]).collect();
-        arguments.extend(["--publish", &published, "--publish", "127.0.0.1::9095", &image]);
+        arguments.extend(["--publish", &published, &image]);
         let container = Container::start(&arguments);
         container.until_it_says("Kafka Server started");
         container
@@ -158,6 +164,11 @@ impl Container {
     pub fn address(&self, port: u16) -> String {
         let found = docker(&["port", &self.id, &format!("{port}/tcp")]);
         found.lines().next().expect("an address").to_owned()
+    }
+
+    /// The address that it has itself, past the ports that are published.
+    pub fn own_address(&self, port: u16) -> String {
+        own_address(&self.id, port)
     }
 
     /// The URL of a Postgres, for its superuser.

@@ -53,7 +53,7 @@ impl Cluster {
         if self.is_away.load(Ordering::SeqCst) {
             return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the brokers are being restarted"));
         }
-        if let Some(door) = &self.bootstrap.door {
+        if let Some(door) = self.bootstrap.door() {
             return door.connect();
         }
         // A broker that is alone is found where we were told, whatever it says of itself.
@@ -65,7 +65,7 @@ impl Cluster {
     }
 
     async fn connect_to_any(&self) -> io::Result<TcpStream> {
-        let refused = match TcpStream::connect(&self.bootstrap.addresses[..]).await {
+        let refused = match TcpStream::connect(&self.bootstrap.addresses()[..]).await {
             Ok(stream) => return Ok(stream),
             Err(refused) => refused,
         };

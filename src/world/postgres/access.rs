@@ -1,6 +1,7 @@
 //! How a Postgres server is reached, whoever started it.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -24,16 +25,16 @@ pub struct Access {
 impl Access {
     /// A server on this machine, with the account `postgres`; the password holds no character that a URL must escape. The
     /// harness itself comes by the socket in `folder`, if there is one: it asks often, and TCP costs more.
-    pub(in crate::world) fn local(port: u16, password: &str, folder: Option<&Path>) -> Access {
+    pub(in crate::world) fn local(place: SocketAddr, password: &str, folder: Option<&Path>) -> Access {
         let options = PgConnectOptions::new_without_pgpass()
-            .host("127.0.0.1")
-            .port(port)
+            .host(&place.ip().to_string())
+            .port(place.port())
             .username("postgres")
             .password(password);
         let options = folder.into_iter().fold(options, PgConnectOptions::socket);
         Access {
             before: format!("postgres://postgres:{password}@"),
-            place: format!("127.0.0.1:{port}"),
+            place: place.to_string(),
             settings: String::new(),
             options: ours(options.database("postgres")),
         }

@@ -78,7 +78,7 @@ impl Server {
 
     /// How it is reached.
     pub fn access(&self) -> Access {
-        Access::local(self.port, &self.password, self.sockets.as_deref())
+        Access::local((Ipv4Addr::LOCALHOST, self.port).into(), &self.password, self.sockets.as_deref())
     }
 
     /// Whether the server process still runs.
