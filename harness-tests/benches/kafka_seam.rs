@@ -133,10 +133,9 @@ fn main() {
             let kafka = Container::kafka_found_at(&relayed.to_string(), &[]);
             // Services find a container where its port is published; a world of containers is reached at their own addresses.
             let published = kafka.address(9092).parse().expect("an address");
-            let [own, behind] = [9092, 9095].map(|port| kafka.own_address(port).parse().expect("an address"));
-            tokio::spawn(relay_all(relay, behind));
-            let own: SocketAddr = own;
-            measure("Apache Kafka", published, own.into(), Some(relayed)).await;
+            let own = |port| -> SocketAddr { kafka.own_address(port).parse().expect("an address") };
+            tokio::spawn(relay_all(relay, own(9095)));
+            measure("Apache Kafka", published, own(9092).into(), Some(relayed)).await;
         });
     } else {
         println!("no Docker engine answers: the embedded broker alone");

@@ -137,7 +137,7 @@ impl System {
             self.kafka = Some(Arc::new(seam));
         }
         if let Some(access) = self.world.postgres() {
-            self.postgres = Some(PostgresSeam::new(access.place(), self.conductor.clone()));
+            self.postgres = Some(PostgresSeam::new(access.nearest(), self.conductor.clone()));
             for name in self.spec.databases.keys() {
                 let schema = self.spec.schema_of(self.variant.as_deref(), name);
                 self.databases.insert(name.clone(), create_database(access, name, schema).await?);

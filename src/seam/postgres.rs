@@ -26,13 +26,13 @@ use futures::future::join_all;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Conductor, LOOPBACK};
+use crate::wire::postgres::Place;
 use listener::Listener;
 
 /// All listeners and links before one server; dropping it ends every task and closes every socket.
 #[derive(Debug)]
 pub struct PostgresSeam {
-    /// `host:port`
-    server: Arc<str>,
+    server: Arc<Place>,
     conductor: Conductor,
     /// By service and database.
     listeners: Mutex<HashMap<(String, String), Arc<Listener>>>,
@@ -41,11 +41,11 @@ pub struct PostgresSeam {
 }
 
 impl PostgresSeam {
-    /// A seam before the server at `host:port`, which nobody can reach yet.
-    pub fn new(server: &str, conductor: Conductor) -> PostgresSeam {
+    /// A seam before the server at this place, which nobody can reach yet.
+    pub fn new(server: impl Into<Place>, conductor: Conductor) -> PostgresSeam {
         let ended = CancellationToken::new();
         PostgresSeam {
-            server: server.into(),
+            server: Arc::new(server.into()),
             conductor,
             listeners: Mutex::default(),
             _end: ended.clone().drop_guard(),

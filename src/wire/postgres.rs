@@ -5,10 +5,12 @@
 
 mod bodies;
 mod messages;
+mod place;
 mod sql;
 mod startup;
 
 pub use bodies::{bind, chain, copy_failed, error, error_code, first_text, message, parse, simple_query};
 pub use messages::Messages;
+pub use place::{FromServer, Place, ToServer};
 pub use sql::comment_length;
 pub use startup::{First, first};

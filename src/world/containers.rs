@@ -30,8 +30,11 @@ use crate::wire::{Brokers, Frames};
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// How long the engine may take to notice that a container ended.
 const FATE_LIMIT: Duration = Duration::from_secs(3);
+/// How long it may take to find out whether a container is reached at its own address.
+const NEAREST_LIMIT: Duration = Duration::from_secs(3);
 /// How long one question whether a server serves may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+const NO_ANSWER: &str = "it does not answer";
 const POLL: Duration = Duration::from_millis(20);
 /// Lines of a container's log that an error quotes.
 const QUOTED: usize = 20;
@@ -50,9 +53,7 @@ pub(super) struct Containers {
 #[derive(Debug)]
 struct Running {
     container: ContainerAsync<GenericImage>,
-    /// Its port in the container.
-    port: u16,
-    /// That port, as it is published on the loopback interface.
+    /// Where its port is published, which has the same number in the container.
     published: SocketAddr,
 }
 
@@ -80,8 +81,8 @@ impl Containers {
             if !needs.kafka {
                 return Ok(None);
             }
-            let request = labelled(request::kafka(&images.kafka), &run);
-            let running = Running::start(ServerKind::Kafka, request, request::KAFKA_PORT).await?;
+            let request = |port| labelled(request::kafka(&images.kafka, port), &run);
+            let running = Running::start(ServerKind::Kafka, request).await?;
             let nearest = running.until_kafka_serves().await?;
             Ok(Some((running, nearest)))
         };
@@ -89,12 +90,13 @@ impl Containers {
             if !needs.postgres {
                 return Ok(None);
             }
-            let request = labelled(request::postgres(&images.postgres, &password), &run);
-            let running = Running::start(ServerKind::Postgres, request, request::POSTGRES_PORT).await?;
+            let request = |port| labelled(request::postgres(&images.postgres, &password, port), &run);
+            let running = Running::start(ServerKind::Postgres, request).await?;
             let access = |address| Access::local(address, &password, None);
-            let serves = async |address| match access(address).admin().await {
-                Ok(_) => Ok(()),
-                Err(error) => Err(error.to_string()),
+            let serves = async |address| match timeout(ANSWER_LIMIT, access(address).admin()).await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err(NO_ANSWER.to_owned()),
             };
             running.until_ready(ServerKind::Postgres, async || serves(running.published).await).await?;
             let nearest = running.nearest(serves).await;
@@ -115,6 +117,13 @@ impl Containers {
     /// How Postgres is reached.
     pub fn access(&self) -> Option<Access> {
         self.access.clone()
+    }
+
+    /// One of them is lost. Nobody goes to its address any more, which may be another container's by now.
+    pub fn lost(&self, server: ServerKind) {
+        if server == ServerKind::Kafka {
+            self.brokers.move_to(Vec::new());
+        }
     }
 
     /// What the engine knows of a container that does not answer any more.
@@ -156,7 +165,8 @@ impl Containers {
         let kill = ExecCommand::new(["sh", "-c", &format!("kill -9 {process}")]);
         running.container.exec(kill).await.map_err(|error| failed(error.to_string()))?;
         let serves = async || {
-            let asked = checkpointer(access).await.map_err(|error| error.to_string())?;
+            let asking = timeout(ANSWER_LIMIT, checkpointer(access)).await.map_err(|_| NO_ANSWER)?;
+            let asked = asking.map_err(|error| error.to_string())?;
             if asked == process { Err("it has not crashed yet".to_owned()) } else { Ok(()) }
         };
         running.until_ready(ServerKind::Postgres, serves).await
@@ -201,17 +211,17 @@ async fn engine() -> Result<Docker, WorldError> {
 impl Running {
     async fn start(
         server: ServerKind,
-        request: ContainerRequest<GenericImage>,
-        port: u16,
+        request: impl FnOnce(u16) -> ContainerRequest<GenericImage>,
     ) -> Result<Running, WorldError> {
-        let failed = |error: TestcontainersError| WorldError::Container {
+        let failed = |reason: String| WorldError::Container {
             what: format!("the container of {server} could not be started"),
-            reason: error.to_string(),
+            reason,
             log: Vec::new(),
         };
-        let container = request.start().await.map_err(failed)?;
-        let published = container.get_host_port_ipv4(port).await.map_err(failed)?;
-        Ok(Running { container, port, published: (Ipv4Addr::LOCALHOST, published).into() })
+        let port =
+            request::free_port().map_err(|error| failed(format!("no free port on 127.0.0.1: {error}")))?;
+        let container = request(port).start().await.map_err(|error| failed(error.to_string()))?;
+        Ok(Running { container, published: (Ipv4Addr::LOCALHOST, port).into() })
     }
 
     /// Waits until Kafka serves; where it is best reached.
@@ -223,11 +233,15 @@ impl Running {
     /// Where it is best reached: at its own address, if it serves there. Before a port that is published stands a process of
     /// the engine, which takes all bytes in hand once more.
     async fn nearest(&self, serves: impl AsyncFn(SocketAddr) -> Result<(), String>) -> SocketAddr {
-        let Some(own) = address::own(self.container.id(), self.port).await else { return self.published };
-        match timeout(ANSWER_LIMIT, serves(own)).await {
-            Ok(Ok(())) => own,
-            _ => self.published,
-        }
+        let tried = async {
+            let own = address::own(self.container.id(), self.published.port()).await?;
+            let served =
+                serves(own).await.inspect_err(|reason| tracing::debug!(%own, reason, "is not reached"));
+            served.ok().map(|()| own)
+        };
+        let nearest = timeout(NEAREST_LIMIT, tried).await.ok().flatten().unwrap_or(self.published);
+        tracing::debug!(%nearest, published = %self.published, "where a container is reached");
+        nearest
     }
 
     /// Asks again and again; a container that has ended is not waited for.
@@ -311,5 +325,5 @@ async fn kafka_serves(address: SocketAddr) -> Result<(), String> {
         answers(&mut Frames::new(stream)).await.map_err(|error| error.to_string())
     };
     // Before a container that is just starting a connection may lead nowhere, and never end.
-    timeout(ANSWER_LIMIT, asked).await.unwrap_or_else(|_| Err("it does not answer".to_owned()))
+    timeout(ANSWER_LIMIT, asked).await.unwrap_or_else(|_| Err(NO_ANSWER.to_owned()))
 }

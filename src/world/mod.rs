@@ -226,8 +226,8 @@ impl World {
         &self,
         work: impl Future<Output = Result<(), WorldError>>,
     ) -> Result<(), WorldError> {
-        match self.watch.during(work, &self.brokers, self.access.as_ref()).await {
-            Ok(done) => done,
+        match self.watch.during(work, &self.brokers, self.access.as_ref()).await? {
+            Ok(()) => Ok(()),
             Err(lost) => Err(WorldError::Gone(self.describe(&lost).await)),
         }
     }
@@ -257,7 +257,10 @@ impl World {
 
     async fn describe(&self, lost: &watch::Lost) -> String {
         let known = match &self.containers {
-            Some(containers) => containers.fate(lost.server).await,
+            Some(containers) => {
+                containers.lost(lost.server);
+                containers.fate(lost.server).await
+            }
             None => None,
         };
         let what = match self.place {

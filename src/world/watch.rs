@@ -62,18 +62,19 @@ impl Watch {
         self.check().await
     }
 
-    /// Does something to a server that it does not live through; nobody is told that it is gone meanwhile.
-    pub async fn during<T>(
+    /// Does something to a server that it does not live through; nobody is told that it is gone meanwhile. If that succeeds:
+    /// whether both are there again.
+    pub async fn during<E>(
         &self,
-        work: impl Future<Output = T>,
+        work: impl Future<Output = Result<(), E>>,
         kafka: &Brokers,
         postgres: Option<&Access>,
-    ) -> Result<T, Lost> {
+    ) -> Result<Result<(), Lost>, E> {
         let mut kept = self.kept.lock().await;
         *kept = Kept::default();
-        let done = work.await;
-        *kept = Kept::connect(kafka, postgres).await?;
-        Ok(done)
+        work.await?;
+        let connected = Kept::connect(kafka, postgres).await;
+        Ok(connected.map(|connected| *kept = connected))
     }
 
     /// Asks both whether they are there.

@@ -4,11 +4,16 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use kafka_protocol::messages::metadata_response::MetadataResponseBroker;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, ToSocketAddrs};
+use tokio::time::timeout;
 
 use crate::wire::{self, Brokers, End};
+
+/// How long a connection to a broker may take until it is open.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// What is known of the brokers; a broker that was seen once stays known.
 #[derive(Debug)]
@@ -16,7 +21,7 @@ pub struct Cluster {
     bootstrap: Brokers,
     advertised: Mutex<BTreeMap<i32, (String, u16)>>,
     /// The brokers are being restarted. What stands before a container would take a connection all the same, and lead
-    /// nowhere for as long as a client has patience.
+    /// nowhere for as long as a client has patience; and the container's own address may be another's for a while.
     is_away: AtomicBool,
 }
 
@@ -65,7 +70,8 @@ impl Cluster {
     }
 
     async fn connect_to_any(&self) -> io::Result<TcpStream> {
-        let refused = match TcpStream::connect(&self.bootstrap.addresses()[..]).await {
+        let addresses = self.bootstrap.addresses();
+        let refused = match connect_within_limit(&addresses[..]).await {
             Ok(stream) => return Ok(stream),
             Err(refused) => refused,
         };
@@ -91,5 +97,11 @@ impl Cluster {
 }
 
 async fn connect_to((host, port): (String, u16)) -> io::Result<TcpStream> {
-    TcpStream::connect((host.as_str(), port)).await
+    connect_within_limit((host.as_str(), port)).await
+}
+
+/// The address of a container that has gone leads nowhere, and nobody says so.
+async fn connect_within_limit(addresses: impl ToSocketAddrs) -> io::Result<TcpStream> {
+    let connecting = timeout(CONNECT_LIMIT, TcpStream::connect(addresses));
+    connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional, join};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
@@ -12,7 +12,7 @@ use super::listener::Listener;
 use super::lock;
 use crate::seam::Ruling;
 use crate::wire::Closed;
-use crate::wire::postgres::{First, Messages, error, first};
+use crate::wire::postgres::{First, FromServer, Messages, ToServer, error, first};
 
 /// So much of a message is looked at. Ids that stand further back in it are not found.
 const LOOKED_AT: usize = 1 << 20;
@@ -70,16 +70,14 @@ impl Link {
                 (packet, !replicates && *database == *self.listener.database)
             }
         };
-        let mut server = TcpStream::connect(&*self.listener.server).await?;
-        server.set_nodelay(true)?;
-        server.write_all(&packet).await?;
+        let (from_server, mut to_server) = self.listener.server.connect().await?;
+        to_server.write_all(&packet).await?;
         if !is_read {
-            server.write_all(&buffer).await?;
-            copy_bidirectional(&mut client, &mut server).await?;
+            to_server.write_all(&buffer).await?;
+            copy_bidirectional(&mut client, &mut join(from_server, to_server)).await?;
             return Ok(());
         }
         let (from_client, mut to_client) = client.into_split();
-        let (from_server, mut to_server) = server.into_split();
         let mut from_client = Messages::new(from_client, buffer);
         let mut from_server = Messages::new(from_server, BytesMut::new());
         tokio::select! {
@@ -89,11 +87,7 @@ impl Link {
     }
 
     /// From the client to the server.
-    async fn ask(
-        &self,
-        client: &mut Messages<OwnedReadHalf>,
-        server: &mut OwnedWriteHalf,
-    ) -> Result<(), Closed> {
+    async fn ask(&self, client: &mut Messages<OwnedReadHalf>, server: &mut ToServer) -> Result<(), Closed> {
         loop {
             while let Some((letter, body)) = client.next(|_| LOOKED_AT)? {
                 let asked = self.book().ask(letter, body)?;
@@ -120,7 +114,7 @@ impl Link {
         &self,
         asked: Asked,
         client: &mut Messages<OwnedReadHalf>,
-        server: &mut OwnedWriteHalf,
+        server: &mut ToServer,
     ) -> Result<Next, Closed> {
         let Asked { ruling, failing } = asked;
         if let Next::Ends = self.wait(&ruling).await {
@@ -153,7 +147,7 @@ impl Link {
     /// From the server to the client.
     async fn answer(
         &self,
-        server: &mut Messages<OwnedReadHalf>,
+        server: &mut Messages<FromServer>,
         client: &mut OwnedWriteHalf,
     ) -> Result<(), Closed> {
         let asked = |letter| if Book::asks_for(letter) { LOOKED_AT } else { 0 };

@@ -12,12 +12,13 @@ use tokio_util::task::TaskTracker;
 use super::link::Link;
 use super::lock;
 use crate::seam::Conductor;
+use crate::wire::postgres::Place;
 
 /// One address, and the links that came of it.
 #[derive(Debug)]
 pub struct Listener {
-    /// `host:port` of the server.
-    pub server: Arc<str>,
+    /// Where the server is found.
+    pub server: Arc<Place>,
     /// Whose address it is.
     pub service: Arc<str>,
     /// Which database it is for.
@@ -51,7 +52,7 @@ impl Listener {
     /// The place cannot be had.
     pub fn open(
         place: SocketAddr,
-        server: Arc<str>,
+        server: Arc<Place>,
         (service, database): (String, String),
         conductor: Conductor,
         ended: &CancellationToken,

@@ -1,31 +1,29 @@
 //! How the containers are configured. Their ports are published on the loopback interface alone.
+//!
+//! A server has the same port in its container as on the loopback interface. No other world on this machine has that one, so what
+//! once was the address of a container that has gone never leads to the server of another world.
 
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 
 use testcontainers::bollard::models::{HostConfig, PortBinding};
 use testcontainers::core::{IntoContainerPort, Mount};
 use testcontainers::{ContainerRequest, GenericImage, ImageExt};
 
-/// The port that Kafka's clients use in the container.
-pub const KAFKA_PORT: u16 = 9092;
-/// The port of Postgres in the container.
-pub const POSTGRES_PORT: u16 = 5432;
+/// Where Kafka speaks to itself in its container: below all ports that are given away as free.
+const CONTROLLER_PORT: u16 = 9093;
 /// Data of Postgres, in memory: it is thrown away.
 const DATA: &str = "/steadfast-data";
 
-/// Apache Kafka as one node in KRaft mode.
-pub fn kafka(image: &str) -> ContainerRequest<GenericImage> {
+/// Apache Kafka as one node in KRaft mode, for clients at this port.
+pub fn kafka(image: &str, port: u16) -> ContainerRequest<GenericImage> {
     const SETTINGS: &[(&str, &str)] = &[
         ("CLUSTER_ID", "c3RlYWRmYXN0LXdvcmxkMQ"),
         ("KAFKA_NODE_ID", "1"),
         ("KAFKA_PROCESS_ROLES", "broker,controller"),
-        ("KAFKA_LISTENERS", "PLAINTEXT://:9092,CONTROLLER://localhost:9093"),
-        // Never dialled: with one broker the seam goes where the world says it is.
-        ("KAFKA_ADVERTISED_LISTENERS", "PLAINTEXT://localhost:9092"),
         ("KAFKA_LISTENER_SECURITY_PROTOCOL_MAP", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"),
         ("KAFKA_CONTROLLER_LISTENER_NAMES", "CONTROLLER"),
         ("KAFKA_INTER_BROKER_LISTENER_NAME", "PLAINTEXT"),
-        ("KAFKA_CONTROLLER_QUORUM_VOTERS", "1@localhost:9093"),
         // Not in memory: a restart of the container would empty it.
         ("KAFKA_LOG_DIRS", "/var/lib/kafka/data"),
         ("KAFKA_HEAP_OPTS", "-Xms256m -Xmx512m"),
@@ -50,12 +48,19 @@ pub fn kafka(image: &str) -> ContainerRequest<GenericImage> {
         // Its buffer is 128 MB otherwise.
         ("KAFKA_LOG_CLEANER_DEDUPE_BUFFER_SIZE", "4194304"),
     ];
-    let request = published(image, KAFKA_PORT);
+    let request = published(image, port)
+        .with_env_var(
+            "KAFKA_LISTENERS",
+            format!("PLAINTEXT://:{port},CONTROLLER://localhost:{CONTROLLER_PORT}"),
+        )
+        .with_env_var("KAFKA_CONTROLLER_QUORUM_VOTERS", format!("1@localhost:{CONTROLLER_PORT}"))
+        // Never dialled: with one broker the seam goes where the world says it is.
+        .with_env_var("KAFKA_ADVERTISED_LISTENERS", format!("PLAINTEXT://localhost:{port}"));
     SETTINGS.iter().fold(request, |request, (name, value)| request.with_env_var(*name, *value))
 }
 
-/// Postgres with logical decoding; see the flags of the embedded server for the reasons.
-pub fn postgres(image: &str, password: &str) -> ContainerRequest<GenericImage> {
+/// Postgres with logical decoding at this port; see the flags of the embedded server for the reasons.
+pub fn postgres(image: &str, password: &str, port: u16) -> ContainerRequest<GenericImage> {
     const SETTINGS: &[&str] = &[
         "fsync=off",
         "full_page_writes=off",
@@ -72,9 +77,10 @@ pub fn postgres(image: &str, password: &str) -> ContainerRequest<GenericImage> {
         "log_timezone=UTC",
     ];
     let command = SETTINGS.iter().flat_map(|setting| ["-c", setting]);
-    published(image, POSTGRES_PORT)
+    published(image, port)
         .with_cmd(std::iter::once("postgres").chain(command))
         .with_env_var("POSTGRES_PASSWORD", password)
+        .with_env_var("PGPORT", port.to_string())
         .with_env_var("PGDATA", format!("{DATA}/pgdata"))
         .with_mount(Mount::tmpfs_mount(DATA).with_mode(0o1777))
 }
@@ -85,7 +91,8 @@ fn published(image: &str, port: u16) -> ContainerRequest<GenericImage> {
         _ => (image, "latest"),
     };
     let loopback = move |config: &mut HostConfig| {
-        let binding = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: free_port() };
+        let host_port = Some(port.to_string());
+        let binding = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port };
         let bindings = [(format!("{port}/tcp"), Some(vec![binding]))];
         config.port_bindings = Some(bindings.into_iter().collect());
         config.publish_all_ports = Some(false);
@@ -94,9 +101,10 @@ fn published(image: &str, port: u16) -> ContainerRequest<GenericImage> {
         .with_host_config_modifier(loopback)
 }
 
-/// A port that is free now, so that a container that is restarted is found where it was; the engine would choose
-/// another one each time. `None`, where none can be had: then the engine says why.
-fn free_port() -> Option<String> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
-    Some(listener.local_addr().ok()?.port().to_string())
+/// A port that is free now. If the engine chose one, a container that is restarted would be found elsewhere.
+///
+/// # Errors
+/// None can be had.
+pub fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, PgConnection};
 
 use super::{APPLICATION_NAME, PostgresError};
+use crate::wire::postgres::Place;
 
 /// The address of a server with an account that may do everything there. Its password shows in the URLs alone.
 #[derive(Clone)]
@@ -24,7 +25,7 @@ pub struct Access {
 
 impl Access {
     /// A server on this machine, with the account `postgres`; the password holds no character that a URL must escape. The
-    /// harness itself comes by the socket in `folder`, if there is one: it asks often, and TCP costs more.
+    /// harness itself and the seam come by the socket in `folder`, if there is one: they ask often, and TCP costs more.
     pub(in crate::world) fn local(place: SocketAddr, password: &str, folder: Option<&Path>) -> Access {
         let options = PgConnectOptions::new_without_pgpass()
             .host(&place.ip().to_string())
@@ -69,6 +70,14 @@ impl Access {
             settings: settings.to_owned(),
             options: ours(options.clone().database(database)),
         })
+    }
+
+    /// The way for whoever is on this machine and knows both: by its Unix socket, if it has one.
+    pub fn nearest(&self) -> Place {
+        match self.options.get_socket() {
+            Some(folder) => Place::Socket(folder.join(format!(".s.PGSQL.{}", self.options.get_port()))),
+            None => Place::Address(self.place.clone()),
+        }
     }
 
     /// `host:port` of the server.

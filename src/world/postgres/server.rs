@@ -115,7 +115,7 @@ impl Server {
             match self.until_ready().await {
                 // Not every file system can have one.
                 Err(PostgresError::Failed { output, .. })
-                    if output.contains("Unix") && self.sockets.take().is_some() => {}
+                    if output.contains("Unix-domain socket") && self.sockets.take().is_some() => {}
                 Err(PostgresError::Failed { output, .. })
                     if output.contains("could not bind") && attempt < PORT_ATTEMPTS =>
                 {

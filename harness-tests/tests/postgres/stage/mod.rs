@@ -51,7 +51,7 @@ impl Stage {
         let database = Database::create(&server.access(), "shop", SCHEMA).await.expect("a database");
         let (sender, orders) = mpsc::unbounded_channel();
         let conductor = Conductor::new(sender);
-        let seam = PostgresSeam::new(server.access().place(), conductor.clone());
+        let seam = PostgresSeam::new(server.access().nearest(), conductor.clone());
         let direct = PgConnection::connect(&database.url()).await.expect("a connection");
         let (tag, cases) = (String::new(), 0);
         let mut stage = Stage { seam, conductor, orders, database, direct, tag, cases, server, supervisor };
