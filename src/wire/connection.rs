@@ -139,9 +139,17 @@ impl Door {
 /// elsewhere.
 #[derive(Debug, Clone, Default)]
 pub struct Brokers {
-    addresses: Arc<Mutex<Vec<SocketAddr>>>,
+    found: Arc<Mutex<Found>>,
     /// Present where the cluster is one broker in this process.
     door: Option<Door>,
+}
+
+/// What is known of where brokers are.
+#[derive(Debug, Default)]
+struct Found {
+    addresses: Vec<SocketAddr>,
+    /// They are no more.
+    are_gone: bool,
 }
 
 impl Brokers {
@@ -152,7 +160,7 @@ impl Brokers {
 
     /// One of these answers; none: there is no broker.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.locked().clone()
+        self.locked().addresses.clone()
     }
 
     /// The way to a broker of this process.
@@ -162,17 +170,28 @@ impl Brokers {
 
     /// From now on they are found here.
     pub(crate) fn move_to(&self, addresses: Vec<SocketAddr>) {
-        *self.locked() = addresses;
+        self.locked().addresses = addresses;
     }
 
-    fn locked(&self) -> MutexGuard<'_, Vec<SocketAddr>> {
-        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    /// They are no more, and what was their address may be another's by now: from here on nobody goes there.
+    pub(crate) fn set_gone(&self) {
+        self.locked().are_gone = true;
+    }
+
+    /// Whether they are no more.
+    pub(crate) fn are_gone(&self) -> bool {
+        self.locked().are_gone
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl From<&[SocketAddr]> for Brokers {
     fn from(addresses: &[SocketAddr]) -> Self {
-        Brokers { addresses: Arc::new(Mutex::new(addresses.to_vec())), door: None }
+        let found = Found { addresses: addresses.to_vec(), are_gone: false };
+        Brokers { found: Arc::new(Mutex::new(found)), door: None }
     }
 }
 

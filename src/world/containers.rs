@@ -119,10 +119,10 @@ impl Containers {
         self.access.clone()
     }
 
-    /// One of them is lost. Nobody goes to its address any more, which may be another container's by now.
+    /// One of them is lost. To a Kafka nobody goes any more: its address may be another container's by now.
     pub fn lost(&self, server: ServerKind) {
         if server == ServerKind::Kafka {
-            self.brokers.move_to(Vec::new());
+            self.brokers.set_gone();
         }
     }
 

@@ -204,7 +204,7 @@ impl World {
                 (None, None) => Err(WorldError::NotOurs(ServerKind::Kafka)),
             }
         };
-        self.without_watch(restarting).await
+        self.without_watch(ServerKind::Kafka, restarting).await
     }
 
     /// Stops Postgres and starts it again; what was committed, it keeps.
@@ -219,14 +219,15 @@ impl World {
                 (None, None) => Err(WorldError::NotOurs(ServerKind::Postgres)),
             }
         };
-        self.without_watch(restarting).await
+        self.without_watch(ServerKind::Postgres, restarting).await
     }
 
     async fn without_watch(
         &self,
+        server: ServerKind,
         work: impl Future<Output = Result<(), WorldError>>,
     ) -> Result<(), WorldError> {
-        match self.watch.during(work, &self.brokers, self.access.as_ref()).await? {
+        match self.watch.during(server, work, &self.brokers, self.access.as_ref()).await? {
             Ok(()) => Ok(()),
             Err(lost) => Err(WorldError::Gone(self.describe(&lost).await)),
         }

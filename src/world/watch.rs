@@ -30,10 +30,12 @@ pub(super) struct Watch {
 struct Kept {
     kafka: Vec<Frames<TcpStream>>,
     postgres: Option<PgConnection>,
+    /// What was noticed at last; until all are connected anew, they count as lost.
+    lost: Option<Lost>,
 }
 
 /// A server that is not there any more.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Lost {
     /// Which.
     pub server: ServerKind,
@@ -44,6 +46,9 @@ pub(super) struct Lost {
 impl Kept {
     async fn connect(kafka: &Brokers, postgres: Option<&Access>) -> Result<Kept, Lost> {
         let mut kept = Kept::default();
+        if kafka.are_gone() {
+            return Err(Lost { server: ServerKind::Kafka, reason: "it went away before".to_owned() });
+        }
         for address in kafka.addresses() {
             let connecting = within(TcpStream::connect(address)).await;
             kept.kafka.push(Frames::new(connecting.map_err(lost(ServerKind::Kafka))?));
@@ -52,6 +57,21 @@ impl Kept {
             kept.postgres = Some(within(access.admin()).await.map_err(lost(ServerKind::Postgres))?);
         }
         Ok(kept)
+    }
+
+    async fn check(&mut self) -> Result<(), Lost> {
+        if let Some(lost) = &self.lost {
+            return Err(lost.clone());
+        }
+        for frames in &mut self.kafka {
+            within(answers(frames)).await.map_err(lost(ServerKind::Kafka))?;
+        }
+        if let Some(session) = &mut self.postgres {
+            let asking = sqlx::query("select 1").execute(&mut *session);
+            let asked = async { asking.await.map_err(|error| said(&error)) };
+            within(asked).await.map_err(lost(ServerKind::Postgres))?;
+        }
+        Ok(())
     }
 }
 
@@ -66,30 +86,25 @@ impl Watch {
     /// whether both are there again.
     pub async fn during<E>(
         &self,
+        server: ServerKind,
         work: impl Future<Output = Result<(), E>>,
         kafka: &Brokers,
         postgres: Option<&Access>,
     ) -> Result<Result<(), Lost>, E> {
         let mut kept = self.kept.lock().await;
-        *kept = Kept::default();
+        let reason = "it was being restarted".to_owned();
+        *kept = Kept { lost: Some(Lost { server, reason }), ..Kept::default() };
         work.await?;
         let connected = Kept::connect(kafka, postgres).await;
         Ok(connected.map(|connected| *kept = connected))
     }
 
-    /// Asks both whether they are there.
+    /// Asks both whether they are there, and were since the connections were made.
     pub async fn check(&self) -> Result<(), Lost> {
         let mut kept = self.kept.lock().await;
-        let Kept { kafka, postgres } = &mut *kept;
-        for frames in kafka {
-            within(answers(frames)).await.map_err(lost(ServerKind::Kafka))?;
-        }
-        if let Some(session) = postgres {
-            let asking = sqlx::query("select 1").execute(&mut *session);
-            let asked = async { asking.await.map_err(|error| said(&error)) };
-            within(asked).await.map_err(lost(ServerKind::Postgres))?;
-        }
-        Ok(())
+        let checked = kept.check().await;
+        kept.lost = checked.clone().err();
+        checked
     }
 }
 
@@ -115,4 +130,35 @@ async fn within<T, E: ToString>(asked: impl Future<Output = Result<T, E>>) -> Re
 
 fn lost(server: ServerKind) -> impl FnOnce(String) -> Lost {
     move |reason| Lost { server, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::broker::{Broker, BrokerOptions};
+
+    #[tokio::test]
+    async fn what_was_lost_stays_lost_until_all_are_connected_anew() {
+        let broker = Broker::start(BrokerOptions::default()).await.unwrap();
+        let (watch, brokers) = (Watch::default(), Brokers::from(broker.address()));
+        watch.begin(&brokers, None).await.unwrap();
+        let failed = watch.during(ServerKind::Kafka, async { Err("no") }, &brokers, None).await;
+        assert_eq!(failed.unwrap_err(), "no");
+        assert_eq!(watch.check().await.unwrap_err().reason, "it was being restarted");
+        watch.begin(&brokers, None).await.unwrap();
+        let restarted = watch.during(ServerKind::Kafka, async { Ok::<_, ()>(()) }, &brokers, None).await;
+        restarted.unwrap().unwrap();
+        watch.check().await.unwrap();
+        drop(broker);
+        watch.check().await.unwrap_err();
+        watch.check().await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn brokers_that_are_gone_are_not_taken_for_none() {
+        let broker = Broker::start(BrokerOptions::default()).await.unwrap();
+        let (watch, brokers) = (Watch::default(), Brokers::from(broker.address()));
+        brokers.clone().set_gone();
+        watch.begin(&brokers, None).await.unwrap_err();
+    }
 }

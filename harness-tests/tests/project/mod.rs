@@ -48,12 +48,17 @@ pub struct Project {
 }
 
 impl Project {
-    /// With the specs of this repository, on the services of this build.
+    /// With the specs of the checkout, on the services of this build.
     pub fn checkout() -> Project {
+        Project::on_shop(&["checkout.yaml", "checkout.sql"])
+    }
+
+    /// With these specs and schemas of this repository, on the services of this build.
+    pub fn on_shop(names: &[&str]) -> Project {
         let project = Project { folder: tempfile::tempdir().expect("a folder") };
         let specs = project.path().join("specs");
         std::fs::create_dir(&specs).expect("a folder");
-        for name in ["checkout.yaml", "checkout.sql"] {
+        for name in names {
             let text = std::fs::read_to_string(repository().join("specs").join(name)).expect("a spec");
             let build = "    build: cargo build --release --workspace --bins\n";
             // Built already, and not here.

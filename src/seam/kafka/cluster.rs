@@ -58,6 +58,9 @@ impl Cluster {
         if self.is_away.load(Ordering::SeqCst) {
             return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the brokers are being restarted"));
         }
+        if self.bootstrap.are_gone() {
+            return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the brokers are gone"));
+        }
         if let Some(door) = self.bootstrap.door() {
             return door.connect();
         }
@@ -70,11 +73,13 @@ impl Cluster {
     }
 
     async fn connect_to_any(&self) -> io::Result<TcpStream> {
-        let addresses = self.bootstrap.addresses();
-        let refused = match connect_within_limit(&addresses[..]).await {
-            Ok(stream) => return Ok(stream),
-            Err(refused) => refused,
-        };
+        let mut refused = io::Error::new(io::ErrorKind::NotFound, "there are no brokers");
+        for address in self.bootstrap.addresses() {
+            match connect_within_limit(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => refused = error,
+            }
+        }
         let advertised: Vec<_> = self.advertised().values().cloned().collect();
         // One that is alone may advertise what leads elsewhere.
         for address in advertised.into_iter().filter(|_| !self.is_alone()) {

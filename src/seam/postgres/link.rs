@@ -95,12 +95,12 @@ impl Link {
                     client.pass();
                     continue;
                 }
-                client.flush(server).await?;
+                hand_on(client, server).await;
                 if let Next::Ends = self.before(asked, client, server).await? {
                     return Ok(());
                 }
             }
-            client.flush(server).await?;
+            hand_on(client, server).await;
             if !client.more().await? {
                 // It may still read the answers to what it asked.
                 server.shutdown().await?;
@@ -213,6 +213,14 @@ impl Link {
 
     fn book(&self) -> MutexGuard<'_, Book> {
         lock(&self.book)
+    }
+}
+
+/// Hands on what was decided on. A server that takes nothing more has said why, or is about to end: its last words are waited for,
+/// and end the link.
+async fn hand_on(client: &mut Messages<OwnedReadHalf>, server: &mut ToServer) {
+    if client.flush(server).await.is_err() {
+        std::future::pending().await
     }
 }
 

@@ -1,9 +1,13 @@
 //! Where a server is found, and how one gets there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::io::{self, AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+
+const ATTEMPTS: usize = 1000;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Where a server is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,9 +44,20 @@ impl Place {
                 Ok((Box::new(reader), Box::new(writer)))
             }
             Place::Socket(path) => {
-                let (reader, writer) = UnixStream::connect(path).await?.into_split();
+                let (reader, writer) = at_socket(path).await?.into_split();
                 Ok((Box::new(reader), Box::new(writer)))
             }
         }
     }
+}
+
+/// Where a server takes connections more slowly than they are made, TCP would wait; a Unix socket says so.
+async fn at_socket(path: &Path) -> io::Result<UnixStream> {
+    for _ in 1..ATTEMPTS {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(PAUSE).await,
+            other => return other,
+        }
+    }
+    UnixStream::connect(path).await
 }

@@ -1,7 +1,7 @@
 //! How the containers are configured. Their ports are published on the loopback interface alone.
 //!
-//! A server has the same port in its container as on the loopback interface. No other world on this machine has that one, so what
-//! once was the address of a container that has gone never leads to the server of another world.
+//! A server has the same port in its container as on the loopback interface. No other world on this machine has that one at the same
+//! time, so what once was the address of a container that has gone hardly leads to the server of another world.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -10,7 +10,7 @@ use testcontainers::bollard::models::{HostConfig, PortBinding};
 use testcontainers::core::{IntoContainerPort, Mount};
 use testcontainers::{ContainerRequest, GenericImage, ImageExt};
 
-/// Where Kafka speaks to itself in its container: below all ports that are given away as free.
+/// Where Kafka speaks to itself in its container: below the ports that systems give away as free.
 const CONTROLLER_PORT: u16 = 9093;
 /// Data of Postgres, in memory: it is thrown away.
 const DATA: &str = "/steadfast-data";
@@ -76,7 +76,8 @@ pub fn postgres(image: &str, password: &str, port: u16) -> ContainerRequest<Gene
         "timezone=UTC",
         "log_timezone=UTC",
     ];
-    let command = SETTINGS.iter().flat_map(|setting| ["-c", setting]);
+    let port_setting = format!("port={port}");
+    let command = SETTINGS.iter().copied().chain([&port_setting[..]]).flat_map(|setting| ["-c", setting]);
     published(image, port)
         .with_cmd(std::iter::once("postgres").chain(command))
         .with_env_var("POSTGRES_PASSWORD", password)
