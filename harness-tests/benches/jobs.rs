@@ -1,7 +1,6 @@
 //! How many cases one job runs in a second, and two side by side: most of a case is waiting.
 //!
-//! `cargo bench -p harness-tests --bench jobs`. They take turns, so that a machine that is busy for a while slows both. The
-//! checkout keeps two cores nearly busy alone: most of its cases crash a service that must start again.
+//! `cargo bench -p harness-tests --bench jobs`. They take turns, so that a machine that is busy for a while slows both.
 
 #[path = "../tests/project/mod.rs"]
 mod project;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::{self, AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
+/// How often a socket is tried whose server is behind with taking connections, and how long is waited in between: five seconds.
 const ATTEMPTS: usize = 1000;
 const PAUSE: Duration = Duration::from_millis(5);
 
