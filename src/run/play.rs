@@ -89,7 +89,7 @@ impl System {
                 _ = look.tick() => {
                     self.resume_due().await;
                     self.revive().await?;
-                    self.read_rows().await?;
+                    self.read_rows_sent().await?;
                     self.release_if_stuck();
                 }
             }

@@ -6,9 +6,10 @@
 
 use std::time::Duration;
 
-use crate::history::{Fact, Outcome, Seen, What, clock};
-
 use super::{RunError, System};
+use crate::history::{Fact, Outcome, Seen, What, clock};
+use crate::seam::Conductor;
+use crate::world::postgres::RowVersion;
 
 /// How often the world is looked at.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(4);
@@ -16,7 +17,7 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_millis(4);
 impl System {
     /// What is still moving, in words; empty when the world is quiet and nothing has changed for `silence`.
     pub(super) async fn moving(&mut self, silence: Duration) -> Result<Vec<String>, RunError> {
-        self.read_rows().await?;
+        self.read_rows_sent().await?;
         let mut moving = self.conductor.in_flight();
         let idle = self.conductor.idle_for();
         if idle < silence {
@@ -82,26 +83,18 @@ impl System {
             && self.services.values_mut().all(|service| service.waits_for_restart(kafka).is_none())
     }
 
-    /// Brings every row version that was committed since the last time into the history.
+    /// Brings every row version that was committed until now, and is not in the history yet, into it.
     pub(super) async fn read_rows(&mut self) -> Result<(), RunError> {
         for (name, database) in &mut self.databases {
-            for version in database.row_versions().await? {
-                let values = version.old.iter().chain(&version.new).flat_map(|row| row.values());
-                let texts: Vec<String> = values.map(ToString::to_string).collect();
-                let about = self.conductor.about(&texts.iter().map(String::as_bytes).collect::<Vec<_>>());
-                let old = version.old.map(|row| self.conductor.shown_row(row));
-                let new = version.new.map(|row| self.conductor.shown_row(row));
-                let seen = Seen::Row {
-                    database: name.clone(),
-                    table: version.table,
-                    old,
-                    new,
-                    transaction: version.transaction,
-                    commit: version.commit_lsn,
-                    visible: version.last_in_transaction,
-                };
-                let _ = self.conductor.passed(Fact { service: None, about, seen });
-            }
+            record_rows(&self.conductor, name, database.row_versions().await?);
+        }
+        Ok(())
+    }
+
+    /// The same, as far as the databases have sent them; that costs nothing where there are none.
+    pub(super) async fn read_rows_sent(&mut self) -> Result<(), RunError> {
+        for (name, database) in &mut self.databases {
+            record_rows(&self.conductor, name, database.row_versions_sent().await?);
         }
         Ok(())
     }
@@ -120,6 +113,26 @@ impl System {
             }
         }
         Ok(())
+    }
+}
+
+fn record_rows(conductor: &Conductor, database: &str, versions: Vec<RowVersion>) {
+    for version in versions {
+        let values = version.old.iter().chain(&version.new).flat_map(|row| row.values());
+        let texts: Vec<String> = values.map(ToString::to_string).collect();
+        let about = conductor.about(&texts.iter().map(String::as_bytes).collect::<Vec<_>>());
+        let old = version.old.map(|row| conductor.shown_row(row));
+        let new = version.new.map(|row| conductor.shown_row(row));
+        let seen = Seen::Row {
+            database: database.to_owned(),
+            table: version.table,
+            old,
+            new,
+            transaction: version.transaction,
+            commit: version.commit_lsn,
+            visible: version.last_in_transaction,
+        };
+        let _ = conductor.passed(Fact { service: None, about, seen });
     }
 }
 

@@ -162,11 +162,13 @@ async fn shortcomings(session: &mut PgConnection) -> Result<Vec<String>, sqlx::E
     let sql = "select current_setting('server_version_num')::int4, current_setting('server_version'), \
                current_setting('wal_level'), current_setting('synchronous_commit'), \
                current_setting('max_replication_slots')::int8 - (select count(*) from pg_replication_slots), \
+               current_setting('max_wal_senders')::int8 - (select count(*) from pg_stat_replication), \
                (select rolsuper from pg_roles where rolname = current_user), current_user::text, \
                pg_is_in_recovery()";
-    type Found = (i32, String, String, String, i64, bool, String, bool);
-    let (number, version, wal_level, synchronous, free_slots, is_superuser, user, is_standby): Found =
-        sqlx::query_as(sql).fetch_one(session).await?;
+    type Found = (i32, String, String, String, i64, i64, bool, String, bool);
+    let found: Found = sqlx::query_as(sql).fetch_one(session).await?;
+    let (number, version, wal_level, synchronous, free_slots, free_senders, is_superuser, user, is_standby) =
+        found;
     let mut problems = Vec::new();
     let mut needed = |holds: bool, problem: String| {
         if !holds {
@@ -189,6 +191,12 @@ async fn shortcomings(session: &mut PgConnection) -> Result<Vec<String>, sqlx::E
         free_slots > 0,
         "no replication slot is free: raise max_replication_slots, then restart the server; or see \
          `select * from pg_replication_slots` for one that nobody needs"
+            .to_owned(),
+    );
+    needed(
+        free_senders > 0,
+        "nobody is free to send row versions: raise max_wal_senders, then restart the server; or see \
+         `select * from pg_stat_replication` for a session that nobody needs"
             .to_owned(),
     );
     needed(

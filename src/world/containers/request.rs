@@ -68,6 +68,7 @@ pub fn postgres(image: &str, password: &str, port: u16) -> ContainerRequest<Gene
         "wal_level=logical",
         "max_wal_size=1GB",
         "max_replication_slots=64",
+        "max_wal_senders=64",
         "max_connections=300",
         "shared_buffers=64MB",
         "dynamic_shared_memory_type=mmap",

@@ -5,11 +5,15 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::str::FromStr;
 
+use pgwire_replication::ReplicationConfig;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, PgConnection};
 
 use super::{APPLICATION_NAME, PostgresError};
 use crate::wire::postgres::Place;
+
+/// What `harness.sql` calls the publication of all tables.
+const PUBLICATION: &str = "steadfast";
 
 /// The address of a server with an account that may do everything there. Its password shows in the URLs alone.
 #[derive(Clone)]
@@ -121,6 +125,24 @@ impl Access {
     /// Options for a session of the harness on `database`.
     pub(super) fn options(&self, database: &str) -> PgConnectOptions {
         self.options.clone().database(database)
+    }
+
+    /// For a session of the harness on `database` to which `slot` sends row versions, with the settings that its other
+    /// sessions have.
+    pub(super) fn replication(&self, database: &str, slot: &str) -> ReplicationConfig {
+        let host = match self.options.get_socket() {
+            Some(folder) => folder.to_string_lossy().into_owned(),
+            None => self.options.get_host().trim_matches(['[', ']']).to_owned(),
+        };
+        let (_, password) = self.account();
+        let user = self.options.get_username();
+        // The server gives up a client that says nothing for a minute; ours may have nothing to say.
+        let ours = "-c DateStyle=ISO,MDY -c TimeZone=UTC -c extra_float_digits=2 -c wal_sender_timeout=0";
+        let settings = self.options.get_options().into_iter().chain([ours]).collect::<Vec<_>>().join(" ");
+        ReplicationConfig::new(host, user, password, database, slot, PUBLICATION)
+            .with_port(self.options.get_port())
+            .with_options(settings)
+            .with_application_name(APPLICATION_NAME)
     }
 
     /// A session of the harness that needs no particular database.

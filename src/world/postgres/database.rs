@@ -2,26 +2,22 @@
 
 mod asked;
 mod lifecycle;
+mod row_stream;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::postgres::{PgRow, PgValueRef};
-use sqlx::{AssertSqlSafe, Column, Executor, PgConnection, Row as _, SqlSafeStr, ValueRef};
+use sqlx::{AssertSqlSafe, Column, ConnectOptions, Executor, PgConnection, Row as _, SqlSafeStr, ValueRef};
 use tokio::sync::Mutex;
 
 pub use asked::{Answer, Layout};
 use lifecycle::run;
+use row_stream::{RowStream, Sent};
 
-use super::row_versions::{Batch, Catalog, RowVersion};
+use super::row_versions::{Assembly, Catalog, RowVersion};
 use super::{Access, PostgresError, values};
-
-/// Commits after which the server is asked for a snapshot; and where that is a checkpoint that reaches the disk.
-const COMMITS_PER_SNAPSHOT: [usize; 2] = [50, 500];
-/// A slot that has given nothing for so long may wait for a flush; mostly it answers within a millisecond.
-const FLUSH_AFTER: Duration = Duration::from_millis(20);
 
 /// What a query returned. Columns may repeat a name; the order is the one of the query.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,12 +35,12 @@ pub struct Database {
     access: Access,
     sessions: Option<Sessions>,
     slot: String,
-    /// Resets whose row versions have not been met in the slot yet.
+    /// Resets whose row versions have not been met in the stream yet.
     own_transactions: HashSet<u32>,
-    /// After a crash of the server a slot repeats what it had given.
+    /// After a crash of the server a slot repeats what it had sent.
     last_commit: u64,
-    /// Commits since the slot was last given a place to begin from.
-    commits: usize,
+    /// How many marks were put into its log.
+    marks: u64,
     catalog: Catalog,
 }
 
@@ -54,49 +50,11 @@ struct Sessions {
     admin: PgConnection,
     /// Resets, and what is asked often.
     control: PgConnection,
-    /// What the slot has to give, and nothing else: reading it empties the caches of its session, so that whatever else
-    /// is asked there is parsed and planned anew.
-    draining: PgConnection,
-    /// How far the server's log had been flushed when the slot was last asked.
-    flushed: String,
-    /// Commits after which the server is asked for a snapshot.
-    commits_per_snapshot: usize,
+    /// What the slot sends.
+    stream: RowStream,
+    assembly: Assembly,
     /// Read only, with a time limit; shared, so that final observations need no exclusive handle.
     reader: Mutex<PgConnection>,
-}
-
-impl Sessions {
-    /// What the slot has to give that it had not the last time. A look costs a fifth of asking the slot, and mostly there is nothing.
-    async fn drain_if_flushed(&mut self, slot: &str) -> Result<Vec<Vec<u8>>, sqlx::Error> {
-        let flushed = sqlx::query_scalar("select pg_current_wal_flush_lsn()::text");
-        let flushed: String = flushed.fetch_one(&mut self.control).await?;
-        if flushed == self.flushed {
-            return Ok(Vec::new());
-        }
-        let drained = self.drain(slot).await?;
-        self.flushed = flushed;
-        Ok(drained)
-    }
-
-    /// What the slot has to give.
-    ///
-    /// The server reads its log as far as it is flushed, and flushes whole pages of what an open transaction writes. Where a
-    /// record of it begins on such a page and ends on the next, the server waits for the rest, and nobody flushes that
-    /// while the transaction is idle: a service that is paused in the middle of one would stop us, too. A commit of our own
-    /// flushes everything.
-    async fn drain(&mut self, slot: &str) -> Result<Vec<Vec<u8>>, sqlx::Error> {
-        let sql = "select data from pg_logical_slot_get_binary_changes($1, null, null, \
-                   'proto_version', '1', 'publication_names', 'steadfast')";
-        let mut draining = std::pin::pin!(sqlx::query_scalar(sql).bind(slot).fetch_all(&mut self.draining));
-        loop {
-            tokio::select! {
-                drained = &mut draining => return drained,
-                () = tokio::time::sleep(FLUSH_AFTER) => {
-                    run(&mut self.admin, "select pg_logical_emit_message(true, 'steadfast', '')").await?;
-                }
-            }
-        }
-    }
 }
 
 impl Database {
@@ -162,11 +120,13 @@ impl Database {
     pub async fn reconnect(&mut self) -> Result<(), PostgresError> {
         let doing = format!("cannot connect to the database `{}`", self.name);
         let admin = self.access.admin().await?;
-        self.sessions = Some(self.connect(admin).await.map_err(PostgresError::sql(doing))?);
+        let control = self.access.options(&self.name).connect().await.map_err(PostgresError::sql(doing))?;
+        self.sessions = Some(self.connect(admin, control).await?);
         Ok(())
     }
 
-    /// Every version of every row that was committed since the last call, in commit order. Unlogged tables are not seen.
+    /// Every version of every row that was committed before this call and not told by an earlier one, in commit order; some
+    /// that are committed meanwhile, too. Unlogged tables are not seen.
     ///
     /// # Errors
     /// When the server fails, or says something that cannot be read.
@@ -174,21 +134,48 @@ impl Database {
         let doing = format!("cannot read the row versions of `{}`", self.name);
         let missing = self.not_connected();
         let sessions = self.sessions.as_mut().ok_or(missing)?;
-        let messages = sessions.drain_if_flushed(&self.slot).await.map_err(PostgresError::sql(&doing))?;
-        if messages.is_empty() {
+        self.marks += 1;
+        row_stream::mark(&mut sessions.control, self.marks).await.map_err(PostgresError::sql(doing))?;
+        let sent = sessions.stream.until(self.marks).await;
+        self.told(sent).await
+    }
+
+    /// The same, as far as the server has sent them: mostly all, without asking it anything.
+    ///
+    /// # Errors
+    /// When the server fails, or says something that cannot be read.
+    pub async fn row_versions_sent(&mut self) -> Result<Vec<RowVersion>, PostgresError> {
+        let missing = self.not_connected();
+        let sent = self.sessions.as_mut().ok_or(missing)?.stream.sent();
+        self.told(sent).await
+    }
+
+    async fn told(&mut self, sent: Result<Vec<Sent>, String>) -> Result<Vec<RowVersion>, PostgresError> {
+        let unreadable = |problem| PostgresError::Decoding { database: self.name.clone(), problem };
+        let missing = self.not_connected();
+        let Some(Sessions { control, assembly, .. }) = &mut self.sessions else { return Err(missing) };
+        for message in sent.map_err(unreadable)? {
+            match message {
+                Sent::Begin { transaction, commit_lsn, commit_time } => {
+                    let is_told = commit_lsn <= self.last_commit;
+                    let is_ours = self.own_transactions.contains(&transaction);
+                    assembly.begin(transaction, commit_lsn, commit_time, !is_told && !is_ours);
+                }
+                Sent::Commit { transaction, commit_lsn } => {
+                    assembly.commit();
+                    // Not before: if the server crashes in the middle of it, all of it is sent again.
+                    self.last_commit = self.last_commit.max(commit_lsn);
+                    self.own_transactions.remove(&transaction);
+                }
+                Sent::Other(bytes) => assembly.take(&bytes).map_err(unreadable)?,
+            }
+        }
+        if !assembly.has_versions() {
             return Ok(Vec::new());
         }
-        let unreadable = |problem| PostgresError::Decoding { database: self.name.clone(), problem };
-        let skip = |transaction, lsn| lsn <= self.last_commit || self.own_transactions.contains(&transaction);
-        let batch = Batch::read(&messages, skip).map_err(unreadable)?;
-        self.learn(&batch).await.map_err(PostgresError::sql(&doing))?;
-        self.begin_later(batch.commits()).await.map_err(PostgresError::sql(&doing))?;
-        let unreadable = |problem| PostgresError::Decoding { database: self.name.clone(), problem };
-        self.last_commit = self.last_commit.max(batch.last_commit());
-        let versions = batch.versions(&self.catalog).map_err(unreadable)?;
-        // A reset is committed before this call began, so the slot has given it by now.
-        self.own_transactions.clear();
-        Ok(versions)
+        let doing = format!("cannot read the row versions of `{}`", self.name);
+        learn(control, assembly, &mut self.catalog).await.map_err(PostgresError::sql(doing))?;
+        Ok(assembly.versions(&self.catalog))
     }
 
     /// How many sessions of others are in a transaction right now.
@@ -235,56 +222,6 @@ impl Database {
         Ok(Rows { columns, rows })
     }
 
-    /// Every call reads the log from the last snapshot of running transactions, and the server writes one every 15 s only:
-    /// after 4,000 commits a call took 3.5 ms in place of 0.6. So we ask for one now and then.
-    async fn begin_later(&mut self, commits: usize) -> Result<(), sqlx::Error> {
-        self.commits += commits;
-        match &mut self.sessions {
-            Some(sessions) if self.commits >= sessions.commits_per_snapshot => {
-                self.commits = 0;
-                let has_function = has_snapshots(&sessions.control);
-                let sql = if has_function { "select pg_log_standby_snapshot()" } else { "checkpoint" };
-                run(&mut sessions.control, sql).await
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Asks the catalog about tables and types that it was not asked about yet.
-    async fn learn(&mut self, batch: &Batch) -> Result<(), sqlx::Error> {
-        let Some(sessions) = self.sessions.as_mut() else { return Ok(()) };
-        let new: Vec<i64> = batch
-            .relations()
-            .into_iter()
-            .filter(|relation| !self.catalog.keys.contains_key(relation))
-            .map(i64::from)
-            .collect();
-        if !new.is_empty() {
-            let sql = "select i.indrelid::bigint, a.attname::text from pg_index i \
-                       join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey) \
-                       where i.indisprimary and i.indrelid::bigint = any ($1)";
-            let columns: Vec<(i64, String)> =
-                sqlx::query_as(sql).bind(&new).fetch_all(&mut sessions.control).await?;
-            for relation in new {
-                let key = columns.iter().filter(|(of, _)| *of == relation).map(|(_, name)| name.clone());
-                self.catalog.keys.insert(low_half(relation), key.collect());
-            }
-        }
-        let unknown = batch.own_types().into_iter().any(|id| !self.catalog.domains.contains_key(&id));
-        if unknown {
-            // A type that is no domain stands for itself, so that it is not asked about again.
-            let sql = "with recursive base as ( \
-                           select oid, oid as of, typtype, typbasetype from pg_type where oid >= 16384 \
-                           union all \
-                           select t.oid, b.of, t.typtype, t.typbasetype from base b \
-                           join pg_type t on b.typtype = 'd' and t.oid = b.typbasetype) \
-                       select of::bigint, oid::bigint from base where typtype <> 'd'";
-            let bases: Vec<(i64, i64)> = sqlx::query_as(sql).fetch_all(&mut sessions.control).await?;
-            self.catalog.domains.extend(bases.into_iter().map(|(of, base)| (low_half(of), low_half(base))));
-        }
-        Ok(())
-    }
-
     fn sessions(&self) -> Result<&Sessions, PostgresError> {
         self.sessions.as_ref().ok_or_else(|| self.not_connected())
     }
@@ -301,9 +238,37 @@ impl Database {
     }
 }
 
-/// Whether the server has a function that writes a snapshot, and no more; a checkpoint writes one, too.
-fn has_snapshots(session: &PgConnection) -> bool {
-    session.server_version_num().is_some_and(|version| version >= 160_000)
+/// Asks the server about tables and types that it was not asked about yet.
+async fn learn(
+    session: &mut PgConnection,
+    assembly: &Assembly,
+    catalog: &mut Catalog,
+) -> Result<(), sqlx::Error> {
+    let tables = assembly.tables().filter(|table| !catalog.keys.contains_key(table));
+    let new: Vec<i64> = tables.map(i64::from).collect();
+    if !new.is_empty() {
+        let sql = "select i.indrelid::bigint, a.attname::text from pg_index i \
+                   join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey) \
+                   where i.indisprimary and i.indrelid::bigint = any ($1)";
+        let columns: Vec<(i64, String)> = sqlx::query_as(sql).bind(&new).fetch_all(&mut *session).await?;
+        for relation in new {
+            let key = columns.iter().filter(|(of, _)| *of == relation).map(|(_, name)| name.clone());
+            catalog.keys.insert(low_half(relation), key.collect());
+        }
+    }
+    let unknown = assembly.own_types().any(|id| !catalog.domains.contains_key(&id));
+    if unknown {
+        // A type that is no domain stands for itself, so that it is not asked about again.
+        let sql = "with recursive base as ( \
+                       select oid, oid as of, typtype, typbasetype from pg_type where oid >= 16384 \
+                       union all \
+                       select t.oid, b.of, t.typtype, t.typbasetype from base b \
+                       join pg_type t on b.typtype = 'd' and t.oid = b.typbasetype) \
+                   select of::bigint, oid::bigint from base where typtype <> 'd'";
+        let bases: Vec<(i64, i64)> = sqlx::query_as(sql).fetch_all(&mut *session).await?;
+        catalog.domains.extend(bases.into_iter().map(|(of, base)| (low_half(of), low_half(base))));
+    }
+    Ok(())
 }
 
 /// Object and transaction ids have 32 bits in the stream. SQL gives them as 64; the upper half of a transaction id counts

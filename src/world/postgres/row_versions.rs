@@ -1,9 +1,10 @@
-//! From what a logical slot returns to every committed version of every row.
+//! From what a logical slot sends to every committed version of every row.
 //!
-//! The slot gives whole transactions in commit order and nothing that was rolled back. Inside a transaction it gives
+//! The slot sends whole transactions in commit order and nothing that was rolled back. Inside a transaction it sends
 //! every intermediate version; only the last one of each row was ever visible, so that one is marked.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use pg_walstream::{ColumnData, ColumnInfo, LogicalReplicationMessage, LogicalReplicationParser, TupleData};
@@ -61,146 +62,136 @@ pub struct Catalog {
     pub domains: HashMap<u32, u32>,
 }
 
-/// A decoded batch whose values are still text, so that the catalog can be asked about what it mentions.
-#[derive(Default)]
-pub struct Batch {
-    relations: HashMap<u32, Relation>,
-    transactions: Vec<Transaction>,
-    last_commit: u64,
-    commits: usize,
+/// Puts together what the stream says. Values stay text until the catalog was asked about what they belong to.
+#[derive(Debug, Default)]
+pub struct Assembly {
+    /// The stream describes a table once, before its first change, and again when it became another.
+    tables: HashMap<u32, Arc<Table>>,
+    /// What has begun and is not committed yet; its changes may arrive in several portions.
+    open: Option<Transaction>,
+    committed: Vec<Transaction>,
 }
 
-struct Relation {
+#[derive(Debug)]
+struct Table {
+    id: u32,
     /// `None` for a table of the harness.
-    table: Option<String>,
+    name: Option<String>,
     columns: Vec<ColumnInfo>,
 }
 
+#[derive(Debug)]
 struct Transaction {
     id: u32,
     commit_lsn: u64,
     commit_time: i64,
-    changes: Vec<Tuples>,
+    /// `None` where nobody wants them.
+    changes: Option<Vec<Tuples>>,
 }
 
+#[derive(Debug)]
 struct Tuples {
-    relation: u32,
+    table: Arc<Table>,
     change: Change,
     old: Option<TupleData>,
     new: Option<TupleData>,
 }
 
-impl Batch {
-    /// Reads the messages of `pgoutput`, protocol 1. Transactions for which `skip(id, commit_lsn)` holds are left out.
-    pub fn read(messages: &[Vec<u8>], skip: impl Fn(u32, u64) -> bool) -> Result<Batch, String> {
-        let mut parser = LogicalReplicationParser::with_protocol_version(1);
-        let mut batch = Batch::default();
-        let mut skipping = false;
-        for bytes in messages {
-            // Of a skipped transaction, only the descriptions of tables matter: they are not repeated.
-            if skipping && matches!(bytes.first(), Some(b'I' | b'U' | b'D' | b'T')) {
-                continue;
-            }
-            let message = parser.parse_wal_message(bytes).map_err(|problem| problem.to_string())?.message;
-            if let LogicalReplicationMessage::Begin { final_lsn, timestamp, xid } = message {
-                skipping = skip(xid, final_lsn);
-                batch.last_commit = batch.last_commit.max(final_lsn);
-                batch.commits += 1;
-                if !skipping {
-                    let commit_time = timestamp + EPOCH_DIFFERENCE;
-                    let changes = Vec::new();
-                    batch.transactions.push(Transaction {
-                        id: xid,
-                        commit_lsn: final_lsn,
-                        commit_time,
-                        changes,
-                    });
-                }
-            } else {
-                batch.take(message)?;
-            }
-        }
-        Ok(batch)
+impl Assembly {
+    /// A transaction begins that is committed at `commit_lsn`, in microseconds since 2000; what changes in it is left out
+    /// unless it is `wanted`.
+    pub fn begin(&mut self, id: u32, commit_lsn: u64, commit_time: i64, wanted: bool) {
+        let commit_time = commit_time + EPOCH_DIFFERENCE;
+        self.open = Some(Transaction { id, commit_lsn, commit_time, changes: wanted.then(Vec::new) });
     }
 
-    fn take(&mut self, message: LogicalReplicationMessage) -> Result<(), String> {
+    /// It ends.
+    pub fn commit(&mut self) {
+        self.committed.extend(self.open.take().filter(|transaction| transaction.changes.is_some()));
+    }
+
+    /// Another message of `pgoutput`, protocol 1, than those about where transactions begin and end.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn take(&mut self, bytes: &[u8]) -> Result<(), String> {
         use LogicalReplicationMessage as M;
-        let tuples = match message {
+        let unwanted = self.open.as_ref().is_some_and(|transaction| transaction.changes.is_none());
+        // Of a transaction that nobody wants, only the descriptions of tables matter: they are not repeated.
+        if unwanted && matches!(bytes.first(), Some(b'I' | b'U' | b'D' | b'T')) {
+            return Ok(());
+        }
+        let mut parser = LogicalReplicationParser::with_protocol_version(1);
+        match parser.parse_wal_message(bytes).map_err(|problem| problem.to_string())?.message {
             M::Relation { relation_id, namespace, relation_name, columns, .. } => {
-                let table = match &*namespace {
+                let name = match &*namespace {
                     "public" => Some(relation_name.to_string()),
                     "steadfast" => None,
                     other => Some(format!("{other}.{relation_name}")),
                 };
-                self.relations.insert(relation_id, Relation { table, columns });
-                return Ok(());
+                self.tables.insert(relation_id, Arc::new(Table { id: relation_id, name, columns }));
+                Ok(())
             }
-            M::Insert { relation_id, tuple } => {
-                vec![Tuples { relation: relation_id, change: Change::Insert, old: None, new: Some(tuple) }]
-            }
+            M::Insert { relation_id, tuple } => self.change(relation_id, Change::Insert, None, Some(tuple)),
             M::Update { relation_id, old_tuple, new_tuple, .. } => {
-                let (old, new) = (old_tuple, Some(new_tuple));
-                vec![Tuples { relation: relation_id, change: Change::Update, old, new }]
+                self.change(relation_id, Change::Update, old_tuple, Some(new_tuple))
             }
             M::Delete { relation_id, old_tuple, .. } => {
-                vec![Tuples {
-                    relation: relation_id,
-                    change: Change::Delete,
-                    old: Some(old_tuple),
-                    new: None,
-                }]
+                self.change(relation_id, Change::Delete, Some(old_tuple), None)
             }
             M::Truncate { relation_ids, .. } => relation_ids
                 .into_iter()
-                .map(|relation| Tuples { relation, change: Change::Truncate, old: None, new: None })
-                .collect(),
-            M::Commit { .. } | M::Type { .. } | M::Origin { .. } | M::Message { .. } => return Ok(()),
-            other => return Err(format!("unexpected message {other:?}")),
-        };
-        let transaction = self.transactions.last_mut().ok_or("a change outside of a transaction")?;
-        transaction.changes.extend(tuples);
+                .try_for_each(|relation| self.change(relation, Change::Truncate, None, None)),
+            M::Type { .. } | M::Origin { .. } => Ok(()),
+            other => Err(format!("unexpected message {other:?}")),
+        }
+    }
+
+    fn change(
+        &mut self,
+        relation: u32,
+        change: Change,
+        old: Option<TupleData>,
+        new: Option<TupleData>,
+    ) -> Result<(), String> {
+        let table = self.tables.get(&relation).ok_or("a change of a table that was not described")?;
+        let transaction = self.open.as_mut().ok_or("a change outside of a transaction")?;
+        if let Some(changes) = &mut transaction.changes {
+            changes.push(Tuples { table: Arc::clone(table), change, old, new });
+        }
         Ok(())
     }
 
-    /// Where the last commit stands in the log, skipped ones included.
-    pub fn last_commit(&self) -> u64 {
-        self.last_commit
+    /// Whether a transaction was committed that [`Assembly::versions`] has not given yet.
+    pub fn has_versions(&self) -> bool {
+        !self.committed.is_empty()
     }
 
-    /// How many transactions were given, skipped ones included.
-    pub fn commits(&self) -> usize {
-        self.commits
-    }
-
-    /// The tables that are mentioned, by their ids.
-    pub fn relations(&self) -> Vec<u32> {
-        self.relations.keys().copied().collect()
+    /// The tables that were described, by their ids.
+    pub fn tables(&self) -> impl Iterator<Item = u32> {
+        self.tables.keys().copied()
     }
 
     /// Types that are not built in and may be domains.
-    pub fn own_types(&self) -> Vec<u32> {
-        let columns = self.relations.values().flat_map(|relation| &relation.columns);
-        columns.map(|column| column.type_id).filter(|id| *id >= values::FIRST_OWN_TYPE).collect()
+    pub fn own_types(&self) -> impl Iterator<Item = u32> {
+        let columns = self.tables.values().flat_map(|table| &table.columns);
+        columns.map(|column| column.type_id).filter(|id| *id >= values::FIRST_OWN_TYPE)
     }
 
-    /// All versions, in commit order.
-    pub fn versions(self, catalog: &Catalog) -> Result<Vec<RowVersion>, String> {
+    /// All versions that were committed since the last time, in commit order.
+    pub fn versions(&mut self, catalog: &Catalog) -> Vec<RowVersion> {
         let mut versions = Vec::new();
-        for transaction in self.transactions {
+        for transaction in self.committed.drain(..) {
             let mut last = LastVersions::default();
             let first = versions.len();
-            for tuples in transaction.changes {
-                let relation = self
-                    .relations
-                    .get(&tuples.relation)
-                    .ok_or("a change of a table that was not described")?;
-                let Some(table) = &relation.table else { continue };
-                let old = tuples.old.map(|tuple| row(&relation.columns, tuple, None, catalog));
-                let new = tuples.new.map(|tuple| row(&relation.columns, tuple, old.as_ref(), catalog));
-                let key = catalog.keys.get(&tuples.relation).map_or(&[][..], Vec::as_slice);
+            for Tuples { table, change, old, new } in transaction.changes.into_iter().flatten() {
+                let Some(name) = &table.name else { continue };
+                let old = old.map(|tuple| row(&table.columns, tuple, None, catalog));
+                let new = new.map(|tuple| row(&table.columns, tuple, old.as_ref(), catalog));
+                let key = catalog.keys.get(&table.id).map_or(&[][..], Vec::as_slice);
                 versions.push(RowVersion {
-                    table: table.clone(),
-                    change: tuples.change,
+                    table: name.clone(),
+                    change,
                     old,
                     new,
                     transaction: transaction.id,
@@ -211,7 +202,7 @@ impl Batch {
                 last.see(&mut versions[first..], key);
             }
         }
-        Ok(versions)
+        versions
     }
 }
 

@@ -231,6 +231,7 @@ fn flags(port: u16, sockets: Option<&Path>) -> Vec<String> {
         "wal_level=logical",
         "max_wal_size=1GB",
         "max_replication_slots=64",
+        "max_wal_senders=64",
         "max_connections=300",
         "shared_buffers=64MB",
         // Files in the data folder instead of POSIX shared memory, which nobody removes after a kill -9.

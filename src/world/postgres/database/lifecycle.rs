@@ -6,9 +6,9 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use tokio::sync::Mutex;
 
-use super::super::row_versions::Catalog;
+use super::super::row_versions::{Assembly, Catalog};
 use super::super::{Access, PostgresError, schema};
-use super::{COMMITS_PER_SNAPSHOT, Database, Sessions, has_snapshots};
+use super::{Database, RowStream, Sessions};
 
 /// How long a session may take to end once it was told to.
 const SESSION_LIMIT: Duration = Duration::from_secs(10);
@@ -56,10 +56,10 @@ impl Database {
             slot: String::new(),
             own_transactions: HashSet::new(),
             last_commit: 0,
-            commits: 0,
+            marks: 0,
             catalog: Catalog::default(),
         };
-        database.copy_template(admin).await.map_err(PostgresError::sql(doing))?;
+        database.copy_template(admin).await?;
         Ok(database)
     }
 
@@ -75,7 +75,7 @@ impl Database {
             None => self.access.admin().await?,
         };
         drop_database(&mut admin, &self.name).await.map_err(PostgresError::sql(&doing))?;
-        self.copy_template(admin).await.map_err(PostgresError::sql(&doing))
+        self.copy_template(admin).await
     }
 
     /// Drops the database and its template: nothing of it stays on the server. An empty database of the same name that
@@ -98,43 +98,40 @@ impl Database {
         Ok(())
     }
 
-    async fn copy_template(&mut self, mut admin: PgConnection) -> Result<(), sqlx::Error> {
+    async fn copy_template(&mut self, mut admin: PgConnection) -> Result<(), PostgresError> {
         let name = &self.name;
-        run(&mut admin, &format!(r#"create database "{name}" template "{}""#, template_of(name))).await?;
-        let mut sessions = self.connect(admin).await?;
+        let doing = || PostgresError::sql(format!("cannot make the database `{name}`"));
+        let copy = format!(r#"create database "{name}" template "{}""#, template_of(name));
+        run(&mut admin, &copy).await.map_err(doing())?;
+        let sql = "select oid::bigint from pg_database where datname = $1";
         let oid: i64 =
-            sqlx::query_scalar("select oid::bigint from pg_database where datname = current_database()")
-                .fetch_one(&mut sessions.control)
-                .await?;
+            sqlx::query_scalar(sql).bind(name.clone()).fetch_one(&mut admin).await.map_err(doing())?;
         // The oid, because a slot's name allows fewer letters than a database's.
         self.slot = format!("steadfast_{oid}");
+        let mut control = self.access.options(name).connect().await.map_err(doing())?;
         sqlx::query("select pg_create_logical_replication_slot($1, 'pgoutput')")
             .bind(self.slot.clone())
-            .execute(&mut sessions.control)
-            .await?;
-        self.sessions = Some(sessions);
+            .execute(&mut control)
+            .await
+            .map_err(doing())?;
+        self.sessions = Some(self.connect(admin, control).await?);
         self.own_transactions.clear();
         self.catalog = Catalog::default();
         Ok(())
     }
 
-    pub(super) async fn connect(&self, admin: PgConnection) -> Result<Sessions, sqlx::Error> {
+    pub(super) async fn connect(
+        &self,
+        admin: PgConnection,
+        control: PgConnection,
+    ) -> Result<Sessions, PostgresError> {
+        let doing = format!("cannot connect to the database `{}`", self.name);
         let limits = [("default_transaction_read_only", "on"), ("statement_timeout", "10s")];
-        let control = self.access.options(&self.name);
-        let reader = control.clone().options(limits);
-        let (mut control, draining, reader) =
-            tokio::try_join!(control.connect(), control.connect(), reader.connect())?;
-        let durable: String = sqlx::query_scalar("show fsync").fetch_one(&mut control).await?;
-        let [often, seldom] = COMMITS_PER_SNAPSHOT;
-        let is_cheap = has_snapshots(&control) || durable == "off";
-        Ok(Sessions {
-            admin,
-            control,
-            draining,
-            flushed: String::new(),
-            commits_per_snapshot: if is_cheap { often } else { seldom },
-            reader: Mutex::new(reader),
-        })
+        let reader = self.access.options(&self.name).options(limits);
+        let reader = Mutex::new(reader.connect().await.map_err(PostgresError::sql(doing))?);
+        let unreadable = |problem| PostgresError::Decoding { database: self.name.clone(), problem };
+        let stream = RowStream::open(&self.access, &self.name, &self.slot).await.map_err(unreadable)?;
+        Ok(Sessions { admin, control, stream, assembly: Assembly::default(), reader })
     }
 }
 
