@@ -83,7 +83,7 @@ fn kafka_message(frame: &Bytes) {
 /// A batch that is cut before one of its records is another batch.
 pub fn kafka_records(bytes: &[u8]) -> Result<(), Wrong> {
     // A checksum cannot be guessed, and only the broker asks for it.
-    if let Ok(stored) = Stored::from_producer(bytes)
+    if let Ok(stored) = Stored::from_producer(&Bytes::copy_from_slice(bytes))
         && stored.check().is_ok()
     {
         let stored = stored.placed_at(7);

@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p harness-tests --bench kafka_seam`; without a Docker engine before the embedded broker alone. The ways take
 //! turns, single records one by one, so that a machine that is busy for a while slows all of them. Before Apache Kafka, one of them is a
-//! relay that looks at nothing: what it costs alone to stand in between. A case is recorded as in a run: in memory and to a
+//! relay that looks at nothing: what it costs alone to stand in between. Direct, relay and seam go to the container itself; clients without
+//! steadfast mostly go to the port where it is published, and so through a process of the engine. A case is recorded as in a run: in memory and to a
 //! file. Told apart: records that all name an id of the case, each of which is a fact of its own at once; and a topic that
 //! goes through the relay, where each record is appended twice.
 
@@ -14,7 +15,7 @@ mod kafka_stage;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use docker::Container;
+use docker::{Container, Network};
 use kafka_stage::{DEADLINE, Stage, consumer_config};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
@@ -53,6 +54,8 @@ struct Route {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Through {
     Nothing,
+    /// The engine hands bytes on from the port where it publishes a container.
+    Published,
     /// Bytes are read and written, and nobody looks at them.
     Relay,
     Seam,
@@ -70,6 +73,7 @@ const DIRECT: Route = Route {
 const GROUPS: [&[Route]; 2] = [
     &[
         DIRECT,
+        Route { name: "published port", topic: "published", through: Through::Published, ..DIRECT },
         Route { name: "relay", topic: "relayed", through: Through::Relay, ..DIRECT },
         Route { name: "seam, between cases", topic: "between", through: Through::Seam, ..DIRECT },
         Route { name: "seam, in a case", topic: "during", through: Through::Seam, case: true, ..DIRECT },
@@ -130,12 +134,15 @@ fn main() {
         runtime.block_on(async {
             let relay = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
             let relayed = relay.local_addr().expect("an address");
-            let kafka = Container::kafka_found_at(&relayed.to_string(), &[]);
-            // Services find a container where its port is published; a world of containers is reached at their own addresses.
+            let network = Network::new();
+            let own = |port| SocketAddr::from((network.first_address(), port));
+            let told = [relayed.to_string(), own(9096).to_string()];
+            let told = told.each_ref().map(String::as_str);
+            let kafka = Container::kafka_found_at(&told, &["--network", network.id()], &[]);
+            assert_eq!(kafka.own_address(9096), own(9096).to_string(), "the first one of its network");
             let published = kafka.address(9092).parse().expect("an address");
-            let own = |port| -> SocketAddr { kafka.own_address(port).parse().expect("an address") };
             tokio::spawn(relay_all(relay, own(9095)));
-            measure("Apache Kafka", published, own(9092).into(), Some(relayed)).await;
+            measure("Apache Kafka", own(9096), own(9092).into(), Some([published, relayed])).await;
         });
     } else {
         println!("no Docker engine answers: the embedded broker alone");
@@ -155,9 +162,10 @@ async fn relay_all(relay: TcpListener, behind: SocketAddr) {
     }
 }
 
-async fn measure(broker: &str, address: SocketAddr, brokers: Brokers, relayed: Option<SocketAddr>) {
+/// `others` are the port where it is published, and the relay.
+async fn measure(broker: &str, address: SocketAddr, brokers: Brokers, others: Option<[SocketAddr; 2]>) {
     for routes in GROUPS {
-        measure_group(broker, address, brokers.clone(), relayed, routes).await;
+        measure_group(broker, address, brokers.clone(), others, routes).await;
     }
 }
 
@@ -165,7 +173,7 @@ async fn measure_group(
     broker: &str,
     address: SocketAddr,
     brokers: Brokers,
-    relayed: Option<SocketAddr>,
+    others: Option<[SocketAddr; 2]>,
     routes: &[Route],
 ) {
     let topics: Vec<_> = routes.iter().map(|route| (route.topic, 1, route.many == MANY_RELAYED)).collect();
@@ -177,7 +185,8 @@ async fn measure_group(
     for route in routes {
         let at = match route.through {
             Through::Nothing => Some(address),
-            Through::Relay => relayed,
+            Through::Published => others.map(|[published, _]| published),
+            Through::Relay => others.map(|[_, relayed]| relayed),
             Through::Seam => Some(seam),
         };
         if let Some(at) = at {

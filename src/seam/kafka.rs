@@ -22,6 +22,7 @@ mod eviction;
 mod fetch;
 mod groups;
 mod guest;
+mod kept;
 mod ledger;
 mod link;
 mod listeners;
@@ -209,6 +210,7 @@ impl KafkaSeam {
     /// services go on with another case, and no [`KafkaSeam::clear`] lies between.
     pub fn begin(&self) {
         self.shared.ledger().begin();
+        self.shared.kept.begin();
     }
 
     /// How far a service has come since it was forgotten.

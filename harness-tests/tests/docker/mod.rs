@@ -91,24 +91,34 @@ impl Container {
 
     /// The same, with these settings too.
     pub fn kafka_with(more: &[&str]) -> Container {
-        Container::kafka_found_at("localhost:9095", more)
+        Container::kafka_found_at(&[], &[], more)
     }
 
-    /// The same; whoever comes by its port 9095, which is not published, is told to come to this address from now on.
-    pub fn kafka_found_at(second: &str, more: &[&str]) -> Container {
+    /// The same, started with these arguments of `docker run`. Whoever comes by its port 9095, which is not published, is told
+    /// to come to the first of these addresses from now on; by 9096, to the second; and so on.
+    pub fn kafka_found_at(others: &[&str], run: &[&str], more: &[&str]) -> Container {
         let port = free_port();
-        let advertised = format!(
-            "KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://localhost:{port},SECOND://{second},INTERNAL://localhost:9094"
-        );
+        let (mut listeners, mut advertised, mut protocols) = (String::new(), String::new(), String::new());
+        for (port, other) in (9095..).zip(others) {
+            listeners.push_str(&format!(",AT{port}://:{port}"));
+            advertised.push_str(&format!(",AT{port}://{other}"));
+            protocols.push_str(&format!(",AT{port}:PLAINTEXT"));
+        }
         let settings = [
             "KAFKA_NODE_ID=1",
             "KAFKA_PROCESS_ROLES=broker,controller",
-            "KAFKA_LISTENERS=PLAINTEXT://:9092,SECOND://:9095,INTERNAL://localhost:9094,CONTROLLER://localhost:9093",
+            &format!(
+                "KAFKA_LISTENERS=PLAINTEXT://:9092,INTERNAL://localhost:9094,CONTROLLER://localhost:9093{listeners}"
+            ),
             // The broker reaches itself by a listener of its own: the port of this machine is closed to it.
             "KAFKA_INTER_BROKER_LISTENER_NAME=INTERNAL",
-            &advertised,
-            "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP=\
-             PLAINTEXT:PLAINTEXT,SECOND:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            &format!(
+                "KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://localhost:{port},INTERNAL://localhost:9094{advertised}"
+            ),
+            &format!(
+                "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP=\
+                 PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}"
+            ),
             "KAFKA_CONTROLLER_LISTENER_NAMES=CONTROLLER",
             "KAFKA_CONTROLLER_QUORUM_VOTERS=1@localhost:9093",
             "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR=1",
@@ -116,7 +126,8 @@ impl Container {
         ];
         let (image, published) = (kafka_image(), format!("127.0.0.1:{port}:9092"));
         let settings = settings.iter().chain(more);
-        let mut arguments: Vec<&str> = settings.flat_map(|setting| ["--env", setting]).collect();
+        let mut arguments = run.to_vec();
+        arguments.extend(settings.flat_map(|setting| ["--env", setting]));
         arguments.extend(["--publish", &published, &image]);
         let container = Container::start(&arguments);
         container.until_it_says("Kafka Server started");
@@ -182,6 +193,36 @@ impl Container {
         let command =
             format!("PGPASSWORD=geheim psql -h 127.0.0.1 -U postgres -At -d {database} -c \"{sql}\"");
         docker(&["exec", &self.id, "sh", "-c", &command])
+    }
+}
+
+/// A network of Docker that ends with the test.
+pub struct Network(String);
+
+impl Network {
+    /// Empty.
+    #[track_caller]
+    pub fn new() -> Network {
+        Network(docker(&["network", "create", &format!("steadfast-bench-{}", std::process::id())]))
+    }
+
+    /// Its name.
+    pub fn id(&self) -> &str {
+        &self.0
+    }
+
+    /// The address of its first container.
+    pub fn first_address(&self) -> std::net::Ipv4Addr {
+        let gateways = "{{range .IPAM.Config}}{{.Gateway}}{{end}}";
+        let gateway = docker(&["network", "inspect", "--format", gateways, &self.0]);
+        let gateway: std::net::Ipv4Addr = gateway.parse().expect("an address");
+        std::net::Ipv4Addr::from_bits(gateway.to_bits() + 1)
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let _ = Command::new("docker").args(["network", "rm", &self.0]).stdout(Stdio::null()).status();
     }
 }
 

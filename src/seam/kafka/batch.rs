@@ -25,6 +25,9 @@ const SMALLEST_RECORD: usize = 7;
 /// Bytes of a large record, by far.
 const LARGE: usize = 4 * 1024;
 
+/// See [`Batch::identity`].
+pub type Identity = [u8; 49];
+
 /// One batch.
 #[derive(Debug, Clone)]
 pub struct Batch {
@@ -151,6 +154,17 @@ impl Batch {
         let appended = ((&self.raw[CHECKED..]).get_i16() & 8 != 0).then_some(last);
         let mut cursor = Cursor::new(&self.body);
         (0..self.count).map(|_| cursor.record(self.base_offset, first, appended)).collect()
+    }
+
+    /// The same records at another place.
+    pub fn at(&self, base_offset: i64) -> Batch {
+        let end = base_offset.saturating_add(self.end.saturating_sub(self.base_offset));
+        Batch { base_offset, end, ..self.clone() }
+    }
+
+    /// What tells it apart: all of its header but for what a broker writes there. A checksum over the records is in it.
+    pub fn identity(&self) -> Identity {
+        std::array::from_fn(|index| self.raw[if index < 4 { 8 + index } else { 12 + index }])
     }
 
     /// As many records, with nothing in them: they stand for those of a malformed batch, which no broker takes.

@@ -171,7 +171,8 @@ impl Walk<'_> {
         let spotter = self.link.shared.conductor.spotter();
         for (place, batch) in batches.iter().enumerate().filter(|(place, _)| !unseen[*place]) {
             let is_whole = batch.base_offset >= from;
-            if is_whole && !self.unreadable && !batch.may_be_named(&spotter) {
+            let is_unnamed = || self.link.shared.kept.has(batch) || !batch.may_be_named(&spotter);
+            if is_whole && !self.unreadable && is_unnamed() {
                 self.unnamed(partition, batch);
                 continue;
             }

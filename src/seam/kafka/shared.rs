@@ -1,11 +1,12 @@
 //! What all links and the relay of one world share.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::MediatedTopic;
 use super::batch::{Batch, Record};
 use super::cluster::Cluster;
+use super::kept::KeptBatches;
 use super::ledger::{Ledger, Partition};
 use crate::history::{Content, Fact, Seen};
 use crate::seam::{Conductor, Ruling};
@@ -22,13 +23,15 @@ pub struct Shared {
     pub conductor: Conductor,
     /// The mediated topics, by name.
     pub mediated: HashMap<String, MediatedTopic>,
+    /// Batches that wait to be written out.
+    pub kept: KeptBatches,
     ledger: Mutex<Ledger>,
 }
 
 impl Shared {
     /// With empty books.
     pub fn new(cluster: Cluster, conductor: Conductor, mediated: HashMap<String, MediatedTopic>) -> Shared {
-        Shared { cluster, conductor, mediated, ledger: Mutex::new(Ledger::default()) }
+        Shared { cluster, conductor, mediated, kept: KeptBatches::default(), ledger: Mutex::default() }
     }
 
     /// The books; never kept across an await.
@@ -55,8 +58,11 @@ impl Shared {
         batch: &Batch,
         seen: impl Fn(&Record, Content) -> Seen + Send + 'static,
     ) {
-        let (service, batch) = (service.map(str::to_owned), batch.clone());
-        self.conductor.passed_unnamed(batch.count, move || {
+        let (service, count, base_offset) = (service.map(str::to_owned), batch.count, batch.base_offset);
+        // Between cases nothing is written out, and so nothing is kept.
+        let kept = if self.conductor.is_playing() { self.kept.once(batch) } else { Arc::new(batch.clone()) };
+        self.conductor.passed_unnamed(count, move || {
+            let batch = kept.at(base_offset);
             let fact = |record: &Record| {
                 let content = Conductor::unnamed_content(
                     record.key.as_deref(),

@@ -81,13 +81,13 @@ impl PartitionLog {
         let mut slice = Slice::default();
         for batch in self.batches.range(first..) {
             let is_first = slice.chunks.is_empty();
-            let (bytes, room) = (batch.bytes(), max_bytes.saturating_sub(slice.size));
-            if room == 0 && !(is_first && at_least_one) || is_first && !at_least_one && bytes.len() > room {
+            let (size, room) = (batch.size(), max_bytes.saturating_sub(slice.size));
+            if room == 0 && !(is_first && at_least_one) || is_first && !at_least_one && size > room {
                 break;
             }
-            let chunk = if is_first { bytes.clone() } else { bytes.slice(..bytes.len().min(room)) };
-            slice.size += chunk.len();
-            slice.chunks.push(chunk);
+            let taken = if is_first { size } else { size.min(room) };
+            slice.size += taken;
+            slice.chunks.extend(batch.first(taken));
         }
         Ok(slice)
     }
@@ -142,11 +142,8 @@ impl Slice {
         self.size
     }
 
-    /// All batches as one piece, copied only if there are several.
-    pub fn into_bytes(mut self) -> Bytes {
-        if self.chunks.len() == 1 {
-            return self.chunks.remove(0);
-        }
+    /// All batches as one piece.
+    pub fn into_bytes(self) -> Bytes {
         let mut joined = BytesMut::with_capacity(self.size);
         for chunk in &self.chunks {
             joined.extend_from_slice(chunk);
@@ -188,7 +185,7 @@ mod tests {
     }
 
     fn append(log: &mut PartitionLog, sent: &[u8]) -> Result<i64, ResponseError> {
-        let batch = Batch::from_producer(sent)?;
+        let batch = Batch::from_producer(&Bytes::copy_from_slice(sent))?;
         if !batch.is_intact() {
             return Err(ResponseError::CorruptMessage);
         }
@@ -227,6 +224,24 @@ mod tests {
         assert_eq!(size(0, 1, false), Ok(0));
         assert_eq!(size(3, usize::MAX, true), Ok(0));
         assert_eq!(size(4, usize::MAX, true), Err(ResponseError::OffsetOutOfRange));
+    }
+
+    #[test]
+    fn large_batches_are_read_as_small_ones() {
+        for count in [1, 10_000] {
+            let (mut log, bytes) = (filled(), sent(&vec![100; count], -1, -1));
+            assert_eq!(append(&mut log, &bytes), Ok(3));
+            let read = |limit| log.read(3, limit, true).expect("a slice").into_bytes();
+            assert_eq!(read(1), read(usize::MAX), "a batch is read whole");
+            let mut expected = bytes.clone();
+            expected[..8].copy_from_slice(&3i64.to_be_bytes());
+            assert_eq!(read(1), expected);
+            let before = log.read(2, 0, true).expect("a slice").size();
+            for cut in [0, 5, 16, 17, bytes.len()] {
+                let slice = log.read(2, before + cut, true).expect("a slice").into_bytes();
+                assert_eq!(slice[before..], expected[..cut], "the last batch may be cut off");
+            }
+        }
     }
 
     #[test]

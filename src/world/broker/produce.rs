@@ -80,7 +80,7 @@ fn append(shared: &Shared, topic: &TopicName, data: PartitionProduceData) -> Res
 
 /// In Kafka's order; what it finds before it looks at a log has no start of that log.
 fn check(batch: &Batch, limits: &Limits, topic: &TopicName, index: i32) -> Result<(), Refused> {
-    if batch.bytes().len() > limits.max_message_bytes {
+    if batch.size() > limits.max_message_bytes {
         return Err(ResponseError::MessageTooLarge.into());
     }
     if !batch.is_intact() {

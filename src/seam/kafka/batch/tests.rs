@@ -1,9 +1,12 @@
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use kafka_protocol::records::{
     Compression, NO_PARTITION_LEADER_EPOCH, Record as Plain, RecordBatchDecoder, RecordBatchEncoder,
     RecordEncodeOptions, TimestampType,
 };
 
+use super::super::kept::KeptBatches;
 use super::*;
 
 const NOBODY: Sequence = Sequence { producer: -1, epoch: -1, next: -1 };
@@ -128,5 +131,31 @@ fn broken_batches_are_an_error_or_left_out() {
             let records = read.iter().map(Batch::records);
             records.for_each(drop);
         }
+    }
+}
+
+#[test]
+fn what_is_delivered_is_kept_as_it_was_sent() {
+    use Compression::{Lz4, None};
+    for compression in [None, Lz4] {
+        let bytes = batch(0..3, compression);
+        let mut moved = BytesMut::from(bytes.clone());
+        // What a broker writes into it: the offset of its first record, and the epoch of the leader.
+        moved[..8].copy_from_slice(&70i64.to_be_bytes());
+        moved[12..16].copy_from_slice(&9i32.to_be_bytes());
+        let [sent, delivered] = [&bytes, &moved.freeze()].map(|bytes| Batch::all(bytes).unwrap().remove(0));
+        let other = Batch::all(&batch(0..2, compression)).unwrap().remove(0);
+        let kept = KeptBatches::default();
+        assert!(!kept.has(&sent));
+        let first = kept.once(&sent);
+        assert!(kept.has(&delivered) && !kept.has(&other));
+        assert!(Arc::ptr_eq(&first, &kept.once(&delivered)));
+        let read = first.at(delivered.base_offset);
+        assert_eq!((read.end, read.records().unwrap()), (73, delivered.records().unwrap()));
+        drop((first, read));
+        assert!(!kept.has(&delivered), "it was written out");
+        let _again = kept.once(&sent);
+        kept.begin();
+        assert!(!kept.has(&sent), "another case began");
     }
 }
