@@ -112,10 +112,10 @@ struct Way {
     throughput: Vec<f64>,
     /// Microseconds of both cores a record, in this process: client, seam, and the broker if it is embedded.
     busy: Vec<f64>,
-    /// Milliseconds until an acknowledgement, a record each.
-    acknowledged: Vec<f64>,
-    /// Milliseconds until delivery, a record each.
-    delivered: Vec<f64>,
+    /// Milliseconds until an acknowledgement, a record each: beside ways without a case, and beside those in one.
+    acknowledged: [Vec<f64>; 2],
+    /// Milliseconds until delivery, likewise.
+    delivered: [Vec<f64>; 2],
     /// Microseconds a fact, to write the history out when the case is over.
     written: Vec<f64>,
 }
@@ -212,10 +212,10 @@ async fn measure_group(
             }
         }
         eprintln!("{broker}: round {round} of {ROUNDS}, one by one");
-        one_by_one(&mut ways, |route| !route.case).await;
+        one_by_one(&mut ways, false).await;
         let recorder = Recorder::begin(Some(&folder.path().join("history.jsonl")));
         stage.begin_recorded(Vec::new(), recorder.expect("a file"));
-        one_by_one(&mut ways, |route| route.case || route.through == Through::Nothing).await;
+        one_by_one(&mut ways, true).await;
         stage.history();
     }
     tell(broker, &mut ways);
@@ -224,11 +224,13 @@ async fn measure_group(
 }
 
 /// Records one by one, over each of these ways in turn: what else the machine does slows all of them alike.
-async fn one_by_one(ways: &mut [Way], is_meant: impl Fn(&Route) -> bool) {
+/// The direct one is among them, whether a case is played or not: how many take turns makes a difference to all.
+async fn one_by_one(ways: &mut [Way], case: bool) {
+    let is_meant = |route: &Route| route.case == case || route.through == Through::Nothing;
     let mut meant: Vec<&mut Way> = ways.iter_mut().filter(|way| is_meant(&way.route)).collect();
     for _ in 0..SINGLE {
         for way in &mut meant {
-            way.single().await;
+            way.single(case).await;
         }
         // None always follows the same other one.
         meant.reverse();
@@ -286,13 +288,13 @@ impl Way {
     }
 
     /// One record there and back.
-    async fn single(&mut self) {
+    async fn single(&mut self, case: bool) {
         let record = FutureRecord::<(), _>::to(self.route.topic).partition(0).payload(&self.value);
         let began = Instant::now();
         self.eager.send(record, DEADLINE).await.expect("acknowledged");
-        self.acknowledged.push(milliseconds(began.elapsed()));
+        self.acknowledged[usize::from(case)].push(milliseconds(began.elapsed()));
         self.receive().await;
-        self.delivered.push(milliseconds(began.elapsed()));
+        self.delivered[usize::from(case)].push(milliseconds(began.elapsed()));
     }
 
     async fn receive(&self) {
@@ -306,21 +308,27 @@ fn tell(broker: &str, ways: &mut [Way]) {
         "{broker:<26}{:<20}{:<20}{:<20}{:<20}written out, µs a fact",
         "records per second", "processor, µs each", "acknowledged, ms", "delivered, ms"
     );
-    let mut direct = None;
     let direct_throughput = ways[0].throughput.clone();
+    let mut direct = None;
     for way in ways {
         let ratios = way.throughput.iter().zip(&direct_throughput).map(|(way, direct)| way / direct);
         let ratio = median(&mut ratios.collect::<Vec<_>>());
-        let measured = [&mut way.throughput, &mut way.busy, &mut way.acknowledged, &mut way.delivered];
-        let medians = measured.map(|values| median(values));
-        let base = *direct.get_or_insert(medians);
-        let ratio = format!("{:.0} ({ratio:.2})", medians[0]);
-        let added = |index: usize| format!("{:.3} ({:+.3})", medians[index], medians[index] - base[index]);
+        let (throughput, busy) = (median(&mut way.throughput), median(&mut way.busy));
+        let singles =
+            [&mut way.acknowledged, &mut way.delivered].map(|sets| sets.each_mut().map(|set| median(set)));
+        let (busy_directly, singles_directly) = *direct.get_or_insert((busy, singles));
+        let set = usize::from(way.route.case);
+        let ratio = format!("{throughput:.0} ({ratio:.2})");
+        let busy = format!("{busy:.3} ({:+.3})", busy - busy_directly);
+        let added = |what: usize| {
+            let [way, direct] = [&singles, &singles_directly].map(|singles| singles[what][set]);
+            format!("{way:.3} ({:+.3})", way - direct)
+        };
+        let [acknowledged, delivered] = [0, 1].map(added);
         let written = match way.route.case {
             true => format!("{:.2}", median(&mut way.written)),
             false => String::new(),
         };
-        let [busy, acknowledged, delivered] = [1, 2, 3].map(added);
         let name = way.route.name;
         println!("  {name:<24}{ratio:<20}{busy:<20}{acknowledged:<20}{delivered:<20}{written}");
     }
@@ -340,5 +348,5 @@ fn milliseconds(time: Duration) -> f64 {
 
 fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

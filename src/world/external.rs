@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::WorldError;
 use super::place::Servers;
-use super::postgres::Access;
+use super::postgres::{APPLICATION_NAME, Access};
 use super::{Needs, ServerKind};
 use crate::wire::{self, Closed, Frames};
 
@@ -161,14 +161,25 @@ async fn postgres(url: Option<&str>) -> Result<Access, Vec<String>> {
 async fn shortcomings(session: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
     let sql = "select current_setting('server_version_num')::int4, current_setting('server_version'), \
                current_setting('wal_level'), current_setting('synchronous_commit'), \
+               current_setting('synchronous_standby_names'), \
                current_setting('max_replication_slots')::int8 - (select count(*) from pg_replication_slots), \
                current_setting('max_wal_senders')::int8 - (select count(*) from pg_stat_replication), \
                (select rolsuper from pg_roles where rolname = current_user), current_user::text, \
                pg_is_in_recovery()";
-    type Found = (i32, String, String, String, i64, i64, bool, String, bool);
+    type Found = (i32, String, String, String, String, i64, i64, bool, String, bool);
     let found: Found = sqlx::query_as(sql).fetch_one(session).await?;
-    let (number, version, wal_level, synchronous, free_slots, free_senders, is_superuser, user, is_standby) =
-        found;
+    let (
+        number,
+        version,
+        wal_level,
+        synchronous,
+        standbys,
+        free_slots,
+        free_senders,
+        is_superuser,
+        user,
+        is_standby,
+    ) = found;
     let mut problems = Vec::new();
     let mut needed = |holds: bool, problem: String| {
         if !holds {
@@ -186,6 +197,12 @@ async fn shortcomings(session: &mut PgConnection) -> Result<Vec<String>, sqlx::E
         "synchronous_commit is off, so a commit shows late: alter system set synchronous_commit = on; \
          select pg_reload_conf()"
             .to_owned(),
+    );
+    needed(
+        !standbys.contains(['*']) && !standbys.contains(APPLICATION_NAME),
+        format!(
+            "synchronous_standby_names is {standbys}, so commits would wait for us: name the standbys that are meant"
+        ),
     );
     needed(
         free_slots > 0,

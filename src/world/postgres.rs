@@ -69,6 +69,9 @@ pub enum PostgresError {
     /// The server answered with an error, or not at all.
     #[error("{doing}: {}", said(source))]
     Sql { doing: String, source: sqlx::Error },
+    /// The server sends no row versions.
+    #[error("the server opens no replication session for the database `{database}`: {problem}")]
+    Replication { database: String, problem: String },
     /// The replication stream holds something that could not be read.
     #[error("the row versions of `{database}` cannot be read: {problem}")]
     Decoding { database: String, problem: String },

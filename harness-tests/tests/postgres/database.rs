@@ -1,6 +1,6 @@
 //! The embedded Postgres: row versions, resets, observations, and what is said when something is wrong.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -278,6 +278,47 @@ async fn committed_rows_survive_a_restart_and_are_told_once() {
         [r#"log insert null → {"line":"just before"}"#]
     );
     assert_eq!(all(&database, "select count(*) from log").await, [[json!(2)]]);
+    world.end().await;
+}
+
+/// Most that is asked in a case is what the server has sent by itself.
+#[tokio::test]
+async fn what_was_committed_is_told_without_asking() {
+    let world = world().await;
+    let mut database = world.database(SHOP).await;
+    let mut session = service(&database).await;
+    run(&mut session, "insert into log select 'line ' || n from generate_series(1, 2000) n").await;
+    let mut versions = Vec::new();
+    let all = async {
+        while versions.len() < 2000 {
+            versions.extend(database.row_versions_sent().await.expect("versions"));
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), all).await.expect("all are told");
+    assert_eq!(versions.len(), 2000);
+    assert_eq!(database.row_versions().await.expect("none").len(), 0);
+    world.end().await;
+}
+
+/// A service may read the log of its database, too.
+#[tokio::test]
+async fn nothing_of_ours_is_said_in_the_log_of_a_service() {
+    let world = world().await;
+    let mut database = world.database(SHOP).await;
+    let mut session = service(&database).await;
+    run(&mut session, "select pg_create_logical_replication_slot('other', 'pgoutput')").await;
+    for _ in 0..3 {
+        database.row_versions().await.expect("none");
+    }
+    run(&mut session, "select pg_logical_emit_message(true, 'theirs', 'hello')").await;
+    assert_eq!(database.row_versions().await.expect("none"), []);
+    let said = "select convert_from(substr(data, 11, 6), 'UTF8') as prefix from pg_logical_slot_get_binary_changes('other', null, null, \
+                'proto_version', '1', 'publication_names', 'steadfast', 'messages', 'true') \
+                where get_byte(data, 0) = ascii('M')";
+    let said: Vec<String> = sqlx::query_scalar(said).fetch_all(&mut session).await.expect("a slot");
+    assert_eq!(said, ["theirs"]);
+    run(&mut session, "select pg_drop_replication_slot('other')").await;
     world.end().await;
 }
 

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_request::FetchPartition;
 use kafka_protocol::messages::fetch_response::{AbortedTransaction, FetchableTopicResponse, PartitionData};
-use kafka_protocol::messages::{FetchRequest, FetchResponse};
+use kafka_protocol::messages::{FetchRequest, FetchResponse, TopicName};
 use tokio::sync::Notify;
 
 use super::log::{PartitionLog, Slice};
@@ -35,9 +35,10 @@ pub async fn answer(shared: &Shared, connection: &Arc<Notify>, request: FetchReq
     tokio::pin!(patience);
     let mut waited = wait.is_zero();
     loop {
-        let response = read(&mut shared.topics(), connection, &request, waited);
-        if let Some(response) = response {
-            return response;
+        let found = read(&mut shared.topics(), connection, &request, waited);
+        if let Some(found) = found {
+            // Bytes are copied while nobody waits for the logs.
+            return tell(&request, found);
         }
         tokio::select! {
             () = connection.notified() => {}
@@ -65,13 +66,16 @@ fn last_of_each(partitions: &[FetchPartition]) -> impl Iterator<Item = &FetchPar
     last.into_values()
 }
 
+/// What was found of each partition of a topic.
+type Found = (TopicName, Vec<(i32, Result<Reading, ResponseError>)>);
+
 /// One look at the logs. None: not enough yet; the connection is put down to be woken.
 fn read(
     topics: &mut Topics,
     connection: &Arc<Notify>,
     request: &FetchRequest,
     waited: bool,
-) -> Option<FetchResponse> {
+) -> Option<Vec<Found>> {
     let mut room = Room { left: usize::try_from(request.max_bytes).ok(), read: 0 };
     let mut failed = false;
     let mut responses = Vec::with_capacity(request.topics.len());
@@ -100,14 +104,18 @@ fn read(
         }
         return None;
     }
+    Some(responses)
+}
+
+fn tell(request: &FetchRequest, found: Vec<Found>) -> FetchResponse {
     // No transaction is ever aborted here, which is told to those who asked.
     let aborted = (request.isolation_level == READ_COMMITTED).then(Vec::new);
-    let responses = responses.into_iter().map(|(name, partitions)| {
+    let responses = found.into_iter().map(|(name, partitions)| {
         let partitions =
             partitions.into_iter().map(|(index, outcome)| respond(index, outcome, aborted.clone())).collect();
         FetchableTopicResponse::default().with_topic(name).with_partitions(partitions)
     });
-    Some(FetchResponse::default().with_responses(responses.collect()))
+    FetchResponse::default().with_responses(responses.collect())
 }
 
 /// How many bytes an answer may still hold, and how many it does.

@@ -122,6 +122,17 @@ impl Access {
         (unescaped(user), unescaped(password))
     }
 
+    /// Where sqlx finds it, but for a password file, which it does not show.
+    fn password(&self) -> String {
+        let settings = self.settings.trim_start_matches('?').split('&');
+        let named = settings.filter_map(|setting| setting.strip_prefix("password=")).next_back();
+        match (named, self.account()) {
+            (Some(named), _) => unescaped(named),
+            (None, (_, password)) if !password.is_empty() => password,
+            (None, _) => std::env::var("PGPASSWORD").unwrap_or_default(),
+        }
+    }
+
     /// Options for a session of the harness on `database`.
     pub(super) fn options(&self, database: &str) -> PgConnectOptions {
         self.options.clone().database(database)
@@ -134,12 +145,11 @@ impl Access {
             Some(folder) => folder.to_string_lossy().into_owned(),
             None => self.options.get_host().trim_matches(['[', ']']).to_owned(),
         };
-        let (_, password) = self.account();
         let user = self.options.get_username();
-        // The server gives up a client that says nothing for a minute; ours may have nothing to say.
-        let ours = "-c DateStyle=ISO,MDY -c TimeZone=UTC -c extra_float_digits=2 -c wal_sender_timeout=0";
+        // A harness that is stopped for a minute, by a debugger or a lid, is not given up.
+        let ours = "-c DateStyle=ISO,MDY -c TimeZone=UTC -c extra_float_digits=2 -c wal_sender_timeout=10min";
         let settings = self.options.get_options().into_iter().chain([ours]).collect::<Vec<_>>().join(" ");
-        ReplicationConfig::new(host, user, password, database, slot, PUBLICATION)
+        ReplicationConfig::new(host, user, self.password(), database, slot, PUBLICATION)
             .with_port(self.options.get_port())
             .with_options(settings)
             .with_application_name(APPLICATION_NAME)

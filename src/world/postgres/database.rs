@@ -39,8 +39,6 @@ pub struct Database {
     own_transactions: HashSet<u32>,
     /// After a crash of the server a slot repeats what it had sent.
     last_commit: u64,
-    /// How many marks were put into its log.
-    marks: u64,
     catalog: Catalog,
 }
 
@@ -134,9 +132,8 @@ impl Database {
         let doing = format!("cannot read the row versions of `{}`", self.name);
         let missing = self.not_connected();
         let sessions = self.sessions.as_mut().ok_or(missing)?;
-        self.marks += 1;
-        row_stream::mark(&mut sessions.control, self.marks).await.map_err(PostgresError::sql(doing))?;
-        let sent = sessions.stream.until(self.marks).await;
+        let place = row_stream::flushed(&mut sessions.admin).await.map_err(PostgresError::sql(doing))?;
+        let sent = sessions.stream.until(place).await;
         self.told(sent).await
     }
 

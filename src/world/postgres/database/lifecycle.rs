@@ -56,10 +56,13 @@ impl Database {
             slot: String::new(),
             own_transactions: HashSet::new(),
             last_commit: 0,
-            marks: 0,
             catalog: Catalog::default(),
         };
-        database.copy_template(admin).await?;
+        if let Err(problem) = database.copy_template(admin).await {
+            // A slot that nobody reads would keep the server's log for ever. The problem matters more than a failure here.
+            let _ = database.remove().await;
+            return Err(problem);
+        }
         Ok(database)
     }
 
@@ -129,15 +132,16 @@ impl Database {
         let limits = [("default_transaction_read_only", "on"), ("statement_timeout", "10s")];
         let reader = self.access.options(&self.name).options(limits);
         let reader = Mutex::new(reader.connect().await.map_err(PostgresError::sql(doing))?);
-        let unreadable = |problem| PostgresError::Decoding { database: self.name.clone(), problem };
-        let stream = RowStream::open(&self.access, &self.name, &self.slot).await.map_err(unreadable)?;
+        let refused = |problem| PostgresError::Replication { database: self.name.clone(), problem };
+        let stream = RowStream::open(&self.access, &self.name, &self.slot).await.map_err(refused)?;
         Ok(Sessions { admin, control, stream, assembly: Assembly::default(), reader })
     }
 }
 
-/// Asks the sessions of a database to end, and says how many there were.
+/// Asks the sessions of a database to end, and says how many there were; slots that one still has are counted, too.
 async fn end_sessions(admin: &mut PgConnection, database: &str) -> Result<i64, sqlx::Error> {
-    let sql = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1";
+    let sql = "select (select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1) \
+               + (select count(*) from pg_replication_slots where database = $1 and active)";
     sqlx::query_scalar(sql).bind(database.to_owned()).fetch_one(admin).await
 }
 

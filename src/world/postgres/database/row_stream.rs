@@ -10,13 +10,18 @@ use bytes::Bytes;
 use futures::FutureExt;
 use pgwire_replication::{Lsn, PgWireError, ReplicationClient, ReplicationEvent};
 use sqlx::PgConnection;
+use tokio::task::unconstrained;
+use tokio::time::timeout;
 
 use super::Access;
 
-/// The prefix of our marks, so that they are told from messages of services.
-const OURS: &str = "steadfast";
 /// How often the server is told how far the slot need not be kept any more.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the server may take to send what it has committed.
+const SENT_WITHIN: Duration = Duration::from_secs(60);
+/// So many events are taken at once at most, so that whoever writes on and on leaves room for others.
+const MOST_EVENTS: usize = 100_000;
+const ENDED: &str = "the server has ended the session that sends them";
 
 /// What a slot sent.
 #[derive(Debug)]
@@ -46,12 +51,10 @@ pub struct RowStream {
     client: ReplicationClient,
     /// What was received and not returned: nothing is lost when [`RowStream::until`] is given up.
     received: Vec<Sent>,
-    /// The last mark that was received.
-    passed: u64,
-    /// The transaction that began last.
-    open: u32,
-    /// Where the one ends that was committed last.
-    end: Lsn,
+    /// The transaction that has begun and whose commit is not here.
+    open: Option<u32>,
+    /// All that was committed before this place of the log is here.
+    reached: Lsn,
 }
 
 impl RowStream {
@@ -63,7 +66,7 @@ impl RowStream {
         let config = access.replication(database, slot).with_status_interval(STATUS_INTERVAL);
         let mut client = ReplicationClient::connect(config).await.map_err(in_words)?;
         client.wait_started().await.map_err(in_words)?;
-        Ok(RowStream { client, received: Vec::new(), passed: 0, open: 0, end: Lsn::ZERO })
+        Ok(RowStream { client, received: Vec::new(), open: None, reached: Lsn::ZERO })
     }
 
     /// What was sent until now, as far as it is here.
@@ -71,31 +74,37 @@ impl RowStream {
     /// # Errors
     /// Why the stream ended.
     pub fn sent(&mut self) -> Result<Vec<Sent>, String> {
-        while let Some(event) = self.client.recv().now_or_never() {
+        for _ in 0..MOST_EVENTS {
+            // However much else this task has done: else it gets little of what is there.
+            let Some(event) = unconstrained(self.client.recv()).now_or_never() else { break };
             self.receive(event)?;
         }
-        self.client.update_applied_lsn(self.end);
+        self.client.update_applied_lsn(self.reached);
         Ok(mem::take(&mut self.received))
     }
 
-    /// What was sent before mark `number`, and it may be a little more; the mark must be on its way, see [`mark`].
+    /// What was committed before this `place` of the log, and it may be a little more; see [`flushed`].
     ///
     /// # Errors
-    /// Why the stream ended.
-    pub async fn until(&mut self, number: u64) -> Result<Vec<Sent>, String> {
-        while self.passed < number {
-            let event = self.client.recv().await;
-            self.receive(event)?;
-        }
+    /// Why the stream ended, or that this takes very long.
+    pub async fn until(&mut self, place: Lsn) -> Result<Vec<Sent>, String> {
+        let received = async {
+            while self.reached < place {
+                let event = self.client.recv().await;
+                self.receive(event)?;
+            }
+            Ok::<_, String>(())
+        };
+        let late = |_| format!("what was committed was not sent within {} s", SENT_WITHIN.as_secs());
+        timeout(SENT_WITHIN, received).await.map_err(late)??;
         self.sent()
     }
 
     fn receive(&mut self, event: Result<Option<ReplicationEvent>, PgWireError>) -> Result<(), String> {
         use ReplicationEvent as E;
-        let event = event.map_err(in_words)?.ok_or("the server ended the stream")?;
-        self.received.push(match event {
+        self.received.push(match event.map_err(in_words)?.ok_or(ENDED)? {
             E::Begin { final_lsn, xid, commit_time_micros } => {
-                self.open = xid;
+                self.open = Some(xid);
                 Sent::Begin {
                     transaction: xid,
                     commit_lsn: final_lsn.as_u64(),
@@ -103,16 +112,19 @@ impl RowStream {
                 }
             }
             E::Commit { lsn, end_lsn, .. } => {
-                self.end = end_lsn;
-                Sent::Commit { transaction: self.open, commit_lsn: lsn.as_u64() }
+                self.reached = self.reached.max(end_lsn);
+                let transaction = self.open.take().ok_or("a commit of nothing that has begun")?;
+                Sent::Commit { transaction, commit_lsn: lsn.as_u64() }
             }
             E::XLogData { data, .. } => Sent::Other(data),
-            E::Message { prefix, content, .. } => {
-                let number = std::str::from_utf8(&content).ok().and_then(|text| text.parse().ok());
-                self.passed = number.filter(|_| prefix == OURS).unwrap_or(self.passed);
+            // In the middle of a transaction it may say how far the server has read, and not what it has sent.
+            E::KeepAlive { wal_end, .. } => {
+                if self.open.is_none() {
+                    self.reached = self.reached.max(wal_end);
+                }
                 return Ok(());
             }
-            E::KeepAlive { .. } | E::StoppedAt { .. } => return Ok(()),
+            E::Message { .. } | E::StoppedAt { .. } => return Ok(()),
         });
         Ok(())
     }
@@ -120,23 +132,28 @@ impl RowStream {
 
 impl fmt::Debug for RowStream {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("RowStream").field("passed", &self.passed).finish_non_exhaustive()
+        formatter.debug_struct("RowStream").field("reached", &self.reached).finish_non_exhaustive()
     }
 }
 
-/// Puts mark `number` into the log, behind everything that is committed. The same number must not be used again, also not in
-/// another session: after a crash of the server a slot repeats what it had sent.
+/// A place in the log behind everything that is committed, and flushed, so that the server comes by it. The session is best one of
+/// another database: there a message of ours is seen by nobody who reads the log of a service's database.
 ///
-/// The mark is a commit, and a commit flushes everything. Else the server, which sends what is flushed, could wait in vain: it flushes
-/// whole pages of what an open transaction writes, and the rest of a record on the next page only when somebody commits.
+/// A server sends what is flushed, and flushes whole pages of what an open transaction writes, the rest of a record on the next page only when
+/// somebody commits. So we commit something.
 ///
 /// # Errors
 /// When the server fails.
-pub async fn mark(session: &mut PgConnection, number: u64) -> Result<(), sqlx::Error> {
-    let sql = "select pg_logical_emit_message(true, $1, $2)";
-    sqlx::query(sql).bind(OURS).bind(number.to_string()).execute(session).await.map(drop)
+pub async fn flushed(session: &mut PgConnection) -> Result<Lsn, sqlx::Error> {
+    let sql = "select (pg_logical_emit_message(true, 'steadfast', '') - '0/0')::bigint";
+    let place: i64 = sqlx::query_scalar(sql).fetch_one(session).await?;
+    Ok(Lsn::from_u64(place.cast_unsigned()))
 }
 
 fn in_words(error: PgWireError) -> String {
-    error.to_string()
+    match error {
+        // The library says why only once.
+        PgWireError::Internal(_) => ENDED.to_owned(),
+        error => error.to_string(),
+    }
 }
