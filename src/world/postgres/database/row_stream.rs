@@ -15,8 +15,9 @@ use tokio::time::timeout;
 
 use super::Access;
 
-/// How often the server is told how far the slot need not be kept any more.
-const STATUS_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the server is told how far the slot need not be kept any more. Nobody needs to know it so soon, but Postgres 17 and 18
+/// now and then sleep over a flush, until they are told anything.
+const STATUS_INTERVAL: Duration = Duration::from_millis(10);
 /// How long the server may take to send what it has committed.
 const SENT_WITHIN: Duration = Duration::from_secs(60);
 /// So many events are taken at once at most, so that whoever writes on and on leaves room for others.
@@ -63,7 +64,8 @@ impl RowStream {
     /// # Errors
     /// Why the server does not.
     pub async fn open(access: &Access, database: &str, slot: &str) -> Result<RowStream, String> {
-        let config = access.replication(database, slot).with_status_interval(STATUS_INTERVAL);
+        let config = access.replication(database, slot);
+        let config = config.with_status_interval(STATUS_INTERVAL).with_wakeup_interval(STATUS_INTERVAL);
         let mut client = ReplicationClient::connect(config).await.map_err(in_words)?;
         client.wait_started().await.map_err(in_words)?;
         Ok(RowStream { client, received: Vec::new(), open: None, reached: Lsn::ZERO })
