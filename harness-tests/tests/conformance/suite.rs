@@ -72,8 +72,10 @@ impl Suite {
         }
     }
 
-    /// The same nonsense to both.
+    /// The same nonsense to both. One probe at a time: several of them are about the group without a name, and one that is asked
+    /// about while another one makes it is there on one side alone.
     pub fn ask_nonsense(&self, probe: &Probe) {
+        let _alone = lock(&self.clients[RAW]);
         let seats = [&self.embedded[RAW], &self.kafka.seats[RAW]];
         match raw::compare(probe, &slug(probe.0), seats.map(Seat::address)) {
             Ok(called) => lock(&self.seen).probed(&called),
